@@ -1,0 +1,75 @@
+//! The event RNN (RTRL paper, eq. 5):
+//!
+//! `v = W a⁻ + U x + b − ϑ`, `a = H(v)`.
+//!
+//! | | |
+//! |---|---|
+//! | carry | `d = 0`: a row of S is needed only where `e ≠ 0`, hence the paper's β̃² |
+//! | emission | `e = H'(v)`; a is 0 or 1, and e is the pseudo-derivative alone |
+//! | gains | `∂v/∂s = 1`, and −1 for ϑ |
+//!
+//! Without activity sparsity `a = v`: a linear network without thresholds.
+
+use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, read};
+use crate::params::Kind;
+use crate::scalar::Real;
+use std::ops::Range;
+
+/// A layer of threshold units and where its parts are.
+pub(super) struct EventRnn {
+    config: CellConfig,
+    feed: Feed,
+    units: Range<usize>,
+    own: Range<usize>,
+    v: Range<usize>,
+    theta: Option<Range<usize>>,
+}
+
+pub(super) fn variants() -> Vec<CellConfig> {
+    vec![CellConfig::default(), CellConfig { activity: false, ..CellConfig::default() }]
+}
+
+impl EventRnn {
+    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &Feed) -> Self {
+        plan.begin_layer();
+        let units = plan.unit_rows(n, false);
+        let own = plan.previous(units.clone());
+        let v = plan.gate(units.clone());
+        plan.block("w", Kind::Recurrent, &v, &own);
+        plan.block("u", Kind::Input, &v, &feed.sources);
+        plan.bias("b", &v);
+        let theta = config.activity.then(|| plan.threshold(&units));
+        Self { config, feed: feed.clone(), units, own, v, theta }
+    }
+}
+
+impl<T: Real> Cell<T> for EventRnn {
+    fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
+        let mut macs = 0;
+        if let Some(below) = &self.feed.rows {
+            read(&mut step.phi, &self.feed.sources, &step.y, below);
+            macs += wiring.integrate(w, step, self.feed.sources.clone());
+        }
+        read(&mut step.phi, &self.own, &before.y, &self.units);
+        macs += wiring.integrate(w, step, self.own.clone());
+        let event = &self.config.surrogate;
+        for (i, row) in self.units.clone().enumerate() {
+            step.gain[self.v.start + i] = T::one();
+            let s = step.pre[self.v.start + i];
+            (step.c[row], step.y[row], step.e[row]) = match &self.theta {
+                Some(theta) => {
+                    step.gain[theta.start + i] = -T::one();
+                    let v = s - step.pre[theta.start + i];
+                    (v, event.event(v), event.slope(v))
+                }
+                None => (s, s, T::one()),
+            };
+            step.slope[row] = step.e[row];
+        }
+        macs
+    }
+
+    fn rows(&self) -> Range<usize> {
+        self.units.clone()
+    }
+}

@@ -1,0 +1,142 @@
+//! Cells: forward dynamics and local derivatives, and nothing about learning.
+//!
+//! A cell fills a [`Step`] with `c, y, d, e, Ē` and one gain per pre-activation; the [`Wiring`] turns gains into the
+//! couplings `A`, `B` and the immediate influence M̄. To add a cell, write its file and add it to [`registry`].
+
+mod egru;
+mod event_rnn;
+mod network;
+mod plan;
+mod step;
+mod surrogate;
+mod trace;
+mod wiring;
+
+pub use network::{LayerSpec, Network, NetworkSpec};
+pub use plan::{Plan, Source};
+pub use step::{State, Step};
+pub use surrogate::Surrogate;
+pub use wiring::Wiring;
+
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// A layer placed in a network.
+pub trait Cell<T: Real>: Send + Sync {
+    /// Advances this layer by one step. Pre-activations already hold what the constant and the external inputs
+    /// contribute; lower layers are done. Fills this layer's share of `step`, couplings `a` and `b` excepted.
+    /// Returns the MACs of its weights: Σ over sources that are not silent of the kept weights that read them.
+    fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64;
+
+    /// The rows others see: this layer's units.
+    fn rows(&self) -> Range<usize>;
+}
+
+/// Where EGRU's reset gate acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResetGate {
+    /// Before the matrix product, `W_z (r ⊙ y⁻)` (LM paper, eq. 4).
+    #[default]
+    Before,
+    /// After it, `r ⊙ (W_z y⁻ + b)` (EvNN, cuDNN): everything stays local to a unit.
+    After,
+}
+
+/// What an event takes from the unit that emitted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventReset {
+    /// Its output `y⁻`, outside the leak (LM paper, eq. 5).
+    #[default]
+    Output,
+    /// Its threshold `o⁻ϑ`, inside the leak (EvNN, and the RTRL paper's own code).
+    Threshold,
+}
+
+/// How a cell is set up. A cell ignores what it has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellConfig {
+    /// The event and its pseudo-derivative.
+    pub surrogate: Surrogate,
+    /// Where the reset gate acts.
+    pub reset_gate: ResetGate,
+    /// What an event resets.
+    pub event_reset: EventReset,
+    /// Activity sparsity. Without it `y = c`: no events, no resets and no thresholds.
+    pub activity: bool,
+}
+
+impl Default for CellConfig {
+    fn default() -> Self {
+        Self {
+            surrogate: Surrogate::default(),
+            reset_gate: ResetGate::default(),
+            event_reset: EventReset::default(),
+            activity: true,
+        }
+    }
+}
+
+/// Where a layer's input comes from: sources on the plan, and the rows behind them unless they are external.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// The sources to read.
+    pub sources: Range<usize>,
+    /// The lower layer's rows; `None` for external inputs, which the network itself reads.
+    pub rows: Option<Range<usize>>,
+}
+
+/// A kind of cell that can be chosen by name.
+pub struct CellEntry<T> {
+    /// The name on the command line and in configurations.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Places a layer of that many units on a plan.
+    pub place: fn(&mut Plan, usize, CellConfig, &Feed) -> Box<dyn Cell<T>>,
+    /// Every setting that changes its equations; tests run all of them.
+    pub variants: fn() -> Vec<CellConfig>,
+}
+
+/// All cells.
+pub fn registry<T: Real>() -> Vec<CellEntry<T>> {
+    vec![
+        CellEntry {
+            name: "egru",
+            about: "event-based gated recurrent unit (LM paper, eqs. 3-5)",
+            place: |plan, units, config, feed| Box::new(egru::Egru::place(plan, units, config, feed)),
+            variants: egru::variants,
+        },
+        CellEntry {
+            name: "event-rnn",
+            about: "threshold units without memory of their own (RTRL paper, eq. 5)",
+            place: |plan, units, config, feed| {
+                Box::new(event_rnn::EventRnn::place(plan, units, config, feed))
+            },
+            variants: event_rnn::variants,
+        },
+    ]
+}
+
+/// The cell of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
+    let known = registry::<T>();
+    let names: Vec<_> = known.iter().map(|c| c.name).collect();
+    known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
+}
+
+/// Reads emissions into the sources that stand for them.
+fn read<T: Copy>(phi: &mut [T], sources: &Range<usize>, y: &[T], rows: &Range<usize>) {
+    phi[sources.clone()].copy_from_slice(&y[rows.clone()]);
+}
+
+/// `1 / (1 + exp(−x))`.
+fn sigmoid<T: Real>(x: T) -> T {
+    (T::one() + (-x).exp()).recip()
+}

@@ -1,0 +1,97 @@
+//! The event and its pseudo-derivative (RTRL paper, section 4 and figure 1; LM paper, section 3):
+//!
+//! `H(v) = 1 if v > 0 else 0`, and in every derivative `H'(v) = γ max(0, 1 − |v|/ε)`.
+//!
+//! γ is the height and ε the *half*-width: H' vanishes outside ±ε, as the RTRL paper says in words (its formula has
+//! 2ε in the denominator). `H(0) = 0`.
+//!
+//! A hard step cannot be checked by finite differences, so the event can be replaced by the smooth primitive of H',
+//! `G(v) = ∫ H'`, which rises from 0 at −ε to γε at +ε. A cell computes the same formulas with either.
+
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
+
+/// The event function of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Surrogate {
+    /// γ, the height of the pseudo-derivative.
+    pub gamma: f64,
+    /// ε, its half-width.
+    pub epsilon: f64,
+    /// Emit the smooth primitive G instead of the hard step H. For checking derivatives only.
+    #[serde(default)]
+    pub smooth: bool,
+}
+
+impl Default for Surrogate {
+    fn default() -> Self {
+        Self { gamma: 0.7, epsilon: 0.5, smooth: false }
+    }
+}
+
+impl Surrogate {
+    /// A hard event with a pseudo-derivative of this height and half-width.
+    pub fn new(gamma: f64, epsilon: f64) -> Self {
+        Self { gamma, epsilon, smooth: false }
+    }
+
+    /// # Errors
+    /// Unless γ ≥ 0 and ε > 0, both finite.
+    pub fn check(&self) -> Result<()> {
+        if !(self.gamma.is_finite() && self.gamma >= 0.0) {
+            return Err(Error::setting("gamma", "a finite number, at least 0", self.gamma));
+        }
+        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
+            return Err(Error::setting("epsilon", "a finite number above 0", self.epsilon));
+        }
+        Ok(())
+    }
+
+    /// H(v), or G(v) where `smooth`.
+    #[inline]
+    pub fn event<T: Real>(&self, v: T) -> T {
+        if self.smooth {
+            let x = (v / T::of(self.epsilon)).max(-T::one()).min(T::one());
+            let half = T::of(0.5);
+            T::of(self.gamma * self.epsilon) * (half + x - half * x * x.abs())
+        } else if v > T::zero() {
+            T::one()
+        } else {
+            T::zero()
+        }
+    }
+
+    /// H'(v) = γ max(0, 1 − |v|/ε).
+    #[inline]
+    pub fn slope<T: Real>(&self, v: T) -> T {
+        T::of(self.gamma) * (T::one() - v.abs() / T::of(self.epsilon)).max(T::zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    #[test]
+    fn the_primitive_has_the_pseudo_derivative_as_its_slope() {
+        let smooth = Surrogate { smooth: true, ..Surrogate::new(0.7, 0.4) };
+        let h = 1e-6;
+        for k in -20..=20 {
+            let v = 0.031 * f64::from(k) + 0.0007;
+            let slope = (smooth.event(v + h) - smooth.event(v - h)) / (2.0 * h);
+            assert_abs_diff_eq!(slope, smooth.slope(v), epsilon = 1e-8);
+        }
+        assert_eq!(smooth.event(-1.0), 0.0);
+        assert_abs_diff_eq!(smooth.event(1.0), 0.7 * 0.4, epsilon = 1e-15);
+    }
+
+    #[test]
+    fn the_event_is_off_at_zero_and_the_slope_ends_at_epsilon() {
+        let hard = Surrogate::new(0.7, 0.4);
+        assert_eq!([hard.event(-1e-9), hard.event(0.0), hard.event(1e-9)], [0.0, 0.0, 1.0]);
+        assert_eq!([hard.slope(0.4), hard.slope(-0.4), hard.slope(0.0)], [0.0, 0.0, 0.7]);
+        assert!(hard.slope(0.39) > 0.0);
+    }
+}

@@ -1,0 +1,82 @@
+//! What can go wrong with anything a user hands in: configurations, files, streams.
+//!
+//! Mistakes in *code* (a slice of the wrong length) panic with the relation in words; mistakes in *input* come
+//! back as an [`Error`] that says what was expected and what came.
+
+use std::path::PathBuf;
+
+/// An error a user can cause and mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting lies outside what it may be.
+    #[error("{name}: expected {expected}, got {got}")]
+    Setting {
+        /// Which setting.
+        name: String,
+        /// What it may be.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+    /// A name that no registry knows.
+    #[error("unknown {what} '{got}': expected one of {expected}")]
+    Unknown {
+        /// The kind of thing that was looked up: "rule", "cell", …
+        what: &'static str,
+        /// The names that exist.
+        expected: String,
+        /// The name that came.
+        got: String,
+    },
+    /// A loss or a gradient stopped being a finite number; nothing was updated with it.
+    #[error("{what} stopped being finite at iteration {iteration}, step {step}: {value}")]
+    NotFinite {
+        /// "loss" or "gradient norm".
+        what: &'static str,
+        /// Updates done before, counted from 1 for the one that failed.
+        iteration: usize,
+        /// Time step within the sequence, from 0.
+        step: usize,
+        /// What it became.
+        value: f64,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A CSV row could not be written.
+    #[error("cannot write a row of {path}: {source}", path = path.display())]
+    Csv {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: csv::Error,
+    },
+    /// The thread pool could not be started.
+    #[error("cannot start {threads} threads: {why}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the operating system said.
+        why: String,
+    },
+}
+
+/// The result of anything that takes user input.
+pub type Result<V> = std::result::Result<V, Error>;
+
+impl Error {
+    /// A setting outside what it may be.
+    pub fn setting(name: &str, expected: &str, got: impl ToString) -> Self {
+        Self::Setting { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// A name that is not among `known`.
+    pub fn unknown<'a>(what: &'static str, got: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        Self::Unknown { what, expected: known.collect::<Vec<_>>().join(", "), got: got.into() }
+    }
+}

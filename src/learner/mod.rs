@@ -1,0 +1,275 @@
+//! The learner: streams that share weights, a rule for each, and an optimiser.
+//!
+//! ```
+//! use sparse_rtrl::learner::{Learner, LearnerSpec};
+//! use sparse_rtrl::readout::Target;
+//!
+//! // Predict the next value of a wave, learning at every step.
+//! let mut spec = LearnerSpec::new(1, 16, 1);
+//! spec.mask.sparsity = 0.9;
+//! let mut learner = Learner::<f32>::new(&spec, 0)?;
+//! let wave = |t: usize| (0.3 * t as f32).sin();
+//! let mut recent = 0.0;
+//! for t in 0..2000 {
+//!     let loss = learner.step(&[wave(t)], Some(Target::Values(&[wave(t + 1)])))?;
+//!     recent = 0.99 * recent + 0.01 * loss.unwrap();
+//! }
+//! assert!(recent < 0.05, "{recent}");
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+
+mod spec;
+mod stream;
+
+pub use spec::{LearnerSpec, Update};
+pub use stream::{Model, Stream, Trouble};
+
+use crate::cell::{Network, State, Step};
+use crate::error::{Error, Result};
+use crate::metrics::Tally;
+use crate::optim::{self, Optimiser};
+use crate::params::{Purpose, generator};
+use crate::readout::Target;
+use crate::rule::{self, Skips};
+use crate::scalar::Real;
+use crate::task::Sequence;
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// At which steps of a sequence the loss counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossAt {
+    /// At every step after the first `burn_in`.
+    Every {
+        /// Steps that are only listened to.
+        burn_in: usize,
+    },
+    /// At the last step.
+    Last,
+}
+
+impl LossAt {
+    /// Whether step `t` of `steps` counts.
+    pub fn counts(self, t: usize, steps: usize) -> bool {
+        match self {
+            Self::Every { burn_in } => t >= burn_in,
+            Self::Last => t + 1 == steps,
+        }
+    }
+}
+
+/// A network that learns online.
+pub struct Learner<T: Real> {
+    model: Model<T>,
+    w: Vec<T>,
+    optimiser: Box<dyn Optimiser<T>>,
+    clip: Option<f64>,
+    update: Update,
+    streams: Vec<Stream<T>>,
+    gradient: Vec<T>,
+    /// Updates done, and steps of [`step`](Self::step) since the last one.
+    updates: usize,
+    since_update: usize,
+}
+
+impl<T: Real> Learner<T> {
+    /// Draws masks and first values from `seed` and sets up streams. Nothing is allocated after the first sequence.
+    ///
+    /// # Errors
+    /// If a name is unknown or a number out of range.
+    pub fn new(spec: &LearnerSpec, seed: u64) -> Result<Self> {
+        spec.check()?;
+        let mut masks = generator(seed, Purpose::Mask);
+        let network = Network::new(&spec.network, |blocks| spec.mask.draw(blocks, &mut masks))?;
+        let model = Model::new(network, spec.outputs, spec.loss);
+        let mut values = generator(seed, Purpose::Init);
+        let mut w = spec.init.draw(model.network.wiring().layout(), &mut values)?;
+        w.extend(model.readout.draw::<T>(&spec.init, &mut values));
+        let build = rule::find::<T>(&spec.rule)?.build;
+        let stream = |_| Stream::new(&model, build(model.network.wiring(), Skips::ALL));
+        let streams = (0..spec.streams).map(stream).collect();
+        let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
+        Ok(Self {
+            gradient: vec![T::zero(); w.len()],
+            optimiser,
+            clip: spec.clip,
+            update: spec.update,
+            streams,
+            updates: 0,
+            since_update: 0,
+            model,
+            w,
+        })
+    }
+
+    /// Network, readout and loss.
+    pub fn model(&self) -> &Model<T> {
+        &self.model
+    }
+
+    /// All parameters: the network's p, then the readout's.
+    pub fn parameters(&self) -> &[T] {
+        &self.w
+    }
+
+    /// The streams, for what they measured and hold.
+    pub fn streams(&self) -> &[Stream<T>] {
+        &self.streams
+    }
+
+    /// What the readout of the first stream said at its last step.
+    pub fn output(&self) -> &[T] {
+        self.streams[0].output()
+    }
+
+    /// One step of the first stream: predict from `x`, then learn from the target if there is one, and update if it is
+    /// time to. Returns the loss; the prediction, made before learning, is in [`output`](Self::output).
+    ///
+    /// # Errors
+    /// If the loss or the gradient stops being finite; the weights are then left as they were.
+    ///
+    /// # Panics
+    /// If `x` has not m entries or the target does not fit the loss.
+    pub fn step(&mut self, x: &[T], target: Option<Target<'_, T>>) -> Result<Option<T>> {
+        let loss = self.streams[0].step(&self.model, &self.w, x, target);
+        self.since_update += 1;
+        self.check_streams()?;
+        if matches!(self.update, Update::Steps(k) if self.since_update >= k) {
+            self.since_update = 0;
+            self.streams[0].drain();
+            self.apply()?;
+        }
+        Ok(loss)
+    }
+
+    /// Ends the sequence of the first stream: updates with what it has gathered and starts afresh.
+    ///
+    /// # Errors
+    /// If the gradient is not finite.
+    pub fn end_sequence(&mut self) -> Result<()> {
+        self.since_update = 0;
+        self.streams[0].drain();
+        self.apply()?;
+        self.streams[0].reset();
+        Ok(())
+    }
+
+    /// Learns from a batch: one sequence a stream, all streams side by side over the threads of the current rayon pool.
+    /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// If the loss or the gradient stops being finite; the weights are then left as they were before the update.
+    ///
+    /// # Panics
+    /// If there is not one sequence a stream, or a class does not fit the loss.
+    pub fn train(&mut self, batch: &[&Sequence<T>], loss_at: LossAt) -> Result<Tally> {
+        assert_eq!(batch.len(), self.streams.len(), "a batch must have one sequence per stream");
+        let steps = batch.iter().map(|s| s.steps()).max().unwrap_or(0);
+        let segment = match self.update {
+            Update::Sequence => steps.max(1),
+            Update::Steps(k) => k,
+        };
+        self.streams.iter_mut().for_each(Stream::reset);
+        for start in (0..steps).step_by(segment) {
+            let end = (start + segment).min(steps);
+            let (model, w) = (&self.model, &self.w);
+            let run = |(stream, sequence): (&mut Stream<T>, &&Sequence<T>)| {
+                run_segment(stream, model, w, sequence, loss_at, start..end)
+            };
+            if rayon::current_num_threads() == 1 {
+                self.streams.iter_mut().zip(batch).for_each(run);
+            } else {
+                self.streams.par_iter_mut().zip(batch).for_each(run);
+            }
+            self.check_streams()?;
+            self.apply()?;
+        }
+        let mut total = Tally::default();
+        for (stream, sequence) in self.streams.iter_mut().zip(batch) {
+            if let Some(&Some(class)) = sequence.classes.last() {
+                let correct = stream.decides(&self.model, class);
+                stream.tally.decision(correct);
+            }
+            total.merge(&std::mem::take(&mut stream.tally));
+        }
+        Ok(total)
+    }
+
+    /// The share of sequences whose class is that of the output at their last step. Learns nothing.
+    ///
+    /// # Panics
+    /// If an input has not m entries.
+    pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
+        let model = &self.model;
+        let wiring = model.network.wiring();
+        let (w, w_out) = self.w.split_at(wiring.parameters());
+        let right = |chunk: &[Sequence<T>]| {
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let mut output = vec![T::zero(); model.readout.outputs];
+            let mut decide = |sequence: &&Sequence<T>| {
+                state.reset();
+                for t in 0..sequence.steps() {
+                    model.network.forward(w, sequence.input(t), &state, &mut step);
+                    state.follow(&step);
+                }
+                model.readout.forward(w_out, &state.y[wiring.outputs()], &mut output);
+                sequence.classes.last() == Some(&Some(model.loss.class(&output)))
+            };
+            chunk.iter().filter(|sequence| decide(sequence)).count()
+        };
+        let right: usize = sequences.par_chunks(64).map(right).sum();
+        right as f64 / sequences.len() as f64
+    }
+
+    /// An error if a stream has met a number that is not finite.
+    fn check_streams(&self) -> Result<()> {
+        match self.streams.iter().find_map(Stream::trouble) {
+            Some(Trouble { what, step, value }) => {
+                Err(Error::NotFinite { what, iteration: self.updates + 1, step, value })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// One update with the mean of the drained gradients over all losses since the last one; none, if there were none.
+    fn apply(&mut self) -> Result<()> {
+        self.gradient.fill(T::zero());
+        let mut losses = 0;
+        for stream in &mut self.streams {
+            losses += stream.hand_over(&mut self.gradient);
+        }
+        if losses == 0 {
+            return Ok(());
+        }
+        let scale = T::of(1.0 / losses as f64);
+        self.gradient.iter_mut().for_each(|g| *g *= scale);
+        let norm = optim::clip(&mut self.gradient, self.clip);
+        if !norm.is_finite() {
+            let step = self.streams[0].steps().saturating_sub(1);
+            let what = "gradient norm";
+            return Err(Error::NotFinite { what, iteration: self.updates + 1, step, value: norm });
+        }
+        self.optimiser.update(&mut self.w, &self.gradient);
+        let p = self.model.network.wiring().parameters();
+        self.model.network.constrain(&mut self.w[..p]);
+        self.updates += 1;
+        Ok(())
+    }
+}
+
+/// The steps `range` of a sequence through its stream, and the gradient they earned.
+fn run_segment<T: Real>(
+    stream: &mut Stream<T>,
+    model: &Model<T>,
+    w: &[T],
+    sequence: &Sequence<T>,
+    loss_at: LossAt,
+    range: Range<usize>,
+) {
+    for t in range.start..range.end.min(sequence.steps()) {
+        let class = sequence.classes[t].filter(|_| loss_at.counts(t, sequence.steps()));
+        stream.step(model, w, sequence.input(t), class.map(Target::Class));
+    }
+    stream.drain();
+}

@@ -1,0 +1,93 @@
+//! What a learner is made of, as plain data.
+
+use crate::cell::{CellConfig, LayerSpec, NetworkSpec};
+use crate::error::{Error, Result};
+use crate::params::{Init, MaskSpec};
+use crate::readout::Loss;
+use serde::{Deserialize, Serialize};
+
+/// When weights are updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Update {
+    /// At the end of every sequence: the gradient is that of fixed weights.
+    #[default]
+    Sequence,
+    /// Every that many steps, 1 for every step. Influence then stems from slightly older weights, as always in online
+    /// RTRL (design trap 4).
+    Steps(usize),
+}
+
+/// What a [`Learner`](super::Learner) is made of. Fields can be set one by one over the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearnerSpec {
+    /// Inputs, layers and trace.
+    pub network: NetworkSpec,
+    /// Outputs of the readout.
+    pub outputs: usize,
+    /// The loss on them.
+    pub loss: Loss,
+    /// Which parameters exist.
+    pub mask: MaskSpec,
+    /// What they start from.
+    pub init: Init,
+    /// The learning rule's name.
+    pub rule: String,
+    /// The optimiser's name.
+    pub optimiser: String,
+    /// Its learning rate, η.
+    pub learning_rate: f64,
+    /// The longest gradient that is let through unscaled, if any.
+    pub clip: Option<f64>,
+    /// When weights are updated.
+    pub update: Update,
+    /// Streams that share the weights.
+    pub streams: usize,
+}
+
+impl LearnerSpec {
+    /// One layer of `units` EGRU units between `inputs` and `outputs`, and the defaults of everything else: exact RTRL,
+    /// Adam at 1e-2, an update at every step, squared error.
+    pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
+        let layer = LayerSpec { cell: "egru".into(), units, config: CellConfig::default() };
+        Self {
+            network: NetworkSpec { inputs, layers: vec![layer], trace: None },
+            outputs,
+            loss: Loss::SquaredError,
+            mask: MaskSpec::default(),
+            init: Init::default(),
+            rule: "rtrl".into(),
+            optimiser: "adam".into(),
+            learning_rate: 1e-2,
+            clip: None,
+            update: Update::Steps(1),
+            streams: 1,
+        }
+    }
+
+    /// # Errors
+    /// If a number is out of range.
+    pub fn check(&self) -> Result<()> {
+        let at_least_one = |name, n: usize| match n {
+            0 => Err(Error::setting(name, "at least 1", n)),
+            _ => Ok(()),
+        };
+        at_least_one("outputs", self.outputs)?;
+        at_least_one("streams", self.streams)?;
+        if let Update::Steps(k) = self.update {
+            at_least_one("update", k)?;
+        }
+        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
+            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::setting("learning-rate", "a finite number above 0", self.learning_rate));
+        }
+        match self.clip {
+            Some(clip) if !(clip.is_finite() && clip > 0.0) => {
+                Err(Error::setting("clip", "a finite number above 0", clip))
+            }
+            _ => Ok(()),
+        }
+    }
+}

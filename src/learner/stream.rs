@@ -1,0 +1,192 @@
+//! One stream of data through one network: the five lines that every online learner is made of.
+
+use crate::cell::{Network, State, Step};
+use crate::macs::Macs;
+use crate::metrics::Tally;
+use crate::readout::{Loss, Readout, Target};
+use crate::rule::Rule;
+use crate::scalar::Real;
+
+/// What streams share: the network, the readout on it and the loss. Parameters are kept apart, in one flat buffer: the
+/// network's p, then the readout's.
+pub struct Model<T> {
+    /// The recurrent network.
+    pub network: Network<T>,
+    /// The linear readout of its output rows.
+    pub readout: Readout,
+    /// The loss on the readout.
+    pub loss: Loss,
+    /// Entries the influence matrix would have without masks: units × parameters.
+    pub(super) dense_influence: usize,
+}
+
+impl<T: Real> Model<T> {
+    /// Puts a readout with that many outputs on a network.
+    pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
+        let wiring = network.wiring();
+        let readout = Readout { inputs: wiring.outputs().len(), outputs };
+        let dense: usize = wiring.layout().blocks().iter().map(|b| b.spec.dense_len()).sum();
+        let dense_influence = dense * wiring.units().len();
+        Self { network, readout, loss, dense_influence }
+    }
+
+    /// Length of the flat buffer: p and the readout's parameters.
+    pub fn parameters(&self) -> usize {
+        self.network.wiring().parameters() + self.readout.parameters()
+    }
+}
+
+/// The first number of a stream that was not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trouble {
+    /// "loss" or "output".
+    pub what: &'static str,
+    /// At which step since the reset.
+    pub step: usize,
+    /// What it became.
+    pub value: f64,
+}
+
+/// The state of one stream: where its network is, what its rule has gathered, and what was measured.
+pub struct Stream<T> {
+    state: State<T>,
+    step: Step<T>,
+    rule: Box<dyn Rule<T>>,
+    output: Vec<T>,
+    slope: Vec<T>,
+    credit: Vec<T>,
+    gradient: Vec<T>,
+    /// Share of units with nonzero pseudo-derivative at the step before.
+    steep: Option<f64>,
+    /// Steps since the reset, and losses since the gradient was handed over.
+    t: usize,
+    earned: u64,
+    trouble: Option<Trouble>,
+    /// Everything measured since the tally was last taken.
+    pub tally: Tally,
+}
+
+impl<T: Real> Stream<T> {
+    /// A stream at the beginning of a sequence.
+    pub fn new(model: &Model<T>, rule: Box<dyn Rule<T>>) -> Self {
+        let wiring = model.network.wiring();
+        let zeros = |n: usize| vec![T::zero(); n];
+        Self {
+            state: State::new(wiring),
+            step: Step::new(wiring),
+            rule,
+            output: zeros(model.readout.outputs),
+            slope: zeros(model.readout.outputs),
+            credit: zeros(model.readout.inputs),
+            gradient: zeros(model.parameters()),
+            steep: None,
+            t: 0,
+            earned: 0,
+            trouble: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Begins a new sequence. Gradients already earned are kept.
+    pub fn reset(&mut self) {
+        self.state.reset();
+        self.rule.reset();
+        self.steep = None;
+        self.trouble = None;
+        self.t = 0;
+    }
+
+    /// One step: the network advances, the rule observes, and where there is a target the loss gives credit.
+    /// Returns that loss.
+    ///
+    /// # Panics
+    /// If `x` has not m entries, `w` not the model's number, or the target does not fit the loss.
+    pub fn step(&mut self, model: &Model<T>, w: &[T], x: &[T], target: Option<Target<'_, T>>) -> Option<T> {
+        let wiring = model.network.wiring();
+        let (w, w_out) = w.split_at(wiring.parameters());
+        let mut macs = Macs::default();
+
+        model.network.advance(w, x, &self.state, &mut self.step, &mut macs);
+        self.state.follow(&self.step);
+        self.rule.observe(&self.step, &mut macs);
+        let y = &self.state.y[wiring.outputs()];
+        macs.forward += model.readout.forward(w_out, y, &mut self.output);
+        let loss = target.map(|target| {
+            let loss = model.loss.evaluate(&self.output, target, &mut self.slope);
+            let gradient = &mut self.gradient[wiring.parameters()..];
+            macs.gradient += model.readout.backward(w_out, y, &self.slope, gradient, &mut self.credit);
+            self.rule.credit(&self.credit, &mut macs);
+            loss
+        });
+
+        self.steep = Some(self.tally.observe(wiring, &self.step, self.steep));
+        if let Some(influence) = self.rule.influence() {
+            self.tally.influence(influence, model.dense_influence);
+        }
+        if let Some(loss) = loss {
+            self.tally.loss(loss.as_f64());
+            self.earned += 1;
+        }
+        self.tally.macs += macs;
+        self.watch(loss);
+        self.t += 1;
+        loss
+    }
+
+    /// Remembers the first loss or output that is not finite.
+    fn watch(&mut self, loss: Option<T>) {
+        let bad = |what, x: &T| Trouble { what, step: self.t, value: x.as_f64() };
+        let output = || self.output.iter().find(|o| !o.is_finite()).map(|o| bad("output", o));
+        let loss = loss.filter(|loss| !loss.is_finite()).map(|loss| bad("loss", &loss));
+        self.trouble = self.trouble.or(loss).or_else(output);
+    }
+
+    /// Steps since the reset.
+    pub fn steps(&self) -> usize {
+        self.t
+    }
+
+    /// The first loss or output that was not finite, if any ever was.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+
+    /// Moves what the rule has gathered into [`gradient`](Self::gradient).
+    pub fn drain(&mut self) {
+        let p = self.gradient.len() - self.slope.len() * (self.credit.len() + 1);
+        self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
+    }
+
+    /// The drained gradient of the summed loss: the network's p entries, then the readout's.
+    pub fn gradient(&self) -> &[T] {
+        &self.gradient
+    }
+
+    /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
+    pub fn hand_over(&mut self, total: &mut [T]) -> u64 {
+        for (to, from) in total.iter_mut().zip(&mut self.gradient) {
+            *to += std::mem::replace(from, T::zero());
+        }
+        std::mem::take(&mut self.earned)
+    }
+
+    /// Whether the last output stands for that class.
+    pub fn decides(&self, model: &Model<T>, class: usize) -> bool {
+        model.loss.class(&self.output) == class
+    }
+
+    /// What the readout said at the last step.
+    pub fn output(&self) -> &[T] {
+        &self.output
+    }
+
+    /// State and emission of every row after the last step.
+    pub fn state(&self) -> &State<T> {
+        &self.state
+    }
+
+    /// The rule, for what it holds.
+    pub fn rule(&self) -> &dyn Rule<T> {
+        self.rule.as_ref()
+    }
+}

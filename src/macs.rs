@@ -1,0 +1,53 @@
+//! The ledger of multiply-accumulates (MACs), filled where the work is done.
+//!
+//! One MAC is one product that is added to, or written over, an entry of a vector or matrix whose size grows with
+//! weights or influence: weight × activity, coupling × influence, credit × influence, gain × source. Work that is
+//! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
+
+use serde::Serialize;
+use std::ops::{Add, AddAssign};
+
+/// MACs done so far, by the part of the work that did them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Macs {
+    /// Pre-activations `W φ`, readout included.
+    pub forward: u64,
+    /// Assembling the coupling `A` (and the within-step coupling `B`) from gains and weights.
+    pub coupling: u64,
+    /// Advancing the influence matrix: `diag(d) S + A Y + B Y + M̄`, and `Y = diag(e) S + Ē`.
+    pub influence: u64,
+    /// Reading the gradient: `Yᵀ c̄`, and the readout's own.
+    pub gradient: u64,
+    /// Carrying credit back through a tape (BPTT).
+    pub backward: u64,
+}
+
+impl Macs {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.forward + self.coupling + self.influence + self.gradient + self.backward
+    }
+
+    /// The share that depends on the learning rule: all but `forward`.
+    pub fn learning(&self) -> u64 {
+        self.total() - self.forward
+    }
+}
+
+impl AddAssign for Macs {
+    fn add_assign(&mut self, other: Self) {
+        self.forward += other.forward;
+        self.coupling += other.coupling;
+        self.influence += other.influence;
+        self.gradient += other.gradient;
+        self.backward += other.backward;
+    }
+}
+
+impl Add for Macs {
+    type Output = Self;
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}

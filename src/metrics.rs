@@ -1,0 +1,132 @@
+//! What is measured as a network runs: loss, accuracy, and the sparsities α, β with the costs they stand for.
+
+use crate::cell::{Step, Wiring};
+use crate::macs::Macs;
+use crate::rule::Influence;
+use crate::scalar::Real;
+
+/// Sums over steps and streams; every figure is a mean of what was added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Steps seen.
+    pub steps: u64,
+    /// Unit-steps seen.
+    units: u64,
+    silent: u64,
+    flat: u64,
+    live: u64,
+    /// Steps that had a predecessor, and Σ β̃(t)β̃(t−1) over them.
+    pairs: u64,
+    product: f64,
+    held: u64,
+    nonzero: u64,
+    dense: u64,
+    loss: f64,
+    /// Steps with a target.
+    pub supervised: u64,
+    correct: u64,
+    decided: u64,
+    /// Work done.
+    pub macs: Macs,
+}
+
+impl Tally {
+    /// Adds a step's units: silent ones, those with zero pseudo-derivative, those with an emission derivative.
+    /// `before` is the share with nonzero pseudo-derivative at the step before, if there was one; returns this step's.
+    pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<f64>) -> f64 {
+        let units = wiring.units();
+        let count = |of: &dyn Fn(usize) -> bool| units.iter().filter(|&&row| of(row)).count() as u64;
+        let flat = count(&|row| step.slope[row] == T::zero());
+        let steep = 1.0 - flat as f64 / units.len() as f64;
+        self.steps += 1;
+        self.units += units.len() as u64;
+        self.silent += count(&|row| step.y[row] == T::zero());
+        self.live += count(&|row| step.is_live(row));
+        self.flat += flat;
+        if let Some(before) = before {
+            self.pairs += 1;
+            self.product += steep * before;
+        }
+        steep
+    }
+
+    /// Adds what a rule holds of an influence matrix that has `dense` entries without any sparsity.
+    pub fn influence(&mut self, influence: Influence, dense: usize) {
+        self.held += influence.held as u64;
+        self.nonzero += influence.nonzero as u64;
+        self.dense += dense as u64;
+    }
+
+    /// Adds the loss of a step that had a target.
+    pub fn loss(&mut self, loss: f64) {
+        self.loss += loss;
+        self.supervised += 1;
+    }
+
+    /// Adds a decision that was right or wrong.
+    pub fn decision(&mut self, correct: bool) {
+        self.correct += u64::from(correct);
+        self.decided += 1;
+    }
+
+    /// Adds another tally.
+    pub fn merge(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.units += other.units;
+        self.silent += other.silent;
+        self.flat += other.flat;
+        self.live += other.live;
+        self.pairs += other.pairs;
+        self.product += other.product;
+        self.held += other.held;
+        self.nonzero += other.nonzero;
+        self.dense += other.dense;
+        self.loss += other.loss;
+        self.supervised += other.supervised;
+        self.correct += other.correct;
+        self.decided += other.decided;
+        self.macs += other.macs;
+    }
+
+    /// Mean loss a supervised step; NaN if there was none.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.supervised as f64
+    }
+
+    /// Share of decisions that were right; NaN if there was none.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.decided as f64
+    }
+
+    /// α, the share of units that are silent.
+    pub fn activity_sparsity(&self) -> f64 {
+        self.silent as f64 / self.units as f64
+    }
+
+    /// β, the share of units with zero pseudo-derivative.
+    pub fn backward_sparsity(&self) -> f64 {
+        self.flat as f64 / self.units as f64
+    }
+
+    /// The share of units whose emission has a derivative: the sources that cannot be skipped. For an EGRU it is
+    /// larger than β̃, since a unit far above threshold has `e = 1` and no pseudo-derivative.
+    pub fn live_share(&self) -> f64 {
+        self.live as f64 / self.units as f64
+    }
+
+    /// The mean of β̃(t)β̃(t−1) over steps with a predecessor; with ω̃² the paper's factor of saved compute.
+    pub fn beta_product(&self) -> f64 {
+        self.product / self.pairs as f64
+    }
+
+    /// Entries of the event influence Y that are not zero, relative to n × p without masks; NaN for a rule
+    /// without influence matrix.
+    pub fn influence_density(&self) -> f64 {
+        self.nonzero as f64 / self.dense as f64
+    }
+
+    /// Entries of the state influence S that are held, relative to n × p without masks.
+    pub fn influence_held(&self) -> f64 {
+        self.held as f64 / self.dense as f64
+    }
+}

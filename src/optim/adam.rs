@@ -1,0 +1,69 @@
+//! Adam (D. P. Kingma & J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1):
+//!
+//! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
+//! `w ← w − η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
+
+use super::Optimiser;
+use crate::scalar::Real;
+
+/// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+#[derive(Clone, Debug)]
+pub struct Adam<T> {
+    rate: f64,
+    t: i32,
+    m: Vec<T>,
+    v: Vec<T>,
+}
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+impl<T: Real> Adam<T> {
+    /// For `n` parameters, with learning rate η.
+    pub fn new(n: usize, rate: f64) -> Self {
+        Self { rate, t: 0, m: vec![T::zero(); n], v: vec![T::zero(); n] }
+    }
+}
+
+impl<T: Real> Optimiser<T> for Adam<T> {
+    fn update(&mut self, w: &mut [T], gradient: &[T]) {
+        let n = self.m.len();
+        assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
+        self.t = self.t.saturating_add(1);
+        let (b1, b2) = (T::of(BETA_1), T::of(BETA_2));
+        let (c1, c2) = (T::of(1.0 - BETA_1), T::of(1.0 - BETA_2));
+        // η m̂ / (√v̂ + ε) = step · m / (√v + ε'), with the bias corrections taken out of the loop.
+        let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
+        let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
+        let epsilon = T::of(EPSILON * correction);
+        for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(&mut self.m).zip(&mut self.v) {
+            *m = b1 * *m + c1 * g;
+            *v = b2 * *v + c2 * g * g;
+            *w -= step * *m / (v.sqrt() + epsilon);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    /// Two steps worked out on paper, for g = 2 and then g = −1, η = 0.1:
+    ///
+    /// m₁ = 0.2, v₁ = 0.004, m̂₁ = 2, v̂₁ = 4: the first step is η · 2/2 = 0.1 whatever the gradient's size.
+    /// m₂ = 0.9 · 0.2 − 0.1 = 0.08, v₂ = 0.999 · 0.004 + 0.001 = 0.004996,
+    /// m̂₂ = 0.08/0.19, v̂₂ = 0.004996/0.001999.
+    #[test]
+    fn two_steps_by_hand() {
+        let mut w = [1.0f64];
+        let mut adam = Adam::new(1, 0.1);
+        adam.update(&mut w, &[2.0]);
+        assert_relative_eq!(w[0], 1.0 - 0.1 * 2.0 / (2.0 + 1e-8), epsilon = 1e-14);
+        let before = w[0];
+        adam.update(&mut w, &[-1.0]);
+        let expected = 0.1 * (0.08 / 0.19) / ((0.004996f64 / 0.001999).sqrt() + 1e-8);
+        assert_relative_eq!(before - w[0], expected, epsilon = 1e-14);
+    }
+}

@@ -1,0 +1,88 @@
+//! Optimisers: what to do with a gradient. They see flat buffers and know nothing else.
+//!
+//! To add one, write its file and add it to [`registry`].
+
+mod adam;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::Sgd;
+
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+
+/// Turns gradients into updates.
+pub trait Optimiser<T: Real>: Send {
+    /// Updates `w` in place. Allocates nothing.
+    ///
+    /// # Panics
+    /// If `w` or `gradient` has not the size the optimiser was made for.
+    fn update(&mut self, w: &mut [T], gradient: &[T]);
+}
+
+/// An optimiser that can be chosen by name.
+pub struct OptimiserEntry<T> {
+    /// The name on the command line and in configurations.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// An optimiser for that many parameters and that learning rate.
+    pub build: fn(usize, f64) -> Box<dyn Optimiser<T>>,
+}
+
+/// All optimisers.
+pub fn registry<T: Real>() -> Vec<OptimiserEntry<T>> {
+    vec![
+        OptimiserEntry {
+            name: "adam",
+            about: "adaptive moments (Kingma & Ba 2015)",
+            build: |n, rate| Box::new(Adam::new(n, rate)),
+        },
+        OptimiserEntry {
+            name: "sgd",
+            about: "plain gradient descent",
+            build: |n, rate| Box::new(Sgd::new(n, rate)),
+        },
+    ]
+}
+
+/// The optimiser of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn find<T: Real>(name: &str) -> Result<OptimiserEntry<T>> {
+    let known = registry::<T>();
+    let names: Vec<_> = known.iter().map(|o| o.name).collect();
+    known
+        .into_iter()
+        .find(|o| o.name == name)
+        .ok_or_else(|| Error::unknown("optimiser", name, names.into_iter()))
+}
+
+/// Scales a gradient down to Euclidean norm `limit` if it is longer: `g ← g · min(1, limit / ‖g‖)`. Returns the norm
+/// it had. A gradient that is not finite is left as it is, and its norm says so.
+pub fn clip<T: Real>(gradient: &mut [T], limit: Option<f64>) -> f64 {
+    let norm = gradient.iter().map(|g| g.as_f64() * g.as_f64()).sum::<f64>().sqrt();
+    if let Some(limit) = limit.filter(|limit| norm.is_finite() && norm > *limit) {
+        let scale = T::of(limit / norm);
+        gradient.iter_mut().for_each(|g| *g *= scale);
+    }
+    norm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn clipping_keeps_the_direction() {
+        let mut g = [3.0, 4.0];
+        assert_eq!(clip(&mut g, Some(10.0)), 5.0);
+        assert_eq!(g, [3.0, 4.0]);
+        assert_eq!(clip(&mut g, Some(1.0)), 5.0);
+        assert_relative_eq!(g[..], [0.6, 0.8]);
+        let mut bad = [f64::NAN, 1.0];
+        assert!(clip(&mut bad, Some(1.0)).is_nan());
+    }
+}

@@ -1,0 +1,127 @@
+//! Which parameters exist and where. All of them are entries of one sparse matrix,
+//!
+//! `s = W φ`,
+//!
+//! from *sources* φ (the constant 1, inputs, emissions) to *pre-activations* s. The parameter buffer is the
+//! values of `W`, row-major; a named block is a rectangle of it; a masked parameter is an entry `W` does not have.
+
+use crate::sparse::Pattern;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// What a block of parameters does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// Weights from a layer's input.
+    Input,
+    /// Weights from a layer's own emissions.
+    Recurrent,
+    /// Added to a pre-activation.
+    Bias,
+    /// ϑ, kept in [0, 1].
+    Threshold,
+}
+
+/// A block before its mask is known: a rectangle of `W`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockSpec {
+    /// `layer0.wu_y` and the like.
+    pub name: String,
+    /// What it does.
+    pub kind: Kind,
+    /// The layer it belongs to, from 0.
+    pub layer: usize,
+    /// The pre-activations it feeds, one per unit.
+    pub rows: Range<usize>,
+    /// The sources it reads; only the constant for biases and thresholds.
+    pub cols: Range<usize>,
+}
+
+impl BlockSpec {
+    /// Rows and columns of the block.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows.len(), self.cols.len())
+    }
+
+    /// Entries it would have without a mask.
+    pub fn dense_len(&self) -> usize {
+        self.rows.len() * self.cols.len()
+    }
+}
+
+/// A block of kept parameters.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Name, kind and place.
+    pub spec: BlockSpec,
+    /// Which of its entries exist, in the block's own coordinates.
+    pub kept: Pattern,
+    /// For each entry of `kept`, its place in the parameter buffer.
+    pub places: Vec<usize>,
+}
+
+/// The parameters of a network: the pattern of `W`, and its blocks by name.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    blocks: Vec<Block>,
+    weights: Pattern,
+}
+
+impl Layout {
+    /// Lays out blocks within a `W` of that many pre-activations and sources.
+    ///
+    /// # Panics
+    /// If there is not one pattern per block, of the block's shape, or if blocks overlap.
+    pub fn new(pre_activations: usize, sources: usize, specs: &[BlockSpec], kept: &[Pattern]) -> Self {
+        assert_eq!(specs.len(), kept.len(), "one mask per block");
+        let mut entries = Vec::new();
+        for (spec, kept) in specs.iter().zip(kept) {
+            let shape = (kept.rows(), kept.cols());
+            assert_eq!(shape, spec.shape(), "the mask of {} must have its shape", spec.name);
+            entries.extend(kept.entries().map(|(i, j)| (spec.rows.start + i, spec.cols.start + j)));
+        }
+        let count = entries.len();
+        let weights = Pattern::new(pre_activations, sources, entries);
+        assert_eq!(weights.len(), count, "blocks must not overlap");
+        let place = |(spec, kept): (&BlockSpec, &Pattern)| {
+            let at = |(i, j)| weights.position(spec.rows.start + i, spec.cols.start + j);
+            let places = kept.entries().map(|e| at(e).expect("just entered")).collect();
+            Block { spec: spec.clone(), kept: kept.clone(), places }
+        };
+        let blocks = specs.iter().zip(kept).map(place).collect();
+        Self { blocks, weights }
+    }
+
+    /// p, the number of kept parameters.
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Whether there is no parameter.
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+
+    /// The pattern of `W`, pre-activations × sources. A parameter's index is its position here.
+    pub fn weights(&self) -> &Pattern {
+        &self.weights
+    }
+
+    /// The blocks, in the order they were planned.
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The block of that name.
+    pub fn block(&self, name: &str) -> Option<&Block> {
+        self.blocks.iter().find(|b| b.spec.name == name)
+    }
+
+    /// ω̃ = 1 − ω: the share that is kept of the blocks of these kinds, as drawn; 1 if there is none.
+    pub fn kept_share(&self, kinds: &[Kind]) -> f64 {
+        let of_kind = || self.blocks.iter().filter(|b| kinds.contains(&b.spec.kind));
+        let kept: usize = of_kind().map(|b| b.kept.len()).sum();
+        let dense: usize = of_kind().map(|b| b.spec.dense_len()).sum();
+        if dense == 0 { 1.0 } else { kept as f64 / dense as f64 }
+    }
+}

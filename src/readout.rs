@@ -1,0 +1,239 @@
+//! A linear readout, and the losses on it:
+//!
+//! `o = W y + b`,  `c̄ = ∂L/∂y = Wᵀ ∂L/∂o`,  `∂L/∂W += ∂L/∂o yᵀ`,  `∂L/∂b += ∂L/∂o`.
+
+use crate::params::Init;
+use crate::scalar::Real;
+use rand::Rng;
+use rand_distr::{Distribution, Normal};
+use serde::{Deserialize, Serialize};
+
+/// What the output should have been.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target<'a, T> {
+    /// A class, from 0.
+    Class(usize),
+    /// A value for every output.
+    Values(&'a [T]),
+}
+
+/// A loss on the outputs of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// `−log softmax(o)_class`; as many outputs as classes.
+    #[default]
+    CrossEntropy,
+    /// `−log σ(±o)`: two classes on one output, class 1 where o > 0.
+    BinaryCrossEntropy,
+    /// `½ ‖o − target‖²`; a class stands for its unit vector.
+    SquaredError,
+}
+
+impl Loss {
+    /// The loss; writes `∂L/∂o` into `slope`.
+    ///
+    /// # Panics
+    /// If a class is not below the number of classes, a target has not one value per output, or a cross-entropy
+    /// is given values.
+    pub fn evaluate<T: Real>(self, output: &[T], target: Target<'_, T>, slope: &mut [T]) -> T {
+        assert_eq!(slope.len(), output.len(), "the slope must have one entry per output");
+        let class = |classes: usize| match target {
+            Target::Class(k) => {
+                assert!(k < classes, "class {k} must be below the number of classes, {classes}");
+                k
+            }
+            Target::Values(_) => panic!("a cross-entropy needs a class as its target"),
+        };
+        match self {
+            Self::CrossEntropy => {
+                let class = class(output.len());
+                let top = output.iter().copied().fold(T::neg_infinity(), T::max);
+                let sum: T = output.iter().map(|&o| (o - top).exp()).sum();
+                for (s, &o) in slope.iter_mut().zip(output) {
+                    *s = (o - top).exp() / sum;
+                }
+                slope[class] -= T::one();
+                sum.ln() + top - output[class]
+            }
+            Self::BinaryCrossEntropy => {
+                assert_eq!(output.len(), 1, "the binary cross-entropy is of one output");
+                let sign = if class(2) == 1 { T::one() } else { -T::one() };
+                let margin = sign * output[0];
+                slope[0] = -sign / (T::one() + margin.exp());
+                // log(1 + exp(−m)) without overflow.
+                (-margin).max(T::zero()) + (-margin.abs()).exp().ln_1p()
+            }
+            Self::SquaredError => {
+                let mut loss = T::zero();
+                if let Target::Values(values) = target {
+                    assert_eq!(values.len(), output.len(), "a target must have one value per output");
+                }
+                for (k, (s, &o)) in slope.iter_mut().zip(output).enumerate() {
+                    *s = o - match target {
+                        Target::Values(values) => values[k],
+                        Target::Class(_) if k == class(output.len()) => T::one(),
+                        Target::Class(_) => T::zero(),
+                    };
+                    loss += T::of(0.5) * *s * *s;
+                }
+                loss
+            }
+        }
+    }
+
+    /// The class an output stands for: the largest output, or the sign of a single one.
+    pub fn class<T: Real>(self, output: &[T]) -> usize {
+        if self == Self::BinaryCrossEntropy {
+            return usize::from(output[0] > T::zero());
+        }
+        let mut best = 0;
+        for k in 1..output.len() {
+            if output[k] > output[best] {
+                best = k;
+            }
+        }
+        best
+    }
+}
+
+/// The shape of a linear readout. Its parameters are a slice: `W` row-major, outputs × inputs, then `b`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readout {
+    /// Emissions it reads.
+    pub inputs: usize,
+    /// Outputs it gives.
+    pub outputs: usize,
+}
+
+impl Readout {
+    /// Number of its parameters.
+    pub fn parameters(&self) -> usize {
+        self.outputs * (self.inputs + 1)
+    }
+
+    /// First values: Glorot-normal weights, biases as the cells' biases.
+    pub fn draw<T: Real>(&self, init: &Init, rng: &mut impl Rng) -> Vec<T> {
+        let scale = (2.0 / (self.inputs + self.outputs) as f64).sqrt();
+        let normal = Normal::new(0.0, scale).expect("a finite deviation");
+        let weights: Vec<f64> = (0..self.inputs * self.outputs).map(|_| normal.sample(rng)).collect();
+        let biases = (0..self.outputs).map(|_| init.bias(self.inputs, rng));
+        weights.into_iter().chain(biases).map(T::of).collect()
+    }
+
+    /// `o = W y + b`, silent emissions skipped. Returns the MACs: outputs × emissions that are not zero.
+    ///
+    /// # Panics
+    /// If a slice has not the size of the readout.
+    pub fn forward<T: Real>(&self, w: &[T], y: &[T], output: &mut [T]) -> u64 {
+        assert_eq!(w.len(), self.parameters(), "w must have outputs × (inputs + 1) entries");
+        assert_eq!((y.len(), output.len()), (self.inputs, self.outputs), "y and o must fit the readout");
+        output.copy_from_slice(&w[self.inputs * self.outputs..]);
+        let mut macs = 0;
+        for (j, &y) in y.iter().enumerate().filter(|(_, y)| **y != T::zero()) {
+            for (k, o) in output.iter_mut().enumerate() {
+                *o += w[k * self.inputs + j] * y;
+            }
+            macs += self.outputs as u64;
+        }
+        macs
+    }
+
+    /// Adds the readout's own gradient and gives the emissions their credit `c̄ = Wᵀ ∂L/∂o`. Returns the MACs.
+    ///
+    /// # Panics
+    /// If a slice has not the size of the readout.
+    pub fn backward<T: Real>(
+        &self,
+        w: &[T],
+        y: &[T],
+        slope: &[T],
+        gradient: &mut [T],
+        credit: &mut [T],
+    ) -> u64 {
+        assert_eq!(w.len(), self.parameters(), "w must have outputs × (inputs + 1) entries");
+        assert_eq!(gradient.len(), w.len(), "the gradient must have as many entries as w");
+        assert_eq!(
+            (y.len(), credit.len(), slope.len()),
+            (self.inputs, self.inputs, self.outputs),
+            "y, c̄ and ∂L/∂o must fit the readout"
+        );
+        let (weights, biases) = gradient.split_at_mut(self.inputs * self.outputs);
+        let mut macs = 0;
+        credit.fill(T::zero());
+        for (k, &slope) in slope.iter().enumerate() {
+            biases[k] += slope;
+            let row = k * self.inputs..(k + 1) * self.inputs;
+            for (c, &w) in credit.iter_mut().zip(&w[row.clone()]) {
+                *c += w * slope;
+            }
+            for (g, &y) in weights[row].iter_mut().zip(y) {
+                *g += slope * y;
+            }
+            macs += 2 * self.inputs as u64;
+        }
+        macs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn slopes_are_the_derivatives_of_the_losses() {
+        let h = 1e-6;
+        let cases = [
+            (Loss::CrossEntropy, vec![0.3, -1.2, 0.8], Target::Class(1)),
+            (Loss::BinaryCrossEntropy, vec![0.7], Target::Class(0)),
+            (Loss::BinaryCrossEntropy, vec![-0.7], Target::Class(1)),
+            (Loss::SquaredError, vec![0.3, -1.2], Target::Values(&[1.0, 0.5])),
+            (Loss::SquaredError, vec![0.3, -1.2], Target::Class(1)),
+        ];
+        for (loss, output, target) in cases {
+            let mut slope = vec![0.0; output.len()];
+            loss.evaluate(&output, target, &mut slope);
+            for k in 0..output.len() {
+                let at = |d: f64| {
+                    let mut o = output.clone();
+                    o[k] += d;
+                    loss.evaluate(&o, target, &mut vec![0.0; o.len()])
+                };
+                assert_relative_eq!((at(h) - at(-h)) / (2.0 * h), slope[k], epsilon = 1e-8);
+            }
+        }
+    }
+
+    #[test]
+    fn known_values() {
+        let mut slope = [0.0; 2];
+        let loss = Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Class(0), &mut slope);
+        assert_relative_eq!(loss, 2f64.ln());
+        assert_eq!(slope, [-0.5, 0.5]);
+        let far = Loss::CrossEntropy.evaluate(&[-1e4, 1e4], Target::Class(0), &mut slope);
+        assert_relative_eq!(far, 2e4);
+        let far = Loss::BinaryCrossEntropy.evaluate(&[-800.0f64], Target::Class(1), &mut [0.0]);
+        assert_relative_eq!(far, 800.0);
+        assert_eq!(Loss::CrossEntropy.class(&[0.1, 0.5, 0.2]), 1);
+        assert_eq!(Loss::BinaryCrossEntropy.class(&[-0.1]), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "class 2 must be below the number of classes, 2")]
+    fn a_class_too_many_panics() {
+        Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Class(2), &mut [0.0; 2]);
+    }
+
+    #[test]
+    fn the_readout_by_hand() {
+        let readout = Readout { inputs: 2, outputs: 2 };
+        let w = [1.0, 2.0, 3.0, 4.0, 0.5, -0.5];
+        let (mut output, mut gradient, mut credit) = ([0.0; 2], [0.0; 6], [0.0; 2]);
+        assert_eq!(readout.forward(&w, &[0.0, 2.0], &mut output), 2);
+        assert_eq!(output, [4.5, 7.5]);
+        readout.backward(&w, &[0.0, 2.0], &[1.0, -1.0], &mut gradient, &mut credit);
+        assert_eq!(gradient, [0.0, 2.0, 0.0, -2.0, 1.0, -1.0]);
+        assert_eq!(credit, [-2.0, -2.0]);
+    }
+}

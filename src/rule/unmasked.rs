@@ -1,0 +1,87 @@
+//! A rule run as if nothing were masked: pruned weights are there, as zeros, with columns and couplings of their own.
+//!
+//! This is what masking without skipping costs, and what proves that skipping changes nothing.
+
+use super::{Claim, Influence, Rule};
+use crate::cell::{Step, Wiring};
+use crate::macs::Macs;
+use crate::scalar::Real;
+use crate::sparse::Pattern;
+use std::sync::Arc;
+
+/// Shows an inner rule the unmasked network and drops the gradient of what is masked.
+pub struct Unmasked<T, R> {
+    inner: R,
+    /// The kept entries' places in the unmasked `W`, `A` and `B`.
+    columns: Vec<usize>,
+    a: Vec<usize>,
+    b: Vec<usize>,
+    step: Step<T>,
+    gradient: Vec<T>,
+}
+
+impl<T: Real, R: Rule<T>> Unmasked<T, R> {
+    /// Builds the inner rule on the unmasked version of `wiring`.
+    pub fn new(wiring: &Arc<Wiring>, build: impl FnOnce(Arc<Wiring>) -> R) -> Self {
+        let full = Arc::new(wiring.unmasked());
+        let places = |kept: &Pattern, all: &Pattern| {
+            kept.entries().map(|(i, j)| all.position(i, j).expect("the mask only removes")).collect()
+        };
+        Self {
+            columns: places(wiring.layout().weights(), full.layout().weights()),
+            a: places(wiring.previous(), full.previous()),
+            b: places(wiring.current(), full.current()),
+            step: Step::new(&full),
+            gradient: vec![T::zero(); full.parameters()],
+            inner: build(full),
+        }
+    }
+}
+
+impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
+    fn claim(&self) -> Claim {
+        self.inner.claim()
+    }
+
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
+        let full = &mut self.step;
+        for (to, from) in [
+            (&mut full.c, &step.c),
+            (&mut full.y, &step.y),
+            (&mut full.d, &step.d),
+            (&mut full.e, &step.e),
+            (&mut full.e_bar, &step.e_bar),
+            (&mut full.gain, &step.gain),
+            (&mut full.phi, &step.phi),
+        ] {
+            to.copy_from_slice(from);
+        }
+        for (places, to, from) in [(&self.a, &mut full.a, &step.a), (&self.b, &mut full.b, &step.b)] {
+            places.iter().zip(from).for_each(|(&at, &value)| to[at] = value);
+        }
+        self.inner.observe(full, macs);
+    }
+
+    fn credit(&mut self, credit: &[T], macs: &mut Macs) {
+        self.inner.credit(credit, macs);
+    }
+
+    fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
+        assert_eq!(gradient.len(), self.columns.len(), "the gradient must have p entries");
+        self.gradient.fill(T::zero());
+        self.inner.drain(&mut self.gradient, macs);
+        self.columns.iter().zip(gradient).for_each(|(&column, to)| *to += self.gradient[column]);
+    }
+
+    fn influence(&self) -> Option<Influence> {
+        self.inner.influence()
+    }
+
+    fn bytes(&self) -> usize {
+        self.inner.bytes()
+    }
+}

@@ -1,0 +1,118 @@
+//! An index structure without values: which entries of a matrix exist.
+//!
+//! Values live elsewhere, in a slice with one number per entry in row-major order. The symbolic work (sorting,
+//! transposing) is done once; every step is numeric only.
+
+use sprs::CsMatI;
+
+/// The pattern of a sparse `rows × cols` matrix, readable by row and by column.
+///
+/// An entry's *position* is its place in row-major order: the index of its value in any slice of values.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// Compressed rows; the stored value of an entry is its own position.
+    by_row: CsMatI<u32, u32>,
+    /// Compressed columns of the same entries, carrying the row-major positions along.
+    by_col: CsMatI<u32, u32>,
+}
+
+impl Pattern {
+    /// The pattern with exactly these `(row, column)` entries, in any order; duplicates count once.
+    ///
+    /// # Panics
+    /// If an entry lies outside `rows × cols`.
+    pub fn new(rows: usize, cols: usize, mut entries: Vec<(usize, usize)>) -> Self {
+        entries.sort_unstable();
+        entries.dedup();
+        let mut row_starts = vec![0u32; rows + 1];
+        for &(i, j) in &entries {
+            assert!(i < rows && j < cols, "entry ({i}, {j}) must lie inside {rows} × {cols}");
+            row_starts[i + 1] += 1;
+        }
+        for i in 0..rows {
+            row_starts[i + 1] += row_starts[i];
+        }
+        let columns = entries.iter().map(|&(_, j)| j as u32).collect();
+        let positions = (0..entries.len() as u32).collect();
+        let by_row = CsMatI::new((rows, cols), row_starts, columns, positions);
+        let by_col = by_row.to_other_storage();
+        Self { by_row, by_col }
+    }
+
+    /// Every entry of `rows × cols`.
+    pub fn full(rows: usize, cols: usize) -> Self {
+        Self::new(rows, cols, (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))).collect())
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.by_row.rows()
+    }
+
+    /// Number of columns.
+    pub fn cols(&self) -> usize {
+        self.by_row.cols()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.by_row.nnz()
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries of row `i`: `(column, position)`, columns ascending.
+    pub fn row(&self, i: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let range = self.by_row.indptr().outer_inds_sz(i);
+        self.by_row.indices()[range.clone()].iter().zip(range).map(|(&j, at)| (j as usize, at))
+    }
+
+    /// The entries of column `j`: `(row, position)`, rows ascending.
+    pub fn col(&self, j: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let range = self.by_col.indptr().outer_inds_sz(j);
+        let rows = &self.by_col.indices()[range.clone()];
+        rows.iter().zip(&self.by_col.data()[range]).map(|(&i, &at)| (i as usize, at as usize))
+    }
+
+    /// All entries as `(row, column)`, in the order of their positions.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (0..self.rows()).flat_map(move |i| self.row(i).map(move |(j, _)| (i, j)))
+    }
+
+    /// The position of entry `(i, j)`, if it exists.
+    pub fn position(&self, i: usize, j: usize) -> Option<usize> {
+        self.by_row.get(i, j).map(|&at| at as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_columns_tell_the_same_entries() {
+        let entries = vec![(2, 0), (0, 1), (2, 2), (0, 1), (1, 0)];
+        let p = Pattern::new(3, 4, entries);
+        assert_eq!((p.rows(), p.cols(), p.len()), (3, 4, 4));
+        assert_eq!(p.entries().collect::<Vec<_>>(), [(0, 1), (1, 0), (2, 0), (2, 2)]);
+        for j in 0..4 {
+            let down: Vec<_> = p.col(j).collect();
+            let across: Vec<_> =
+                (0..3).flat_map(|i| p.row(i).filter(|e| e.0 == j).map(move |e| (i, e.1))).collect();
+            assert_eq!(down, across);
+        }
+        assert_eq!(p.position(2, 2), Some(3));
+        assert_eq!(p.position(2, 3), None);
+        assert_eq!(Pattern::full(2, 3).len(), 6);
+        assert!(Pattern::new(0, 0, vec![]).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "must lie inside 2 × 2")]
+    fn an_entry_outside_panics() {
+        Pattern::new(2, 2, vec![(0, 2)]);
+    }
+}

@@ -1,0 +1,79 @@
+//! Spirals that unwind over time (RTRL paper, section 6):
+//!
+//! `x_t = (± sin(τ_t + φ), cos(τ_t + φ)) / (1 + τ_t)`,  `τ = linspace(0, 2π, 17)`,  `φ ~ U[0, 2π)`.
+//!
+//! The sign is the class: mirrored in the first coordinate, a spiral turns the other way. 10,000 spirals to learn from
+//! and 2,000 others to be tested on; no sample is drawn twice, also not after rounding to single precision.
+
+use super::{Dataset, Sequence};
+use crate::params::{Purpose, generator};
+use crate::scalar::Real;
+use rand::RngExt;
+use std::collections::HashSet;
+use std::f64::consts::TAU;
+
+/// Steps of a spiral.
+const STEPS: usize = 17;
+const TRAIN: usize = 10_000;
+const TEST: usize = 2_000;
+
+/// The spiral with this offset and sense of rotation, as `(x₁, x₂)` a step.
+fn spiral(offset: f64, class: usize) -> Vec<f64> {
+    let sign = if class == 1 { -1.0 } else { 1.0 };
+    let point = |k: usize| {
+        let t = TAU * k as f64 / (STEPS - 1) as f64;
+        let (sin, cos) = (t + offset).sin_cos();
+        [sign * sin / (1.0 + t), cos / (1.0 + t)]
+    };
+    (0..STEPS).flat_map(point).collect()
+}
+
+/// Draws the spirals of a seed.
+pub(super) fn draw<T: Real>(seed: u64) -> Dataset<T> {
+    let mut rng = generator(seed, Purpose::Data);
+    let mut seen = HashSet::new();
+    let mut sequences = Vec::with_capacity(TRAIN + TEST);
+    while sequences.len() < TRAIN + TEST {
+        let (class, offset) = (usize::from(rng.random_bool(0.5)), rng.random_range(0.0..TAU));
+        let points = spiral(offset, class);
+        if seen.insert(points.iter().map(|&x| (x as f32).to_bits()).collect::<Vec<_>>()) {
+            let inputs = points.into_iter().map(T::of).collect();
+            sequences.push(Sequence { inputs, width: 2, classes: vec![Some(class); STEPS] });
+        }
+    }
+    let test = sequences.split_off(TRAIN);
+    Dataset { inputs: 2, classes: 2, train: sequences, test }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn a_spiral_by_hand() {
+        let points = spiral(0.5, 0);
+        assert_relative_eq!(points[..2], [0.5f64.sin(), 0.5f64.cos()]);
+        // A quarter turn later: sin(π/2 + φ) = cos φ, and cos(π/2 + φ) = −sin φ.
+        let shrunk = 1.0 + TAU / 4.0;
+        let quarter = [0.5f64.cos() / shrunk, -(0.5f64.sin()) / shrunk];
+        assert_relative_eq!(points[8..10], quarter, epsilon = 1e-15);
+        let mirrored = spiral(0.5, 1);
+        for k in 0..STEPS {
+            assert_eq!((mirrored[2 * k], mirrored[2 * k + 1]), (-points[2 * k], points[2 * k + 1]));
+        }
+    }
+
+    #[test]
+    fn no_sample_is_drawn_twice_and_classes_are_balanced() {
+        let data = draw::<f32>(3);
+        assert_eq!((data.train.len(), data.test.len()), (TRAIN, TEST));
+        let bits = |s: &Sequence<f32>| s.inputs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let all: HashSet<_> = data.train.iter().chain(&data.test).map(bits).collect();
+        assert_eq!(all.len(), TRAIN + TEST);
+        let ones = data.train.iter().filter(|s| s.classes[0] == Some(1)).count();
+        assert!((4_700..5_300).contains(&ones), "{ones}");
+        assert_eq!(data.train[0], draw::<f32>(3).train[0], "one seed, one data set");
+        assert_ne!(data.train[0], draw::<f32>(4).train[0]);
+    }
+}

@@ -1,0 +1,169 @@
+//! The golden cases as data, and nets built from them. Used by several tests.
+#![allow(dead_code)]
+
+use serde::Deserialize;
+use sparse_rtrl::cell::{CellConfig, EventReset, LayerSpec, Network, NetworkSpec, ResetGate, Surrogate};
+use sparse_rtrl::learner::Model;
+use sparse_rtrl::readout::{Loss, Target};
+use sparse_rtrl::sparse::Pattern;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// A matrix or a vector, by rows.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Table {
+    Matrix(Vec<Vec<f64>>),
+    Vector(Vec<f64>),
+}
+
+impl Table {
+    pub fn at(&self, i: usize, j: usize) -> f64 {
+        match self {
+            Self::Matrix(rows) => rows[i][j],
+            Self::Vector(values) => {
+                assert_eq!(j, 0, "a vector has one column");
+                values[i]
+            }
+        }
+    }
+
+    pub fn flat(&self) -> Vec<f64> {
+        match self {
+            Self::Matrix(rows) => rows.concat(),
+            Self::Vector(values) => values.clone(),
+        }
+    }
+}
+
+pub type Tables = HashMap<String, Table>;
+
+#[derive(Deserialize)]
+pub struct Config {
+    pub gamma: f64,
+    pub eps: f64,
+    #[serde(default)]
+    pub reset_gate: ResetGate,
+    #[serde(default)]
+    pub event_reset: EventReset,
+    #[serde(default = "yes")]
+    pub activity: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Targets {
+    Class(usize),
+    Values(Vec<Vec<f64>>),
+}
+
+#[derive(Deserialize)]
+pub struct Expect {
+    pub state: Vec<Vec<Vec<f64>>>,
+    pub y: Vec<Vec<f64>>,
+    pub output: Vec<Vec<f64>>,
+    pub total_loss: f64,
+    pub grad_layers: Vec<Tables>,
+    pub grad_readout: Tables,
+}
+
+#[derive(Deserialize)]
+pub struct Case {
+    pub name: String,
+    pub cell: String,
+    pub units: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub config: Config,
+    pub layers: Vec<Tables>,
+    pub masks: Vec<HashMap<String, Table>>,
+    pub readout: Tables,
+    pub x: Vec<Vec<f64>>,
+    pub loss: String,
+    pub target: Targets,
+    pub expect: Expect,
+}
+
+impl Case {
+    /// Every case in `tests/golden/`, or in the folder that `GOLDEN_DIR` names.
+    pub fn all() -> Vec<Self> {
+        let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let folder = std::env::var_os("GOLDEN_DIR").map_or(default, PathBuf::from);
+        let list = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let mut files: Vec<_> = list.map(|entry| entry.expect("a readable folder").path()).collect();
+        files.retain(|f| f.extension().is_some_and(|e| e == "json"));
+        files.sort();
+        assert!(!files.is_empty(), "no golden case in {}", folder.display());
+        let read = |file: PathBuf| {
+            let text = std::fs::read_to_string(&file).expect("a readable file");
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+        };
+        files.into_iter().map(read).collect()
+    }
+
+    pub fn cell_name(&self) -> &'static str {
+        match self.cell.as_str() {
+            "egru" => "egru",
+            "event_rnn" => "event-rnn",
+            other => panic!("the golden case {} has an unknown cell {other}", self.name),
+        }
+    }
+
+    /// The net of the case and its parameters, only kept ones.
+    pub fn model(&self) -> (Model<f64>, Vec<f64>) {
+        let c = &self.config;
+        let config = CellConfig {
+            surrogate: Surrogate::new(c.gamma, c.eps),
+            reset_gate: c.reset_gate,
+            event_reset: c.event_reset,
+            activity: c.activity,
+        };
+        let units = |layer: &Tables| layer[if self.cell == "egru" { "bu" } else { "b" }].flat().len();
+        let layer = |l: &Tables| LayerSpec { cell: self.cell_name().into(), units: units(l), config };
+        let layers = self.layers.iter().map(layer).collect();
+        let spec = NetworkSpec { inputs: self.inputs, layers, trace: None };
+        let kept = |block: &sparse_rtrl::params::BlockSpec| {
+            let (rows, cols) = block.shape();
+            let (layer, name) = split(&block.name);
+            let is_kept = |&(i, j): &(usize, usize)| match self.masks[layer].get(name) {
+                Some(mask) => mask.at(i, j) != 0.0,
+                None => true,
+            };
+            let all = (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j)));
+            Pattern::new(rows, cols, all.filter(is_kept).collect())
+        };
+        let network = Network::new(&spec, |blocks| Ok(blocks.iter().map(kept).collect())).unwrap();
+        let loss = match self.loss.as_str() {
+            "mse_every_step" => Loss::SquaredError,
+            "cross_entropy_last_step" => Loss::CrossEntropy,
+            other => panic!("the golden case {} has an unknown loss {other}", self.name),
+        };
+        let mut w = vec![0.0; network.wiring().parameters()];
+        for block in network.wiring().layout().blocks() {
+            let (layer, name) = split(&block.spec.name);
+            for ((i, j), &place) in block.kept.entries().zip(&block.places) {
+                w[place] = self.layers[layer][name].at(i, j);
+            }
+        }
+        w.extend(self.readout["w"].flat());
+        w.extend(self.readout["b"].flat());
+        (Model::new(network, self.outputs, loss), w)
+    }
+
+    pub fn target(&self, t: usize) -> Option<Target<'_, f64>> {
+        match &self.target {
+            Targets::Values(values) => Some(Target::Values(&values[t])),
+            Targets::Class(class) => (t + 1 == self.x.len()).then_some(Target::Class(*class)),
+        }
+    }
+}
+
+/// `layer1.wu_x` into its layer and its name.
+pub fn split(name: &str) -> (usize, &str) {
+    let (layer, name) = name.split_once('.').expect("layerK.name");
+    (layer.trim_start_matches("layer").parse().expect("a number"), name)
+}
