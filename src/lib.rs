@@ -3,12 +3,14 @@
 
 pub mod cell;
 pub mod error;
+pub mod experiment;
 pub mod learner;
 pub mod macs;
 pub mod metrics;
 pub mod optim;
 pub mod params;
 pub mod readout;
+pub mod record;
 pub mod rule;
 pub mod scalar;
 pub mod sparse;

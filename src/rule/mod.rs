@@ -4,6 +4,7 @@
 //! gathered ([`Rule::drain`]). It never meets a concrete cell. To add a rule, write its file and add it to [`registry`].
 
 mod bptt;
+mod form;
 mod rtrl;
 mod rtrl_dense;
 mod unmasked;

@@ -19,12 +19,18 @@
 //! over that prefix without a branch. `A Y` reads rows that are being overwritten, so the live rows `Y_{t-1}` that
 //! something reads are copied out first. No allocation after construction.
 //!
+//! # Inner rows
+//!
+//! The gated activities of an EGRU with the reset gate before the product are rows within a step. They are held, or folded
+//! into the rows that read them, whichever is cheaper for the mask: see `rule/form.rs`.
+//!
 //! # Cost
 //!
 //! In MACs a step, with `k` columns awake (`k⁻` before this step) and `l` live sources: `l k⁻` for Y, `k⁻` a row for the
 //! carry, `k⁻` for every entry of A with a live source, `k` for every entry of B with one, and one for every awake
 //! entry of M̄ whose source is not silent. A credit costs `k` for every live output row with credit.
 
+use super::form::Form;
 use super::{Claim, Influence, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
@@ -38,6 +44,9 @@ const NONE: usize = usize::MAX;
 /// Exact RTRL over kept parameters, skipping what is zero.
 pub struct Rtrl<T> {
     wiring: Arc<Wiring>,
+    form: Form<T>,
+    /// The widest vectors this machine has; loops called through it are compiled for them.
+    arch: pulp::Arch,
     /// Whether rows, columns and products that happen to be zero are skipped.
     activity: bool,
     /// Rows whose emission another row reads a step later.
@@ -74,9 +83,20 @@ impl<T: Real> Rtrl<T> {
     /// A rule for one stream over `wiring`. With `activity` off, every row is held and every column awake from the
     /// start, and every product is done.
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
+        let form = Form::choose(&wiring);
+        Self::with_form(wiring, form, activity)
+    }
+
+    /// The same with the inner rows folded away, or held, whichever is cheaper. For measuring the choice.
+    pub fn with_folding(wiring: Arc<Wiring>, folding: bool, activity: bool) -> Self {
+        let form = if folding { Form::folded(&wiring) } else { Form::held(&wiring) };
+        Self::with_form(wiring, form, activity)
+    }
+
+    fn with_form(wiring: Arc<Wiring>, form: Form<T>, activity: bool) -> Self {
         let (rows, p) = (wiring.rows(), wiring.parameters());
-        let feeders: Vec<_> = (0..rows).filter(|&l| wiring.previous().col(l).next().is_some()).collect();
-        let readers = (0..rows).filter(|&i| wiring.current().row(i).next().is_some()).collect();
+        let feeders: Vec<_> = (0..rows).filter(|&l| form.previous.col(l).len() > 0).collect();
+        let readers = (0..rows).filter(|&i| form.current.row(i).len() > 0).collect();
         let constants: Vec<_> = wiring.layout().weights().col(0).map(|(_, column)| column).collect();
         let theta = (0..rows).map(|row| {
             let column = wiring.threshold(row);
@@ -109,6 +129,8 @@ impl<T: Real> Rtrl<T> {
             gradient: zeros(p),
             terms: Vec::with_capacity(rows),
             feeders,
+            form,
+            arch: pulp::Arch::new(),
             wiring,
         };
         rule.reset();
@@ -120,6 +142,7 @@ impl<T: Real> Rtrl<T> {
     }
 
     /// `Y = diag(e) S + Ē`, for the live rows that the coming step reads.
+    #[inline(always)]
     fn emit(&mut self) -> u64 {
         self.y_len = self.len;
         let (mut lines, mut macs) = (0, 0);
@@ -161,13 +184,15 @@ impl<T: Real> Rtrl<T> {
     }
 
     /// `S ← diag(d) S + A Y`, and which rows without carry are held.
+    #[inline(always)]
     fn carry(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         let mut next = self.carried;
-        for row in 0..self.wiring.rows() {
+        let values = self.form.values(step);
+        for &row in &self.form.rows {
             self.terms.clear();
-            for (l, at) in self.wiring.previous().row(row) {
-                let a = step.a[at];
+            for (l, at) in self.form.previous.row(row) {
+                let a = values.a[at];
                 if self.y_line[l] != NONE && (a != T::zero() || !self.activity) {
                     self.terms.push((a, self.y_line[l]));
                 }
@@ -204,16 +229,19 @@ impl<T: Real> Rtrl<T> {
     /// `S ← S + M̄`: gain × source, one entry per parameter whose source is not silent.
     fn inject(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
+        let values = self.form.values(step);
         for (source, &phi) in step.phi.iter().enumerate() {
             if phi == T::zero() && self.activity {
                 continue;
             }
             let start = self.start[source];
             for (k, (pre, _)) in self.wiring.layout().weights().col(source).enumerate() {
-                let line = self.line[self.wiring.pre_rows()[pre]];
-                if line != NONE {
-                    self.s[line * self.p + start + k] += step.gain[pre] * phi;
-                    macs += 1;
+                for (row, at) in self.form.gains.row(pre) {
+                    let (line, gain) = (self.line[row], values.gain[at]);
+                    if line != NONE && (gain != T::zero() || !self.activity) {
+                        self.s[line * self.p + start + k] += gain * phi;
+                        macs += 1;
+                    }
                 }
             }
         }
@@ -221,8 +249,10 @@ impl<T: Real> Rtrl<T> {
     }
 
     /// `S ← S + B Y_t`, row by row: the rows read are earlier ones, and final.
+    #[inline(always)]
     fn relay(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
+        let values = self.form.values(step);
         for &row in &self.readers {
             let line = self.line[row];
             if line == NONE {
@@ -231,8 +261,8 @@ impl<T: Real> Rtrl<T> {
             let (above, rest) = self.s.split_at_mut(line * self.p);
             let (to, below) = rest.split_at_mut(self.p);
             self.terms.clear();
-            for (j, at) in self.wiring.current().row(row) {
-                let b = step.b[at];
+            for (j, at) in self.form.current.row(row) {
+                let b = values.b[at];
                 let live = step.is_live(j) && b != T::zero();
                 if self.line[j] != NONE && (live || !self.activity) {
                     self.terms.push((b * step.e[j], self.line[j]));
@@ -260,6 +290,39 @@ impl<T: Real> Rtrl<T> {
     }
 }
 
+/// The recursion of one step, for the machine's vector units.
+struct Advance<'a, T: Real> {
+    rule: &'a mut Rtrl<T>,
+    step: &'a Step<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Advance<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> u64 {
+        let Self { rule, step } = self;
+        let emitted = rule.emit();
+        rule.wake(&step.phi);
+        emitted + rule.carry(step) + rule.inject(step) + rule.relay(step)
+    }
+}
+
+/// The gradient that the terms of a credit stand for, for the machine's vector units.
+struct Gather<'a, T: Real> {
+    rule: &'a mut Rtrl<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Gather<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> u64 {
+        let Rtrl { s, p, pending, len, terms, .. } = self.rule;
+        kernel::combine(&mut pending[..*len], T::one(), terms, |line| &s[line * *p..][..*p])
+    }
+}
+
 impl<T: Real> Rule<T> for Rtrl<T> {
     fn claim(&self) -> Claim {
         Claim::Exact
@@ -276,9 +339,9 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
-        macs.influence += self.emit();
-        self.wake(&step.phi);
-        macs.influence += self.carry(step) + self.inject(step) + self.relay(step);
+        macs.coupling += self.form.evaluate(step, self.activity);
+        let arch = self.arch;
+        macs.influence += arch.dispatch(Advance { rule: self, step });
         self.e.copy_from_slice(&step.e);
         self.e_bar.copy_from_slice(&step.e_bar);
     }
@@ -296,9 +359,8 @@ impl<T: Real> Rule<T> for Rtrl<T> {
                 self.pending[self.theta[row]] += c * self.e_bar[row];
             }
         }
-        let (s, p) = (&self.s, self.p);
-        let to = &mut self.pending[..self.len];
-        macs.gradient += kernel::combine(to, T::one(), &self.terms, |line| &s[line * p..][..p]);
+        let arch = self.arch;
+        macs.gradient += arch.dispatch(Gather { rule: self });
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
@@ -313,13 +375,16 @@ impl<T: Real> Rule<T> for Rtrl<T> {
         let held = self.line.iter().filter(|&&line| line != NONE).count() * self.len;
         let live = self.wiring.units().iter().filter(|&&row| self.is_live(row));
         let count = live.map(|&row| {
+            let (e, e_bar) = (self.e[row], self.e_bar[row]);
             let entries = &self.s[self.line[row] * self.p..][..self.len];
-            let e = self.e[row];
-            let direct = self.e_bar[row] != T::zero();
-            let own = usize::from(direct && e * entries[self.theta[row]] + self.e_bar[row] != T::zero());
-            let theta = if direct { self.theta[row] } else { NONE };
-            let through = entries.iter().enumerate().filter(|(k, s)| *k != theta && e * **s != T::zero());
-            own + through.count()
+            let through =
+                if e == T::zero() { 0 } else { entries.iter().map(|&s| usize::from(s != T::zero())).sum() };
+            if e_bar == T::zero() {
+                return through;
+            }
+            // The entry of the unit's own threshold has Ē on top.
+            let own = e * entries[self.theta[row]];
+            through - usize::from(own != T::zero()) + usize::from(own + e_bar != T::zero())
         });
         Some(Influence { held, nonzero: count.sum() })
     }

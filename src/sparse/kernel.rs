@@ -14,6 +14,7 @@ use crate::scalar::Real;
 ///
 /// # Panics
 /// If a row is shorter than `dst`.
+#[inline(always)] // into callers that are compiled for the machine's vector units
 pub fn combine<'a, T: Real>(
     dst: &mut [T],
     k: T,

@@ -65,12 +65,14 @@ impl Pattern {
     }
 
     /// The entries of row `i`: `(column, position)`, columns ascending.
+    #[inline]
     pub fn row(&self, i: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         let range = self.by_row.indptr().outer_inds_sz(i);
         self.by_row.indices()[range.clone()].iter().zip(range).map(|(&j, at)| (j as usize, at))
     }
 
     /// The entries of column `j`: `(row, position)`, rows ascending.
+    #[inline]
     pub fn col(&self, j: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         let range = self.by_col.indptr().outer_inds_sz(j);
         let rows = &self.by_col.indices()[range.clone()];

@@ -1,0 +1,142 @@
+//! The configuration of an experiment, and the two settings everything is compared in.
+
+use crate::cell::{CellConfig, EventReset, LayerSpec, NetworkSpec, ResetGate};
+use crate::error::{Error, Result};
+use crate::learner::{LearnerSpec, LossAt, Update};
+use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
+use crate::readout::Loss;
+use serde::{Deserialize, Serialize};
+
+/// A named setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Ours: a loss at every step after the fourth, read from y. Adam 1e-2, γ .7, ε .5, thresholds Beta with mean .1.
+    #[default]
+    Default,
+    /// The setting of the RTRL paper's own code: Adam 3e-3, γ .7, ε 1, thresholds σ(N(0,1) − 1), reset gate after the
+    /// product, threshold reset inside the leak, one sigmoid output of the last y, biases U(±1/√n). Its leak of .001 on
+    /// pre-activations is left out.
+    Paper,
+}
+
+/// Everything a run depends on, but for its seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The task's name.
+    pub task: String,
+    /// The cell's name.
+    pub cell: String,
+    /// Units of each layer, n.
+    pub units: usize,
+    /// Layers.
+    pub depth: usize,
+    /// How the cell is set up.
+    pub cell_config: CellConfig,
+    /// κ, if the readout reads a running trace of y.
+    pub trace: Option<f64>,
+    /// Which parameters exist.
+    pub mask: MaskSpec,
+    /// What they start from.
+    pub init: Init,
+    /// The learning rule's name.
+    pub rule: String,
+    /// The loss.
+    pub loss: Loss,
+    /// At which steps it counts.
+    pub loss_at: LossAt,
+    /// The optimiser's name.
+    pub optimiser: String,
+    /// η.
+    pub learning_rate: f64,
+    /// The longest gradient let through unscaled, if any.
+    pub clip: Option<f64>,
+    /// When weights are updated.
+    pub update: Update,
+    /// Sequences a batch.
+    pub batch: usize,
+    /// Batches.
+    pub iterations: usize,
+    /// Iterations between evaluations on the test set; the last one is always evaluated.
+    pub test_every: usize,
+}
+
+impl Config {
+    /// The spiral experiment in one of the two settings.
+    pub fn spiral(preset: Preset) -> Self {
+        let ours = Self {
+            task: "spiral".into(),
+            cell: "egru".into(),
+            units: 16,
+            depth: 1,
+            cell_config: CellConfig::default(),
+            trace: None,
+            mask: MaskSpec::default(),
+            init: Init::default(),
+            rule: "rtrl".into(),
+            loss: Loss::CrossEntropy,
+            loss_at: LossAt::Every { burn_in: 4 },
+            optimiser: "adam".into(),
+            learning_rate: 1e-2,
+            clip: None,
+            update: Update::Sequence,
+            batch: 32,
+            iterations: 1700,
+            test_every: 50,
+        };
+        if preset == Preset::Default {
+            return ours;
+        }
+        let mut cell_config = CellConfig {
+            reset_gate: ResetGate::After,
+            event_reset: EventReset::Threshold,
+            ..CellConfig::default()
+        };
+        cell_config.surrogate.epsilon = 1.0;
+        Self {
+            cell_config,
+            init: Init {
+                bias: BiasInit::Uniform,
+                threshold: ThresholdInit::Logistic { mean: -1.0, std: 1.0 },
+            },
+            loss: Loss::BinaryCrossEntropy,
+            loss_at: LossAt::Last,
+            learning_rate: 3e-3,
+            ..ours
+        }
+    }
+
+    /// The learner this configuration asks for, on data with that many inputs and classes.
+    pub fn learner(&self, inputs: usize, classes: usize) -> LearnerSpec {
+        let layer = LayerSpec { cell: self.cell.clone(), units: self.units, config: self.cell_config };
+        LearnerSpec {
+            network: NetworkSpec { inputs, layers: vec![layer; self.depth], trace: self.trace },
+            outputs: if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes },
+            loss: self.loss,
+            mask: self.mask,
+            init: self.init,
+            rule: self.rule.clone(),
+            optimiser: self.optimiser.clone(),
+            learning_rate: self.learning_rate,
+            clip: self.clip,
+            update: self.update,
+            streams: self.batch,
+        }
+    }
+
+    /// # Errors
+    /// If a number of the experiment itself is out of range; the learner checks its own.
+    pub fn check(&self) -> Result<()> {
+        for (name, n) in [
+            ("iterations", self.iterations),
+            ("batch", self.batch),
+            ("depth", self.depth),
+            ("test-every", self.test_every),
+        ] {
+            if n == 0 {
+                return Err(Error::setting(name, "at least 1", n));
+            }
+        }
+        Ok(())
+    }
+}

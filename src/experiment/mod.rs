@@ -1,0 +1,164 @@
+//! Experiments: a configuration in, a run out.
+
+mod config;
+
+pub use config::{Config, Preset};
+
+use crate::error::Result;
+use crate::learner::Learner;
+use crate::record::Row;
+use crate::rule::DenseCost;
+use crate::scalar::Real;
+use crate::task::{self, Dataset, Sequence};
+use crate::{Error, params};
+use params::{Purpose, generator};
+use rand::seq::SliceRandom;
+
+/// What is left of a run when it is over.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The last row of its curve.
+    pub last: Row,
+    /// The first iteration after which the test accuracy was at least 99 %.
+    pub reached: Option<usize>,
+    /// ω as drawn.
+    pub param_sparsity: f64,
+    /// Kept parameters of the network, and of the same network without masks.
+    pub parameters: (usize, usize),
+    /// Means over all iterations: α, β, the share of live units, and the two densities of influence.
+    pub mean: Means,
+    /// The most bytes of influence or tape that one stream had in use.
+    pub bytes: usize,
+}
+
+/// Means over all iterations of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Means {
+    /// α.
+    pub activity_sparsity: f64,
+    /// β.
+    pub backward_sparsity: f64,
+    /// Share of units with `e ≠ 0`.
+    pub live_share: f64,
+    /// Nonzero share of Y; NaN without an influence matrix.
+    pub influence_density: f64,
+}
+
+/// Runs a configuration with one seed, in the current rayon pool; `each` sees every iteration as it ends and may
+/// stop the run with an error.
+///
+/// # Errors
+/// If the configuration is out of range, a number stops being finite, or `each` fails. Every iteration before has then
+/// been seen by `each`.
+pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Result<()>) -> Result<Run> {
+    config.check()?;
+    let data: Dataset<T> = (task::find(&config.task)?.draw)(seed);
+    let mut learner = Learner::<T>::new(&config.learner(data.inputs, data.classes), seed)?;
+    let mut shuffle = Shuffle::new(data.train.len(), seed);
+
+    let wiring = learner.model().network.wiring().clone();
+    let unmasked = wiring.unmasked();
+    let dense = DenseCost::new(&unmasked);
+    let readout = learner.model().readout;
+    let kept_share = wiring.layout().kept_share(config.mask.on.kinds());
+
+    let mut sums = Means::default();
+    let (mut compute, mut macs, mut macs_dense, mut bytes) = (0.0, 0, 0, 0);
+    let (mut reached, mut last) = (None, None);
+    for iteration in 1..=config.iterations {
+        let batch: Vec<&Sequence<T>> = (0..config.batch).map(|_| &data.train[shuffle.next()]).collect();
+        let tally = learner.train(&batch, config.loss_at)?;
+
+        compute += kept_share * kept_share * tally.beta_product();
+        macs += tally.macs.total();
+        let (all, taps) = ((readout.inputs * readout.outputs) as u64, tally.supervised);
+        macs_dense += tally.steps * (dense.influence + dense.coupling + dense.forward + all)
+            + taps * (dense.gradient + 2 * all);
+        bytes = learner.streams().iter().map(|s| s.rule().bytes()).fold(bytes, usize::max);
+        let evaluate = iteration % config.test_every == 0 || iteration == config.iterations;
+        let test_accuracy = evaluate.then(|| learner.test(&data.test));
+        if reached.is_none() && test_accuracy.is_some_and(|a| a >= 0.99) {
+            reached = Some(iteration);
+        }
+        sums.add(&tally);
+        let number = |x: f64| Some(x).filter(|x| x.is_finite());
+        let row = Row {
+            seed,
+            rule: config.rule.clone(),
+            param_sparsity: config.mask.sparsity,
+            iteration,
+            loss: tally.mean_loss(),
+            train_accuracy: tally.accuracy(),
+            test_accuracy,
+            activity_sparsity: tally.activity_sparsity(),
+            backward_sparsity: tally.backward_sparsity(),
+            live_share: tally.live_share(),
+            influence_density: number(tally.influence_density()),
+            influence_held: number(tally.influence_held()),
+            compute_adjusted_iteration: compute,
+            macs,
+            macs_dense,
+        };
+        each(&row)?;
+        last = Some(row);
+    }
+    let last = last.ok_or_else(|| Error::setting("iterations", "at least 1", config.iterations))?;
+    Ok(Run {
+        mean: sums.over(config.iterations),
+        last,
+        reached,
+        param_sparsity: 1.0 - kept_share,
+        parameters: (wiring.parameters(), unmasked.parameters()),
+        bytes,
+    })
+}
+
+impl Means {
+    fn add(&mut self, tally: &crate::metrics::Tally) {
+        self.activity_sparsity += tally.activity_sparsity();
+        self.backward_sparsity += tally.backward_sparsity();
+        self.live_share += tally.live_share();
+        self.influence_density += tally.influence_density();
+    }
+
+    fn over(self, n: usize) -> Self {
+        let n = n as f64;
+        Self {
+            activity_sparsity: self.activity_sparsity / n,
+            backward_sparsity: self.backward_sparsity / n,
+            live_share: self.live_share / n,
+            influence_density: self.influence_density / n,
+        }
+    }
+}
+
+/// Indices in random order, every one once before any twice.
+struct Shuffle {
+    order: Vec<usize>,
+    at: usize,
+    rng: params::Generator,
+}
+
+impl Shuffle {
+    fn new(n: usize, seed: u64) -> Self {
+        Self { order: (0..n).collect(), at: n, rng: generator(seed, Purpose::Order) }
+    }
+
+    fn next(&mut self) -> usize {
+        if self.at == self.order.len() {
+            self.order.shuffle(&mut self.rng);
+            self.at = 0;
+        }
+        self.at += 1;
+        self.order[self.at - 1]
+    }
+}
+
+/// Runs `work` in a pool of that many threads, 0 for as many as the machine has.
+///
+/// # Errors
+/// If the threads cannot be started, or `work` fails.
+pub fn with_threads<V: Send>(threads: usize, work: impl FnOnce() -> Result<V> + Send) -> Result<V> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|why| Error::Threads { threads, why: why.to_string() })?.install(work)
+}

@@ -1,0 +1,199 @@
+//! The form of the recursion that a skipping rule runs: as the cell wrote it, or with inner rows folded away.
+//!
+//! A row that lives only within a step, such as the gated activity `g = r ⊙ y⁻` of an EGRU with the reset gate before the
+//! product, can be held as a row of S and read through B (two stages), or be folded into the rows that read it:
+//!
+//! `A ← A + B diag(e) A_inner`,  `B ← B + B diag(e) B_inner`,  `M̄ ← M̄ + B diag(e) M̄_inner`.
+//!
+//! Both are exact. Folding multiplies two patterns and so fills in; holding costs rows. Which is cheaper depends on the
+//! mask, and [`Form::choose`] decides by counting entries: each entry of A or B stands for a product with a row of p.
+
+use crate::cell::{Step, Wiring};
+use crate::scalar::Real;
+use crate::sparse::Pattern;
+
+/// Entries that go from neighbouring positions to neighbouring positions.
+struct Run {
+    from: usize,
+    to: usize,
+    len: usize,
+}
+
+/// Pairs of positions (from, to) as runs.
+fn runs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (from, to) in pairs {
+        match runs.last_mut() {
+            Some(run) if run.from + run.len == from && run.to + run.len == to => run.len += 1,
+            _ => runs.push(Run { from, to, len: 1 }),
+        }
+    }
+    runs
+}
+
+/// `to += factor · from` along runs. Returns the MACs.
+fn add<T: Real>(runs: &[Run], factor: T, from: &[T], to: &mut [T]) -> usize {
+    for run in runs {
+        let source = &from[run.from..][..run.len];
+        to[run.to..][..run.len].iter_mut().zip(source).for_each(|(to, &x)| *to += factor * x);
+    }
+    count(runs)
+}
+
+fn count(runs: &[Run]) -> usize {
+    runs.iter().map(|run| run.len).sum()
+}
+
+/// One fold: `row += B[row, inner] · e[inner] · inner`.
+struct Fold {
+    at: usize,
+    inner: usize,
+    previous: Vec<Run>,
+    current: Vec<Run>,
+    gains: Vec<Run>,
+}
+
+/// Patterns of the couplings and gains a rule runs on, and how to get their values from a step.
+pub(super) struct Form<T> {
+    /// A and B.
+    pub previous: Pattern,
+    pub current: Pattern,
+    /// Gains: pre-activations × rows, one entry per row that a pre-activation reaches within the step.
+    pub gains: Pattern,
+    /// Rows that are left, ascending.
+    pub rows: Vec<usize>,
+    folding: Option<Folding<T>>,
+}
+
+/// What folding needs every step: entries that stay, entries that are folded, and room for the values.
+struct Folding<T> {
+    keep: [Vec<Run>; 3],
+    folds: Vec<Fold>,
+    a: Vec<T>,
+    b: Vec<T>,
+    gain: Vec<T>,
+}
+
+/// Values on a form's patterns.
+#[derive(Clone, Copy)]
+pub(super) struct Values<'a, T> {
+    pub a: &'a [T],
+    pub b: &'a [T],
+    pub gain: &'a [T],
+}
+
+impl<T: Real> Form<T> {
+    /// The recursion as the cell wrote it.
+    pub fn held(wiring: &Wiring) -> Self {
+        let gates = wiring.pre_rows();
+        Self {
+            previous: wiring.previous().clone(),
+            current: wiring.current().clone(),
+            gains: Pattern::new(gates.len(), wiring.rows(), gates.iter().copied().enumerate().collect()),
+            rows: (0..wiring.rows()).collect(),
+            folding: None,
+        }
+    }
+
+    /// The cheaper of the two forms for this wiring.
+    pub fn choose(wiring: &Wiring) -> Self {
+        let (held, folded) = (Self::held(wiring), Self::folded(wiring));
+        let products = |form: &Self| form.previous.len() + form.current.len();
+        let p = wiring.parameters().max(1);
+        if products(&folded) + folded.overhead(wiring) / p <= products(&held) { folded } else { held }
+    }
+
+    /// With every inner row folded away that does not itself read an inner row.
+    pub fn folded(wiring: &Wiring) -> Self {
+        let n = wiring.rows();
+        let is_inner = |row: usize| {
+            !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
+        };
+        let reads_inner = |row: usize| wiring.current().row(row).any(|(j, _)| is_inner(j));
+        let folds_away: Vec<bool> = (0..n).map(|row| is_inner(row) && !reads_inner(row)).collect();
+
+        let (a, b) = (wiring.previous(), wiring.current());
+        let (mut a_entries, mut b_entries) = (Vec::new(), Vec::new());
+        let mut gain_entries: Vec<(usize, usize)> = Vec::new();
+        let rows: Vec<usize> = (0..n).filter(|&row| !folds_away[row]).collect();
+        for &row in &rows {
+            a_entries.extend(a.row(row).map(|(l, _)| (row, l)));
+            gain_entries.extend(wiring.gates_of(row).iter().map(|&pre| (pre, row)));
+            for (j, _) in b.row(row) {
+                if folds_away[j] {
+                    a_entries.extend(a.row(j).map(|(l, _)| (row, l)));
+                    b_entries.extend(b.row(j).map(|(k, _)| (row, k)));
+                    gain_entries.extend(wiring.gates_of(j).iter().map(|&pre| (pre, row)));
+                } else {
+                    b_entries.push((row, j));
+                }
+            }
+        }
+        let previous = Pattern::new(n, n, a_entries);
+        let current = Pattern::new(n, n, b_entries);
+        let gains = Pattern::new(wiring.pre_rows().len(), n, gain_entries);
+
+        let place = |p: &Pattern, i, j| p.position(i, j).expect("just entered");
+        let mut keep: [Vec<(usize, usize)>; 3] = Default::default();
+        let mut folds = Vec::new();
+        for &row in &rows {
+            keep[0].extend(a.row(row).map(|(l, at)| (at, place(&previous, row, l))));
+            keep[2].extend(wiring.gates_of(row).iter().map(|&pre| (pre, place(&gains, pre, row))));
+            for (j, at) in b.row(row) {
+                if folds_away[j] {
+                    folds.push(Fold {
+                        at,
+                        inner: j,
+                        previous: runs(a.row(j).map(|(l, from)| (from, place(&previous, row, l)))),
+                        current: runs(b.row(j).map(|(k, from)| (from, place(&current, row, k)))),
+                        gains: runs(wiring.gates_of(j).iter().map(|&pre| (pre, place(&gains, pre, row)))),
+                    });
+                } else {
+                    keep[1].push((at, place(&current, row, j)));
+                }
+            }
+        }
+        let zeros = |p: &Pattern| vec![T::zero(); p.len()];
+        let keep = keep.map(|pairs| runs(pairs.into_iter()));
+        let folding = Folding { keep, folds, a: zeros(&previous), b: zeros(&current), gain: zeros(&gains) };
+        Self { previous, current, gains, rows, folding: Some(folding) }
+    }
+
+    /// MACs that folding itself and the spread of M̄ over more rows can take in a step.
+    fn overhead(&self, wiring: &Wiring) -> usize {
+        let weights = wiring.layout().weights();
+        let spread: usize = self.gains.entries().map(|(pre, _)| weights.row(pre).len()).sum();
+        let folds = self.folding.iter().flat_map(|f| &f.folds);
+        let folding: usize = folds.map(|f| count(&f.previous) + count(&f.current) + count(&f.gains)).sum();
+        spread - wiring.parameters() + folding
+    }
+
+    /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.
+    pub fn evaluate(&mut self, step: &Step<T>, skip: bool) -> u64 {
+        let Some(f) = &mut self.folding else { return 0 };
+        let targets = [(&mut f.a, &step.a), (&mut f.b, &step.b), (&mut f.gain, &step.gain)];
+        for ((to, from), keep) in targets.into_iter().zip(&f.keep) {
+            to.fill(T::zero());
+            add(keep, T::one(), from, to);
+        }
+        let mut macs = 0;
+        for fold in &f.folds {
+            let factor = step.b[fold.at] * step.e[fold.inner];
+            if factor == T::zero() && skip {
+                continue;
+            }
+            macs += add(&fold.previous, factor, &step.a, &mut f.a)
+                + add(&fold.current, factor, &step.b, &mut f.b)
+                + add(&fold.gains, factor, &step.gain, &mut f.gain);
+        }
+        macs as u64
+    }
+
+    /// The values of this form: those of the step itself, or what [`evaluate`](Self::evaluate) made of them.
+    pub fn values<'a>(&'a self, step: &'a Step<T>) -> Values<'a, T> {
+        match &self.folding {
+            Some(f) => Values { a: &f.a, b: &f.b, gain: &f.gain },
+            None => Values { a: &step.a, b: &step.b, gain: &step.gain },
+        }
+    }
+}
