@@ -58,20 +58,57 @@ pub(super) struct Form<T> {
     /// A and B.
     pub previous: Pattern,
     pub current: Pattern,
-    /// Gains: pre-activations × rows, one entry per row that a pre-activation reaches within the step.
+    /// Gains: rows × pre-activations, one entry for every pre-activation that reaches a row within the step.
     pub gains: Pattern,
+    /// M̄, source by source.
+    pub injections: Vec<Vec<Injection>>,
     /// Rows that are left, ascending.
     pub rows: Vec<usize>,
+    /// Gains as they stand in the step, to where they go; and their values, in the order of `gains`.
+    gain_keep: Vec<Run>,
+    gain: Vec<T>,
     folding: Option<Folding<T>>,
 }
 
 /// What folding needs every step: entries that stay, entries that are folded, and room for the values.
 struct Folding<T> {
-    keep: [Vec<Run>; 3],
+    a_keep: Vec<Run>,
+    b_keep: Vec<Run>,
     folds: Vec<Fold>,
     a: Vec<T>,
     b: Vec<T>,
-    gain: Vec<T>,
+}
+
+/// Neighbouring entries of M̄ in one row: `M̄[row, column..] = φ · gain[at..]`, where `column` counts the columns of the
+/// parameters that read one source.
+pub(super) struct Injection {
+    pub row: usize,
+    pub column: usize,
+    pub at: usize,
+    pub len: usize,
+}
+
+/// M̄ for these gains: for every source, where its φ enters.
+fn injections(wiring: &Wiring, gains: &Pattern) -> Vec<Vec<Injection>> {
+    let of_source = |source: usize| {
+        let weights = wiring.layout().weights();
+        let mut entries: Vec<(usize, usize, usize)> = Vec::new();
+        for (column, (pre, _)) in weights.col(source).enumerate() {
+            entries.extend(gains.col(pre).map(|(row, at)| (row, column, at)));
+        }
+        entries.sort_unstable();
+        let mut runs: Vec<Injection> = Vec::new();
+        for (row, column, at) in entries {
+            match runs.last_mut() {
+                Some(run) if run.row == row && run.column + run.len == column && run.at + run.len == at => {
+                    run.len += 1;
+                }
+                _ => runs.push(Injection { row, column, at, len: 1 }),
+            }
+        }
+        runs
+    };
+    (0..wiring.sources().len()).map(of_source).collect()
 }
 
 /// Values on a form's patterns.
@@ -86,10 +123,17 @@ impl<T: Real> Form<T> {
     /// The recursion as the cell wrote it.
     pub fn held(wiring: &Wiring) -> Self {
         let gates = wiring.pre_rows();
+        let entries = gates.iter().enumerate().map(|(pre, &row)| (row, pre)).collect();
+        let gains = Pattern::new(wiring.rows(), gates.len(), entries);
+        let kept = gates.iter().enumerate();
+        let kept = kept.map(|(pre, &row)| (pre, gains.position(row, pre).expect("just entered")));
         Self {
+            gain_keep: runs(kept),
+            gain: vec![T::zero(); gains.len()],
             previous: wiring.previous().clone(),
             current: wiring.current().clone(),
-            gains: Pattern::new(gates.len(), wiring.rows(), gates.iter().copied().enumerate().collect()),
+            injections: injections(wiring, &gains),
+            gains,
             rows: (0..wiring.rows()).collect(),
             folding: None,
         }
@@ -118,12 +162,12 @@ impl<T: Real> Form<T> {
         let rows: Vec<usize> = (0..n).filter(|&row| !folds_away[row]).collect();
         for &row in &rows {
             a_entries.extend(a.row(row).map(|(l, _)| (row, l)));
-            gain_entries.extend(wiring.gates_of(row).iter().map(|&pre| (pre, row)));
+            gain_entries.extend(wiring.gates_of(row).iter().map(|&pre| (row, pre)));
             for (j, _) in b.row(row) {
                 if folds_away[j] {
                     a_entries.extend(a.row(j).map(|(l, _)| (row, l)));
                     b_entries.extend(b.row(j).map(|(k, _)| (row, k)));
-                    gain_entries.extend(wiring.gates_of(j).iter().map(|&pre| (pre, row)));
+                    gain_entries.extend(wiring.gates_of(j).iter().map(|&pre| (row, pre)));
                 } else {
                     b_entries.push((row, j));
                 }
@@ -131,14 +175,14 @@ impl<T: Real> Form<T> {
         }
         let previous = Pattern::new(n, n, a_entries);
         let current = Pattern::new(n, n, b_entries);
-        let gains = Pattern::new(wiring.pre_rows().len(), n, gain_entries);
+        let gains = Pattern::new(n, wiring.pre_rows().len(), gain_entries);
 
         let place = |p: &Pattern, i, j| p.position(i, j).expect("just entered");
-        let mut keep: [Vec<(usize, usize)>; 3] = Default::default();
+        let (mut a_keep, mut b_keep, mut gain_keep) = (Vec::new(), Vec::new(), Vec::new());
         let mut folds = Vec::new();
         for &row in &rows {
-            keep[0].extend(a.row(row).map(|(l, at)| (at, place(&previous, row, l))));
-            keep[2].extend(wiring.gates_of(row).iter().map(|&pre| (pre, place(&gains, pre, row))));
+            a_keep.extend(a.row(row).map(|(l, at)| (at, place(&previous, row, l))));
+            gain_keep.extend(wiring.gates_of(row).iter().map(|&pre| (pre, place(&gains, row, pre))));
             for (j, at) in b.row(row) {
                 if folds_away[j] {
                     folds.push(Fold {
@@ -146,23 +190,37 @@ impl<T: Real> Form<T> {
                         inner: j,
                         previous: runs(a.row(j).map(|(l, from)| (from, place(&previous, row, l)))),
                         current: runs(b.row(j).map(|(k, from)| (from, place(&current, row, k)))),
-                        gains: runs(wiring.gates_of(j).iter().map(|&pre| (pre, place(&gains, pre, row)))),
+                        gains: runs(wiring.gates_of(j).iter().map(|&pre| (pre, place(&gains, row, pre)))),
                     });
                 } else {
-                    keep[1].push((at, place(&current, row, j)));
+                    b_keep.push((at, place(&current, row, j)));
                 }
             }
         }
         let zeros = |p: &Pattern| vec![T::zero(); p.len()];
-        let keep = keep.map(|pairs| runs(pairs.into_iter()));
-        let folding = Folding { keep, folds, a: zeros(&previous), b: zeros(&current), gain: zeros(&gains) };
-        Self { previous, current, gains, rows, folding: Some(folding) }
+        let folding = Folding {
+            a_keep: runs(a_keep.into_iter()),
+            b_keep: runs(b_keep.into_iter()),
+            folds,
+            a: zeros(&previous),
+            b: zeros(&current),
+        };
+        Self {
+            gain_keep: runs(gain_keep.into_iter()),
+            gain: zeros(&gains),
+            injections: injections(wiring, &gains),
+            previous,
+            current,
+            gains,
+            rows,
+            folding: Some(folding),
+        }
     }
 
     /// MACs that folding itself and the spread of M̄ over more rows can take in a step.
     fn overhead(&self, wiring: &Wiring) -> usize {
         let weights = wiring.layout().weights();
-        let spread: usize = self.gains.entries().map(|(pre, _)| weights.row(pre).len()).sum();
+        let spread: usize = self.gains.entries().map(|(_, pre)| weights.row(pre).len()).sum();
         let folds = self.folding.iter().flat_map(|f| &f.folds);
         let folding: usize = folds.map(|f| count(&f.previous) + count(&f.current) + count(&f.gains)).sum();
         spread - wiring.parameters() + folding
@@ -170,12 +228,13 @@ impl<T: Real> Form<T> {
 
     /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.
     pub fn evaluate(&mut self, step: &Step<T>, skip: bool) -> u64 {
+        self.gain.fill(T::zero());
+        add(&self.gain_keep, T::one(), &step.gain, &mut self.gain);
         let Some(f) = &mut self.folding else { return 0 };
-        let targets = [(&mut f.a, &step.a), (&mut f.b, &step.b), (&mut f.gain, &step.gain)];
-        for ((to, from), keep) in targets.into_iter().zip(&f.keep) {
-            to.fill(T::zero());
-            add(keep, T::one(), from, to);
-        }
+        f.a.fill(T::zero());
+        f.b.fill(T::zero());
+        add(&f.a_keep, T::one(), &step.a, &mut f.a);
+        add(&f.b_keep, T::one(), &step.b, &mut f.b);
         let mut macs = 0;
         for fold in &f.folds {
             let factor = step.b[fold.at] * step.e[fold.inner];
@@ -184,7 +243,7 @@ impl<T: Real> Form<T> {
             }
             macs += add(&fold.previous, factor, &step.a, &mut f.a)
                 + add(&fold.current, factor, &step.b, &mut f.b)
-                + add(&fold.gains, factor, &step.gain, &mut f.gain);
+                + add(&fold.gains, factor, &step.gain, &mut self.gain);
         }
         macs as u64
     }
@@ -192,8 +251,8 @@ impl<T: Real> Form<T> {
     /// The values of this form: those of the step itself, or what [`evaluate`](Self::evaluate) made of them.
     pub fn values<'a>(&'a self, step: &'a Step<T>) -> Values<'a, T> {
         match &self.folding {
-            Some(f) => Values { a: &f.a, b: &f.b, gain: &f.gain },
-            None => Values { a: &step.a, b: &step.b, gain: &step.gain },
+            Some(f) => Values { a: &f.a, b: &f.b, gain: &self.gain },
+            None => Values { a: &step.a, b: &step.b, gain: &self.gain },
         }
     }
 }

@@ -227,6 +227,7 @@ impl<T: Real> Rtrl<T> {
     }
 
     /// `S ← S + M̄`: gain × source, one entry per parameter whose source is not silent.
+    #[inline(always)]
     fn inject(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         let values = self.form.values(step);
@@ -235,13 +236,14 @@ impl<T: Real> Rtrl<T> {
                 continue;
             }
             let start = self.start[source];
-            for (k, (pre, _)) in self.wiring.layout().weights().col(source).enumerate() {
-                for (row, at) in self.form.gains.row(pre) {
-                    let (line, gain) = (self.line[row], values.gain[at]);
-                    if line != NONE && (gain != T::zero() || !self.activity) {
-                        self.s[line * self.p + start + k] += gain * phi;
-                        macs += 1;
+            for run in &self.form.injections[source] {
+                let line = self.line[run.row];
+                if line != NONE {
+                    let to = &mut self.s[line * self.p + start + run.column..][..run.len];
+                    for (s, &gain) in to.iter_mut().zip(&values.gain[run.at..][..run.len]) {
+                        *s += gain * phi;
                     }
+                    macs += run.len as u64;
                 }
             }
         }

@@ -8,8 +8,8 @@ use crate::scalar::Real;
 
 /// `dst ← k dst + Σ_j a_j row_j`, the update of one row of an influence matrix.
 ///
-/// `terms` holds the pairs `(a_j, j)`, and `row(j)` gives `row_j`, at least as long as `dst`. Sources are taken four
-/// at a time, so that `dst` is read and written once for four of them. Cost: `dst.len()` MACs a term, and as many
+/// `terms` holds the pairs `(a_j, j)`, and `row(j)` gives `row_j`, at least as long as `dst`. A block of `dst`
+/// stays in registers while all sources pass by, so that it is read and written once. Cost: `dst.len()` MACs a term, and as many
 /// for `k` unless it is one.
 ///
 /// # Panics
@@ -22,29 +22,39 @@ pub fn combine<'a, T: Real>(
     row: impl Fn(usize) -> &'a [T],
 ) -> u64 {
     let len = dst.len();
-    let source = |j: usize| {
-        let source = row(j);
-        assert!(source.len() >= len, "a source row has {} entries, its target {len}", source.len());
-        &source[..len]
-    };
-    let scaled = k != T::one();
-    if scaled {
-        dst.iter_mut().for_each(|x| *x *= k);
+    for &(_, j) in terms {
+        assert!(row(j).len() >= len, "a source row has {} entries, its target {len}", row(j).len());
     }
-    let mut fours = terms.chunks_exact(4);
-    for four in &mut fours {
-        let [a, b, c, d] = [four[0].0, four[1].0, four[2].0, four[3].0];
-        let [p, q, r, s] = [source(four[0].1), source(four[1].1), source(four[2].1), source(four[3].1)];
-        for (i, x) in dst.iter_mut().enumerate() {
-            *x += a * p[i] + b * q[i] + (c * r[i] + d * s[i]);
+    let wide = combine_blocks::<T, 64>(dst, 0, k, terms, &row);
+    let narrow = combine_blocks::<T, 16>(dst, wide, k, terms, &row);
+    combine_blocks::<T, 1>(dst, narrow, k, terms, &row);
+    (len * (terms.len() + usize::from(k != T::one()))) as u64
+}
+
+/// [`combine`] from `start` on, as far as whole blocks of `N` go; returns where they end. A fixed-size block stays in
+/// vector registers while all sources pass by.
+#[inline(always)]
+fn combine_blocks<'a, T: Real, const N: usize>(
+    dst: &mut [T],
+    mut start: usize,
+    k: T,
+    terms: &[(T, usize)],
+    row: &impl Fn(usize) -> &'a [T],
+) -> usize {
+    for block in dst[start..].chunks_exact_mut(N) {
+        let mut sum = [T::zero(); N];
+        for (x, &y) in sum.iter_mut().zip(block.iter()) {
+            *x = k * y;
         }
-    }
-    for &(a, j) in fours.remainder() {
-        for (x, &p) in dst.iter_mut().zip(source(j)) {
-            *x += a * p;
+        for &(a, j) in terms {
+            for (x, &y) in sum.iter_mut().zip(&row(j)[start..start + N]) {
+                *x += a * y;
+            }
         }
+        block.copy_from_slice(&sum);
+        start += N;
     }
-    (len * (terms.len() + usize::from(scaled))) as u64
+    start
 }
 
 /// `out ← out + A x` over the columns in `active`, skipping every `x_j = 0`.
