@@ -41,6 +41,18 @@ pub struct Row {
     pub macs_dense: u64,
 }
 
+/// Makes sure that a file can be written later on, without touching what is in it.
+///
+/// # Errors
+/// If it cannot.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let failed = |source| Error::Write { path: path.into(), source };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    File::options().append(true).create(true).open(path).map(drop).map_err(failed)
+}
+
 /// A CSV file of rows.
 pub struct Recorder {
     path: PathBuf,
@@ -53,11 +65,8 @@ impl Recorder {
     /// # Errors
     /// If either cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Write { path: path.into(), source };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let file = File::create(path).map_err(failed)?;
+        check_writable(path)?;
+        let file = File::create(path).map_err(|source| Error::Write { path: path.into(), source })?;
         Ok(Self { path: path.into(), csv: csv::Writer::from_writer(file) })
     }
 

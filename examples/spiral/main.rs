@@ -5,17 +5,17 @@ mod plot;
 mod report;
 
 use args::Args;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use indicatif::{ProgressBar, ProgressStyle};
 use report::{Finished, Report};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::{self, Config};
-use sparse_rtrl::record::{Recorder, Row};
+use sparse_rtrl::record::{self, Recorder, Row};
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match parse() {
         Ok(args) => args,
         Err(said) if said.use_stderr() => return wrong_input(&said.to_string()),
         Err(help) => {
@@ -30,6 +30,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// The flags; a number below zero is a wrong value, not an unknown flag.
+fn parse() -> std::result::Result<Args, clap::Error> {
+    let command = Args::command().mut_args(|arg| {
+        let takes_value = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_value)
+    });
+    Args::from_arg_matches(&command.try_get_matches()?)
+}
+
 /// One line that says what was expected and what came.
 fn wrong_input(said: &str) -> ExitCode {
     let first = said.split("\n\n").next().unwrap_or(said);
@@ -39,42 +48,37 @@ fn wrong_input(said: &str) -> ExitCode {
 
 fn run(args: &Args) -> Result<()> {
     let say = |error: &Error| eprintln!("error: {error}");
-    let prepared = args.configs().and_then(|configs| Ok((configs, Recorder::create(&args.out)?)));
-    let (configs, mut recorder) = prepared.inspect_err(say)?;
+    let (configs, mut recorder) = prepare(args).inspect_err(say)?;
     let bar = progress(args, &configs);
     let mut report = Report::default();
-    let mut curves = Vec::new();
+    let mut curves: Vec<Vec<Row>> = Vec::new();
     let work = || {
         for config in &configs {
             for seed in args.seed..args.seed + args.seeds {
                 let started = Instant::now();
-                let mut curve = Vec::new();
+                curves.push(Vec::new());
                 let run = experiment::run::<f32>(config, seed, |row| {
                     recorder.write(row)?;
                     show(&bar, row);
-                    curve.push(row.clone());
+                    curves.last_mut().expect("just pushed").push(row.clone());
                     Ok(())
                 })?;
-                curves.push(curve);
                 report.add(Finished { run, seconds: started.elapsed().as_secs_f64() });
             }
         }
         Ok(())
     };
     let outcome = experiment::with_threads(args.threads, work);
-    match &outcome {
-        Ok(()) => bar.finish_and_clear(),
-        Err(_) => bar.abandon(),
-    }
-    if let Err(error) = &outcome {
-        say(error);
-        let rows = curves.iter().map(Vec::len).sum::<usize>();
-        eprintln!("the curve so far is in {} ({rows} rows of finished runs)", args.out.display());
-    }
+    bar.finish_and_clear();
     if !report.is_empty() {
         println!("{}", report.text());
     }
-    outcome?;
+    if let Err(error) = outcome {
+        say(&error);
+        let rows: usize = curves.iter().map(Vec::len).sum();
+        eprintln!("the curve so far is in {} ({rows} rows)", args.out.display());
+        return Err(error);
+    }
     if !args.quiet {
         println!("learning curve: {}", args.out.display());
     }
@@ -85,6 +89,13 @@ fn run(args: &Args) -> Result<()> {
         plot::draw(path, &curves).inspect_err(say)?;
     }
     Ok(())
+}
+
+/// Everything that can be wrong with the flags is found before the first run.
+fn prepare(args: &Args) -> Result<(Vec<Config>, Recorder)> {
+    let configs = args.configs()?;
+    args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
+    Ok((configs, Recorder::create(&args.out)?))
 }
 
 /// The command line, as one would type it.

@@ -94,9 +94,6 @@ impl Report {
     /// The table as Markdown, under the command and the date that made it.
     pub fn write_markdown(&self, path: &Path, command: &str) -> Result<()> {
         let failed = |source| Error::Write { path: path.into(), source };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
         let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
         let version = env!("CARGO_PKG_VERSION");
         let table = self.fill(ASCII_MARKDOWN);

@@ -130,7 +130,9 @@ impl<T: Real> Network<T> {
 }
 
 impl NetworkSpec {
-    fn check(&self) -> Result<()> {
+    /// # Errors
+    /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
+    pub fn check(&self) -> Result<()> {
         if self.inputs == 0 {
             return Err(Error::setting("inputs", "at least 1", self.inputs));
         }
@@ -142,6 +144,7 @@ impl NetworkSpec {
                 return Err(Error::setting("units", "at least 1", layer.units));
             }
             layer.config.surrogate.check()?;
+            find::<f64>(&layer.cell)?;
         }
         match self.trace {
             Some(keep) if !(0.0..1.0).contains(&keep) => {

@@ -86,6 +86,33 @@ impl<T: Real> Step<T> {
         }
     }
 
+    /// Everything but the couplings, field by field.
+    fn local(&self) -> [&Vec<T>; 11] {
+        let Self { c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a: _, b: _ } =
+            self;
+        [c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current]
+    }
+
+    /// Takes over everything but the couplings from a step of the same network, masked or not. Allocates nothing.
+    pub fn copy_local(&mut self, other: &Self) {
+        let Self { c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a: _, b: _ } =
+            self;
+        let own = [c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current];
+        own.into_iter().zip(other.local()).for_each(|(to, from)| to.copy_from_slice(from));
+    }
+
+    /// Takes over a step of the same wiring. Allocates nothing.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.copy_local(other);
+        self.a.copy_from_slice(&other.a);
+        self.b.copy_from_slice(&other.b);
+    }
+
+    /// Numbers it holds.
+    pub fn size(&self) -> usize {
+        self.local().iter().map(|v| v.len()).sum::<usize>() + self.a.len() + self.b.len()
+    }
+
     /// Whether the row's event influence `Y = e S + Ē` can be nonzero.
     #[inline]
     pub fn is_live(&self, row: usize) -> bool {

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::learner::{LearnerSpec, LossAt, Update};
 use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
 use crate::readout::Loss;
+use crate::task;
 use serde::{Deserialize, Serialize};
 
 /// A named setting.
@@ -125,7 +126,7 @@ impl Config {
     }
 
     /// # Errors
-    /// If a number of the experiment itself is out of range; the learner checks its own.
+    /// If a name is unknown or a number out of range, anywhere in it.
     pub fn check(&self) -> Result<()> {
         for (name, n) in [
             ("iterations", self.iterations),
@@ -137,6 +138,7 @@ impl Config {
                 return Err(Error::setting(name, "at least 1", n));
             }
         }
-        Ok(())
+        task::find::<f64>(&self.task)?;
+        self.learner(1, 2).check()
     }
 }

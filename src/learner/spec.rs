@@ -4,6 +4,7 @@ use crate::cell::{CellConfig, LayerSpec, NetworkSpec};
 use crate::error::{Error, Result};
 use crate::params::{Init, MaskSpec};
 use crate::readout::Loss;
+use crate::{optim, rule};
 use serde::{Deserialize, Serialize};
 
 /// When weights are updated.
@@ -66,8 +67,13 @@ impl LearnerSpec {
     }
 
     /// # Errors
-    /// If a number is out of range.
+    /// If a name is unknown or a number out of range, anywhere in it.
     pub fn check(&self) -> Result<()> {
+        self.network.check()?;
+        self.mask.check()?;
+        self.init.check()?;
+        rule::find::<f64>(&self.rule)?;
+        optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {
             0 => Err(Error::setting(name, "at least 1", n)),
             _ => Ok(()),

@@ -51,15 +51,22 @@ pub struct MaskSpec {
 }
 
 impl MaskSpec {
+    /// # Errors
+    /// If ω lies outside [0, 1).
+    pub fn check(&self) -> Result<()> {
+        match (0.0..1.0).contains(&self.sparsity) {
+            true => Ok(()),
+            false => Err(Error::setting("param-sparsity", "a number in [0, 1)", self.sparsity)),
+        }
+    }
+
     /// Draws the kept entries of every block: exactly `round((1 − ω) · size)` of a pruned block, uniformly
     /// without replacement, and all of any other.
     ///
     /// # Errors
     /// If ω lies outside [0, 1).
     pub fn draw(&self, blocks: &[BlockSpec], rng: &mut impl Rng) -> Result<Vec<Pattern>> {
-        if !(0.0..1.0).contains(&self.sparsity) {
-            return Err(Error::setting("param-sparsity", "a number in [0, 1)", self.sparsity));
-        }
+        self.check()?;
         let mut shared: HashMap<(usize, Kind), Pattern> = HashMap::new();
         let mut draw = |block: &BlockSpec| {
             let (rows, cols) = block.shape();

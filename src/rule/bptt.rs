@@ -127,7 +127,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
             let credit = vec![T::zero(); self.wiring.outputs().len()];
             self.tape.push(Record { step: step.clone(), credit });
         } else {
-            self.tape[self.len].step.clone_from(step);
+            self.tape[self.len].step.copy_from(step);
         }
         self.len += 1;
     }
@@ -150,13 +150,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
     }
 
     fn bytes(&self) -> usize {
-        let step = |r: &Record<T>| {
-            let s = &r.step;
-            let rows = [&s.c, &s.y, &s.slope, &s.d, &s.e, &s.e_bar, &s.pre, &s.gain, &s.phi, &s.a, &s.b];
-            let all = rows.iter().map(|v| v.len()).sum::<usize>();
-            all + s.direct_previous.len() + s.direct_current.len() + r.credit.len()
-        };
-        let tape: usize = self.tape[..self.len].iter().map(step).sum();
+        let tape: usize = self.tape[..self.len].iter().map(|r| r.step.size() + r.credit.len()).sum();
         (tape + self.gradient.len()) * std::mem::size_of::<T>()
     }
 }

@@ -142,9 +142,17 @@ impl<T: Real> Form<T> {
     /// The cheaper of the two forms for this wiring.
     pub fn choose(wiring: &Wiring) -> Self {
         let (held, folded) = (Self::held(wiring), Self::folded(wiring));
-        let products = |form: &Self| form.previous.len() + form.current.len();
-        let p = wiring.parameters().max(1);
-        if products(&folded) + folded.overhead(wiring) / p <= products(&held) { folded } else { held }
+        if folded.bound(wiring) <= held.bound(wiring) { folded } else { held }
+    }
+
+    /// MACs of a step in this form if everything is live.
+    fn bound(&self, wiring: &Wiring) -> usize {
+        let weights = wiring.layout().weights();
+        let products = self.previous.len() + self.current.len();
+        let injected: usize = self.gains.entries().map(|(_, pre)| weights.row(pre).len()).sum();
+        let folds = self.folding.iter().flat_map(|f| &f.folds);
+        let folded: usize = folds.map(|f| count(&f.previous) + count(&f.current) + count(&f.gains)).sum();
+        products * wiring.parameters() + injected + folded
     }
 
     /// With every inner row folded away that does not itself read an inner row.
@@ -215,15 +223,6 @@ impl<T: Real> Form<T> {
             rows,
             folding: Some(folding),
         }
-    }
-
-    /// MACs that folding itself and the spread of M̄ over more rows can take in a step.
-    fn overhead(&self, wiring: &Wiring) -> usize {
-        let weights = wiring.layout().weights();
-        let spread: usize = self.gains.entries().map(|(_, pre)| weights.row(pre).len()).sum();
-        let folds = self.folding.iter().flat_map(|f| &f.folds);
-        let folding: usize = folds.map(|f| count(&f.previous) + count(&f.current) + count(&f.gains)).sum();
-        spread - wiring.parameters() + folding
     }
 
     /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.

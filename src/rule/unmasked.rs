@@ -49,17 +49,7 @@ impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
         let full = &mut self.step;
-        for (to, from) in [
-            (&mut full.c, &step.c),
-            (&mut full.y, &step.y),
-            (&mut full.d, &step.d),
-            (&mut full.e, &step.e),
-            (&mut full.e_bar, &step.e_bar),
-            (&mut full.gain, &step.gain),
-            (&mut full.phi, &step.phi),
-        ] {
-            to.copy_from_slice(from);
-        }
+        full.copy_local(step);
         for (places, to, from) in [(&self.a, &mut full.a, &step.a), (&self.b, &mut full.b, &step.b)] {
             places.iter().zip(from).for_each(|(&at, &value)| to[at] = value);
         }

@@ -98,3 +98,94 @@ pub fn transposed_entry<T: Real>(a: &Pattern, values: &[T], x: &[T], j: usize) -
     });
     (sum, macs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Purpose, generator};
+    use rand::RngExt;
+
+    /// Small integers, so that every sum is exact in any order.
+    fn integers(n: usize, rng: &mut impl rand::Rng) -> Vec<f64> {
+        (0..n).map(|_| f64::from(rng.random_range(-3..=3))).collect()
+    }
+
+    /// A random matrix of small integers, sparse and dense.
+    fn matrix(rows: usize, cols: usize, rng: &mut impl rand::Rng) -> (Pattern, Vec<f64>, Vec<Vec<f64>>) {
+        let all = (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j)));
+        let pattern = Pattern::new(rows, cols, all.filter(|_| rng.random_bool(0.4)).collect());
+        let values = integers(pattern.len(), rng);
+        let mut dense = vec![vec![0.0; cols]; rows];
+        pattern.entries().zip(&values).for_each(|((i, j), &v)| dense[i][j] = v);
+        (pattern, values, dense)
+    }
+
+    #[test]
+    fn sparse_products_equal_dense_ones() {
+        let mut rng = generator(5, Purpose::Data);
+        for (rows, cols) in (0..=6).flat_map(|r| (0..=6).map(move |c| (r, c))) {
+            for _ in 0..5 {
+                let (a, values, dense) = matrix(rows, cols, &mut rng);
+                let (x, start) = (integers(cols, &mut rng), integers(rows, &mut rng));
+                let lower = rng.random_range(0..=cols);
+                let mut out = start.clone();
+                let macs = product(&mut out, &a, &values, &x, lower..cols);
+                let mut expected_macs = 0;
+                for i in 0..rows {
+                    let sum: f64 = (lower..cols).map(|j| dense[i][j] * x[j]).sum();
+                    assert_eq!(out[i], start[i] + sum);
+                    let spoken = |j: &usize| x[*j] != 0.0 && a.position(i, *j).is_some();
+                    expected_macs += (lower..cols).filter(spoken).count() as u64;
+                }
+                assert_eq!(macs, expected_macs);
+
+                let z = integers(rows, &mut rng);
+                for j in 0..cols {
+                    let sum: f64 = dense.iter().zip(&z).map(|(row, z)| row[j] * z).sum();
+                    assert_eq!(transposed_entry(&a, &values, &z, j), (sum, a.col(j).len() as u64));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn combining_rows_equals_the_dense_product() {
+        let mut rng = generator(6, Purpose::Data);
+        // Past 64 and 16, so that wide, narrow and single blocks all take part.
+        for len in (0..=6).chain([15, 16, 17, 63, 64, 65, 150]) {
+            for sources in 0..=6 {
+                for k in [1.0, 0.0, -2.0] {
+                    let rows = integers(sources * 160, &mut rng);
+                    let factors = integers(sources, &mut rng);
+                    let terms: Vec<_> = factors.iter().copied().zip(0..sources).collect();
+                    let start = integers(len, &mut rng);
+                    let mut out = start.clone();
+                    let macs = combine(&mut out, k, &terms, |j| &rows[j * 160..][..160]);
+                    for i in 0..len {
+                        let sum: f64 = terms.iter().map(|&(a, j)| a * rows[j * 160 + i]).sum();
+                        assert_eq!(out[i], k * start[i] + sum);
+                    }
+                    assert_eq!(macs, (len * (sources + usize::from(k != 1.0))) as u64);
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a source row has 3 entries, its target 4")]
+    fn a_row_too_short_panics() {
+        combine(&mut [0.0; 4], 1.0, &[(1.0, 0)], |_| &[1.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "x must have one entry per column of A")]
+    fn a_vector_of_the_wrong_length_panics() {
+        product(&mut [0.0; 2], &Pattern::full(2, 3), &[1.0; 6], &[1.0; 2], 0..2);
+    }
+
+    #[test]
+    #[should_panic(expected = "x must have one entry per row of A")]
+    fn a_transposed_vector_of_the_wrong_length_panics() {
+        transposed_entry(&Pattern::full(2, 3), &[1.0; 6], &[1.0; 3], 0);
+    }
+}

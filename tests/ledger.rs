@@ -1,0 +1,259 @@
+//! The ledger against brute force: every product that a rule says it did, counted again from the steps alone with
+//! dense tables of booleans, knowing nothing of how rules store or order things.
+
+mod common;
+
+use common::{Trial, normal};
+use sparse_rtrl::cell::{State, Step, Wiring};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
+
+/// A matrix of values with the pattern they stand on.
+struct Table(Vec<Vec<Option<f64>>>);
+
+impl Table {
+    fn empty(rows: usize, cols: usize) -> Self {
+        Self(vec![vec![None; cols]; rows])
+    }
+
+    fn add(&mut self, i: usize, j: usize, x: f64) {
+        *self.0[i][j].get_or_insert(0.0) += x;
+    }
+
+    fn entries(&self, i: usize) -> Vec<(usize, f64)> {
+        self.0[i].iter().enumerate().filter_map(|(j, x)| x.map(|x| (j, x))).collect()
+    }
+}
+
+/// Couplings and gains of a step in dense tables, inner rows folded away or not; the rows left; the MACs of folding.
+fn tables(
+    wiring: &Wiring,
+    step: &Step<f64>,
+    folding: bool,
+    skip: bool,
+) -> (Table, Table, Table, Vec<usize>, u64) {
+    let n = wiring.rows();
+    let (mut a, mut b) = (Table::empty(n, n), Table::empty(n, n));
+    let mut gains = Table::empty(n, wiring.pre_rows().len());
+    wiring.previous().entries().zip(&step.a).for_each(|((i, j), &x)| a.add(i, j, x));
+    wiring.current().entries().zip(&step.b).for_each(|((i, j), &x)| b.add(i, j, x));
+    wiring.pre_rows().iter().enumerate().for_each(|(pre, &row)| gains.add(row, pre, step.gain[pre]));
+    let inner = |row: usize| {
+        !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
+    };
+    let mut macs = 0;
+    if folding {
+        for i in (0..n).filter(|&i| !inner(i)) {
+            for (j, x) in b.entries(i).into_iter().filter(|e| inner(e.0)) {
+                b.0[i][j] = None;
+                let factor = x * step.e[j];
+                for (l, v) in a.entries(j) {
+                    a.add(i, l, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+                for (k, v) in b.entries(j) {
+                    b.add(i, k, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+                for (pre, v) in gains.entries(j) {
+                    gains.add(i, pre, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+            }
+        }
+    }
+    let rows: Vec<_> = (0..n).filter(|&row| !folding || !inner(row)).collect();
+    for row in (0..n).filter(|row| !rows.contains(row)) {
+        (a.0[row], gains.0[row]) = (vec![None; n], vec![None; wiring.pre_rows().len()]);
+    }
+    (a, b, gains, rows, macs)
+}
+
+/// What counting by hand remembers from step to step.
+struct Count {
+    awake: Vec<bool>,
+    held: Vec<bool>,
+    live: Vec<bool>,
+}
+
+impl Count {
+    fn columns(&self) -> u64 {
+        self.awake.iter().filter(|a| **a).count() as u64
+    }
+
+    fn step(&mut self, wiring: &Wiring, step: &Step<f64>, folding: bool, skip: bool) -> Macs {
+        let (a, b, gains, rows, folds) = tables(wiring, step, folding, skip);
+        let mut macs = Macs { coupling: folds, ..Macs::default() };
+        let before = self.columns();
+        let sources = (0..wiring.rows()).filter(|&l| a.0.iter().any(|row| row[l].is_some()));
+        macs.influence +=
+            before * sources.filter(|&l| before > 0 && self.held[l] && self.live[l]).count() as u64;
+        let (held, live) = (self.held.clone(), self.live.clone());
+        for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
+            self.awake[column] |= step.phi[source] != 0.0 || !skip;
+        }
+        self.held.fill(false);
+        for row in 0..wiring.rows() {
+            self.live[row] = step.e[row] != 0.0 || step.e_bar[row] != 0.0 || !skip;
+        }
+        for &row in &rows {
+            let counts = |&(l, x): &(usize, f64)| before > 0 && held[l] && live[l] && (x != 0.0 || !skip);
+            let terms = a.entries(row).iter().filter(|e| counts(e)).count() as u64;
+            let relayed = b
+                .entries(row)
+                .into_iter()
+                .filter(|&(j, x)| self.held[j] && ((self.live[j] && x != 0.0) || !skip))
+                .count() as u64;
+            let gained = gains.entries(row).iter().any(|(_, x)| *x != 0.0);
+            self.held[row] =
+                wiring.carries(row) || !skip || (self.live[row] && (terms > 0 || gained || relayed > 0));
+            if self.held[row] {
+                let decays = wiring.carries(row) && step.d[row] != 1.0;
+                macs.influence += before * (terms + u64::from(decays)) + self.columns() * relayed;
+            }
+        }
+        for (pre, source) in wiring.layout().weights().entries() {
+            for row in 0..wiring.rows() {
+                let enters = gains.0[row][pre].is_some() && self.held[row];
+                macs.influence += u64::from(enters && (step.phi[source] != 0.0 || !skip));
+            }
+        }
+        macs
+    }
+}
+
+/// Drives a rule and a counter side by side; `count` gives the MACs expected of a step, `credit` those of a credit.
+fn drive(
+    trial: &Trial,
+    seed: u64,
+    rule: &mut dyn Rule<f64>,
+    mut expect: impl FnMut(&Step<f64>, Option<&[f64]>) -> Macs,
+) {
+    let (net, w) = trial.build(seed);
+    let wiring = net.wiring();
+    let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+    for t in 0..10 {
+        net.advance(&w, &normal(2, seed + 31 * t), &state, &mut step, &mut Macs::default());
+        state.follow(&step);
+        let (mut counted, mut credited) = (Macs::default(), Macs::default());
+        rule.observe(&step, &mut counted);
+        assert_eq!(counted, expect(&step, None), "{} at step {t}", trial.label);
+        let mut credit = normal(wiring.outputs().len(), t);
+        credit[0] = 0.0;
+        rule.credit(&credit, &mut credited);
+        assert_eq!(credited, expect(&step, Some(&credit)), "credit, {} at step {t}", trial.label);
+    }
+}
+
+#[test]
+fn rtrl_counts_what_it_does() {
+    let mut total = 0;
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let wiring = trial.build(seed as u64).0.wiring().clone();
+        for (folding, skip) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut rule = Rtrl::with_folding(wiring.clone(), folding, skip);
+            let rows = wiring.rows();
+            let mut count = Count {
+                awake: vec![false; wiring.parameters()],
+                held: vec![false; rows],
+                live: vec![false; rows],
+            };
+            drive(trial, seed as u64, &mut rule, |step, credit| match credit {
+                None => {
+                    let macs = count.step(&wiring, step, folding, skip);
+                    total += macs.total();
+                    macs
+                }
+                Some(credit) => {
+                    let counts =
+                        |(row, c): (usize, &f64)| count.held[row] && count.live[row] && (*c != 0.0 || !skip);
+                    let rows = wiring.outputs().zip(credit).filter(|&e| counts(e)).count() as u64;
+                    Macs { gradient: rows * count.columns(), ..Macs::default() }
+                }
+            });
+        }
+    }
+    assert!(total > 1_000_000, "work was counted: {total}");
+}
+
+#[test]
+fn the_dense_rule_counts_what_its_closed_form_says() {
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let wiring = trial.build(seed as u64).0.wiring().clone();
+        let cost = DenseCost::new(&wiring);
+        let mut rule = RtrlDense::new(wiring.clone());
+        drive(trial, seed as u64, &mut rule, |_, credit| match credit {
+            None => Macs { influence: cost.influence, ..Macs::default() },
+            Some(_) => Macs { gradient: cost.gradient, ..Macs::default() },
+        });
+        // The registry's oracle works on the unmasked net, which costs the same whatever the mask.
+        let dense = DenseCost::new(&wiring.unmasked());
+        let mut rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(&wiring, Skips::NONE);
+        drive(trial, seed as u64, rule.as_mut(), |_, credit| match credit {
+            None => Macs { influence: dense.influence, ..Macs::default() },
+            Some(_) => Macs { gradient: dense.gradient, ..Macs::default() },
+        });
+    }
+}
+
+#[test]
+fn the_dense_cost_is_the_formula_in_its_documentation() {
+    for trial in Trial::all(4, false).iter().filter(|t| t.spec.layers.len() == 1 && t.spec.trace.is_none()) {
+        let wiring = trial.build(0).0.wiring().unmasked();
+        let (n, m, p) = (4, 2, wiring.parameters() as u64);
+        let before = trial.label.contains("egru Before");
+        let forming = if before { n * n * (2 * n + 1 + m) } else { 0 };
+        assert_eq!(DenseCost::new(&wiring).influence, n * n * p + 2 * n * p + p + forming, "{}", trial.label);
+    }
+}
+
+#[test]
+fn bptt_counts_what_it_does() {
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        for skip in [true, false] {
+            let mut rule = Bptt::new(wiring.clone(), skip);
+            let (mut state, mut step, mut macs) = (State::new(wiring), Step::new(wiring), Macs::default());
+            let (mut expected, steps) = (0, 8);
+            for t in 0..steps {
+                net.advance(&w, &normal(2, 9 + t), &state, &mut step, &mut Macs::default());
+                state.follow(&step);
+                rule.observe(&step, &mut macs);
+                for row in (0..wiring.rows()).filter(|&row| step.is_live(row) || !skip) {
+                    let within = wiring.current().entries().filter(|e| e.1 == row).count();
+                    let across = wiring.previous().entries().filter(|e| e.1 == row).count();
+                    expected += within + if t + 1 < steps { across } else { 0 };
+                }
+                let weights = wiring.layout().weights().entries();
+                expected += weights.filter(|e| step.phi[e.1] != 0.0 || !skip).count();
+            }
+            rule.credit(&normal(wiring.outputs().len(), 1), &mut macs);
+            rule.drain(&mut vec![0.0; wiring.parameters()], &mut macs);
+            assert_eq!(macs, Macs { backward: expected as u64, ..Macs::default() }, "{}", trial.label);
+        }
+    }
+}
+
+#[test]
+fn the_forward_step_counts_what_it_does() {
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+        for t in 0..5 {
+            let mut macs = Macs::default();
+            net.advance(&w, &normal(2, t), &state, &mut step, &mut macs);
+            state.follow(&step);
+            let entries = || wiring.layout().weights().entries();
+            let spoken = entries().filter(|(_, source)| step.phi[*source] != 0.0).count() as u64;
+            let coupled = entries().filter(|(_, source)| *source > wiring.inputs()).count() as u64;
+            assert_eq!(
+                macs,
+                Macs { forward: spoken, coupling: coupled, ..Macs::default() },
+                "{}",
+                trial.label
+            );
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Every rule in the registry keeps its claim, on every cell, variant, mask and depth, with every switch of its skips.
+
+mod common;
+
+use common::{Trial, normal, relative_error};
+use sparse_rtrl::cell::{State, Step};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::rule::{self, Claim, Rtrl, Rule, Skips};
+
+/// What a rule gathers over a stormy life: credit at every other step, drains in mid-sequence, a change of weights in
+/// mid-sequence, a reset with credit still undrained, and a second sequence.
+fn gathered(trial: &Trial, seed: u64, mut rule: Box<dyn Rule<f64>>) -> Vec<Vec<f64>> {
+    let (net, mut w) = trial.build(seed);
+    let wiring = net.wiring().clone();
+    let (mut state, mut step) = (State::new(&wiring), Step::new(&wiring));
+    let mut macs = Macs::default();
+    let mut gradients = Vec::new();
+    for t in 0..20 {
+        if t == 13 {
+            rule.reset();
+            state.reset();
+        }
+        if t == 9 {
+            w.iter_mut().for_each(|w| *w *= 1.05);
+        }
+        let x = normal(2, 1000 * seed + t);
+        net.advance(&w, &x, &state, &mut step, &mut macs);
+        state.follow(&step);
+        rule.observe(&step, &mut macs);
+        if t % 2 == 0 {
+            rule.credit(&normal(wiring.outputs().len(), 77 + t), &mut macs);
+        }
+        if t == 6 || t == 10 || t == 19 {
+            let mut gradient = vec![0.0; wiring.parameters()];
+            rule.drain(&mut gradient, &mut macs);
+            gradients.push(gradient);
+        }
+    }
+    gradients
+}
+
+fn all_skips() -> [Skips; 4] {
+    let skips = |activity, parameters| Skips { activity, parameters };
+    [skips(true, true), skips(true, false), skips(false, true), skips(false, false)]
+}
+
+#[test]
+fn exact_rules_agree_whatever_they_skip() {
+    let mut nonzero = 0;
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let seed = seed as u64;
+        let wiring = trial.build(seed).0.wiring().clone();
+        let oracle = rule::find::<f64>("rtrl-dense").unwrap().build;
+        let expected = gathered(trial, seed, oracle(&wiring, Skips::NONE)).concat();
+        nonzero += expected.iter().filter(|g| **g != 0.0).count();
+        let check = |name: &str, rule: Box<dyn Rule<f64>>| {
+            let error = relative_error(&gathered(trial, seed, rule).concat(), &expected);
+            assert!(error <= 1e-10, "{name} on {}: {error:e}", trial.label);
+        };
+        for entry in rule::registry::<f64>() {
+            for skips in all_skips() {
+                let rule = (entry.build)(&wiring, skips);
+                assert_eq!(rule.claim(), entry.claim);
+                match entry.claim {
+                    Claim::Exact => check(&format!("{} {skips:?}", entry.name), rule),
+                }
+            }
+        }
+        for folding in [true, false] {
+            for activity in [true, false] {
+                let rule = Rtrl::with_folding(wiring.clone(), folding, activity);
+                check(&format!("rtrl with folding {folding}, activity {activity}"), Box::new(rule));
+            }
+        }
+    }
+    assert!(nonzero > 10_000, "gradients that are not zero were compared: {nonzero}");
+}
+
+#[test]
+fn each_credit_between_drains_yields_one_row() {
+    let trial = &Trial::all(5, false)[1];
+    let (net, w) = trial.build(3);
+    let wiring = net.wiring();
+    let outputs = wiring.outputs().len();
+    for entry in rule::registry::<f64>() {
+        let mut rule = (entry.build)(wiring, Skips::ALL);
+        let (mut state, mut step, mut macs) = (State::new(wiring), Step::new(wiring), Macs::default());
+        for t in 0..8 {
+            net.advance(&w, &normal(2, t), &state, &mut step, &mut macs);
+            state.follow(&step);
+            rule.observe(&step, &mut macs);
+        }
+        let mut row = |credit: &[f64]| {
+            let mut gradient = vec![0.0; wiring.parameters()];
+            rule.credit(credit, &mut macs);
+            rule.drain(&mut gradient, &mut macs);
+            gradient
+        };
+        let unit = |k: usize| (0..outputs).map(|i| f64::from(u8::from(i == k))).collect::<Vec<_>>();
+        let rows: Vec<_> = (0..outputs).map(|k| row(&unit(k))).collect();
+        let c = normal(outputs, 5);
+        let sum = (0..wiring.parameters()).map(|p| rows.iter().zip(&c).map(|(r, c)| c * r[p]).sum::<f64>());
+        let error = relative_error(&row(&c), &sum.collect::<Vec<_>>());
+        assert!(error < 1e-12, "{}: {error:e}", entry.name);
+    }
+}
+
+#[test]
+fn what_is_held_is_what_can_be_nonzero() {
+    for (seed, trial) in Trial::all(4, false).iter().enumerate().step_by(3) {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        let mut sparse = Rtrl::new(wiring.clone(), true);
+        let mut dense = rule::RtrlDense::new(wiring.clone());
+        let (mut state, mut step, mut macs) = (State::new(wiring), Step::new(wiring), Macs::default());
+        for t in 0..10 {
+            net.advance(&w, &normal(2, t + 50), &state, &mut step, &mut macs);
+            state.follow(&step);
+            sparse.observe(&step, &mut macs);
+            dense.observe(&step, &mut macs);
+            let (s, d) = (sparse.influence().unwrap(), dense.influence().unwrap());
+            assert_eq!(s.nonzero, d.nonzero, "{} at {t}", trial.label);
+            assert!(s.held <= wiring.rows() * wiring.parameters());
+        }
+    }
+}
