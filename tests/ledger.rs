@@ -201,7 +201,7 @@ fn the_dense_cost_is_the_formula_in_its_documentation() {
     for trial in Trial::all(4, false).iter().filter(|t| t.spec.layers.len() == 1 && t.spec.trace.is_none()) {
         let wiring = trial.build(0).0.wiring().unmasked();
         let (n, m, p) = (4, 2, wiring.parameters() as u64);
-        let before = trial.label.contains("egru Before");
+        let before = trial.label.contains("gru Before");
         let forming = if before { n * n * (2 * n + 1 + m) } else { 0 };
         assert_eq!(DenseCost::new(&wiring).influence, n * n * p + 2 * n * p + p + forming, "{}", trial.label);
     }

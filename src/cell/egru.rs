@@ -20,7 +20,9 @@
 //! gated activity `g = r ⊙ y⁻` is a row of its own: `∂g/∂s_r = y⁻ r(1−r)`, coupled to y⁻ directly by r, and W_z
 //! couples the unit to g within the step. A silent unit's g costs nothing.
 
-use super::{Cell, CellConfig, EventReset, Feed, Plan, ResetGate, State, Step, Wiring, read, sigmoid};
+use super::{
+    Cell, CellConfig, EventReset, Feed, Plan, ResetGate, State, Step, Wiring, listen, read, sigmoid,
+};
 use crate::params::Kind;
 use crate::scalar::Real;
 use std::ops::Range;
@@ -171,13 +173,7 @@ impl Egru {
 
 impl<T: Real> Cell<T> for Egru {
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
-        let mut macs = 0;
-        if let Some(below) = &self.feed.rows {
-            read(&mut step.phi, &self.feed.sources, &step.y, below);
-            macs += wiring.integrate(w, step, self.feed.sources.clone());
-        }
-        read(&mut step.phi, &self.own, &before.y, &self.units);
-        macs += wiring.integrate(w, step, self.own.clone());
+        let mut macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
         if let Some(gated) = &self.gated {
             macs += self.gate(gated, wiring, w, &before.y, step);
         }

@@ -10,7 +10,7 @@
 //!
 //! Without activity sparsity `a = v`: a linear network without thresholds.
 
-use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, read};
+use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, listen};
 use crate::params::Kind;
 use crate::scalar::Real;
 use std::ops::Range;
@@ -45,13 +45,7 @@ impl EventRnn {
 
 impl<T: Real> Cell<T> for EventRnn {
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
-        let mut macs = 0;
-        if let Some(below) = &self.feed.rows {
-            read(&mut step.phi, &self.feed.sources, &step.y, below);
-            macs += wiring.integrate(w, step, self.feed.sources.clone());
-        }
-        read(&mut step.phi, &self.own, &before.y, &self.units);
-        macs += wiring.integrate(w, step, self.own.clone());
+        let macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
         let event = &self.config.surrogate;
         for (i, row) in self.units.clone().enumerate() {
             step.gain[self.v.start + i] = T::one();

@@ -5,8 +5,10 @@
 
 mod egru;
 mod event_rnn;
+mod gru;
 mod network;
 mod plan;
+mod rnn;
 mod step;
 mod surrogate;
 mod trace;
@@ -118,6 +120,18 @@ pub fn registry<T: Real>() -> Vec<CellEntry<T>> {
             },
             variants: event_rnn::variants,
         },
+        CellEntry {
+            name: "gru",
+            about: "gated recurrent unit: an EGRU without events (Cho et al. 2014)",
+            place: |plan, units, config, feed| Box::new(gru::place(plan, units, config, feed)),
+            variants: gru::variants,
+        },
+        CellEntry {
+            name: "rnn",
+            about: "tanh units (Elman 1990)",
+            place: |plan, units, _, feed| Box::new(rnn::Rnn::place(plan, units, feed)),
+            variants: rnn::variants,
+        },
     ]
 }
 
@@ -129,6 +143,26 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     let known = registry::<T>();
     let names: Vec<_> = known.iter().map(|c| c.name).collect();
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
+}
+
+/// Reads what a layer hears, its input from below (external inputs are read by the network) and its own emissions of the
+/// step before, and integrates it. Returns the MACs.
+fn listen<T: Real>(
+    wiring: &Wiring,
+    w: &[T],
+    feed: &Feed,
+    own: (&Range<usize>, &Range<usize>),
+    before: &State<T>,
+    step: &mut Step<T>,
+) -> u64 {
+    let mut macs = 0;
+    if let Some(below) = &feed.rows {
+        read(&mut step.phi, &feed.sources, &step.y, below);
+        macs += wiring.integrate(w, step, feed.sources.clone());
+    }
+    let (sources, units) = own;
+    read(&mut step.phi, sources, &before.y, units);
+    macs + wiring.integrate(w, step, sources.clone())
 }
 
 /// Reads emissions into the sources that stand for them.

@@ -1,0 +1,61 @@
+//! The vanilla recurrent network (J. L. Elman 1990):
+//!
+//! `c = tanh(W c⁻ + U x + b)`, `y = c`.
+//!
+//! | | |
+//! |---|---|
+//! | carry | `d = 0` |
+//! | emission | `e = 1`: no unit is ever silent |
+//! | gain | `∂c/∂s = 1 − c²` |
+//!
+//! J. L. Elman, *Finding structure in time*, Cognitive Science 14(2), 1990.
+
+use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, listen};
+use crate::params::Kind;
+use crate::scalar::Real;
+use std::ops::Range;
+
+/// A layer of tanh units and where its parts are.
+pub(super) struct Rnn {
+    feed: Feed,
+    units: Range<usize>,
+    own: Range<usize>,
+    s: Range<usize>,
+}
+
+/// It has no settings.
+pub(super) fn variants() -> Vec<CellConfig> {
+    vec![CellConfig { activity: false, ..CellConfig::default() }]
+}
+
+impl Rnn {
+    pub(super) fn place(plan: &mut Plan, n: usize, feed: &Feed) -> Self {
+        plan.begin_layer();
+        let units = plan.unit_rows(n, false);
+        let own = plan.previous(units.clone());
+        let s = plan.gate(units.clone());
+        plan.block("w", Kind::Recurrent, &s, &own);
+        plan.block("u", Kind::Input, &s, &feed.sources);
+        plan.bias("b", &s);
+        Self { feed: feed.clone(), units, own, s }
+    }
+}
+
+impl<T: Real> Cell<T> for Rnn {
+    fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
+        let macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
+        for (row, s) in self.units.clone().zip(self.s.clone()) {
+            let c = step.pre[s].tanh();
+            step.c[row] = c;
+            step.y[row] = c;
+            step.e[row] = T::one();
+            step.slope[row] = T::one();
+            step.gain[s] = T::one() - c * c;
+        }
+        macs
+    }
+
+    fn rows(&self) -> Range<usize> {
+        self.units.clone()
+    }
+}
