@@ -19,12 +19,12 @@ fn steps(c: &mut Criterion) {
                 let mut spec = LearnerSpec::new(2, units, 1);
                 spec.network.layers[0].cell = cell.name.into();
                 spec.mask.sparsity = sparsity;
-                spec.rule = rule.name.into();
+                spec.rule = rule.name.clone();
                 // A window of 32 steps: what a tape is drained over, and what a learner would update after.
                 spec.update = Update::Steps(32);
                 let mut learner = Learner::<f32>::new(&spec, 0).expect("a sound specification");
                 let mut t = 0;
-                let id = BenchmarkId::new(rule.name, format!("n={units} omega={sparsity}"));
+                let id = BenchmarkId::new(&rule.name, format!("n={units} omega={sparsity}"));
                 group.bench_function(id, |b| {
                     b.iter(|| {
                         let x = 0.1 * t as f32;

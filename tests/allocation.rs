@@ -67,7 +67,7 @@ fn the_counter_counts() {
 fn learning_from_batches_allocates_nothing_after_the_first() {
     for rule in rule::registry::<f64>() {
         for update in [Update::Sequence, Update::Steps(3)] {
-            let spec = LearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(rule.name, update) };
+            let spec = LearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
             // One thread: what is watched is the engine, not the scheduler.
             let count = experiment::with_threads(1, || {
                 let mut learner = Learner::<f64>::new(&spec, 1)?;

@@ -31,7 +31,7 @@ impl Worst {
 fn run(case: &Case, rule: &RuleEntry<f64>, skips: Skips) -> f64 {
     let (model, w) = case.model();
     let wiring = model.network.wiring().clone();
-    let mut stream = Stream::new(&model, (rule.build)(&wiring, skips));
+    let mut stream = Stream::new(&model, (rule.build)(&wiring, skips, 0));
     let mut worst = Worst::default();
     let mut total = 0.0;
     for (t, x) in case.x.iter().enumerate() {
@@ -114,7 +114,7 @@ fn the_comparison_notices_a_wrong_gradient() {
     let case = Case::all().into_iter().find(|c| c.cell == "egru").expect("an EGRU case");
     let (model, w) = case.model();
     let build = rule::find::<f64>("rtrl").unwrap().build;
-    let mut stream = Stream::new(&model, build(model.network.wiring(), Skips::ALL));
+    let mut stream = Stream::new(&model, build(model.network.wiring(), Skips::ALL, 0));
     for (t, x) in case.x.iter().enumerate() {
         stream.step(&model, &w, x, case.target(t));
     }

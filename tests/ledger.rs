@@ -3,71 +3,10 @@
 
 mod common;
 
-use common::{Trial, normal};
+use common::{Trial, normal, tables};
 use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
-
-/// A matrix of values with the pattern they stand on.
-struct Table(Vec<Vec<Option<f64>>>);
-
-impl Table {
-    fn empty(rows: usize, cols: usize) -> Self {
-        Self(vec![vec![None; cols]; rows])
-    }
-
-    fn add(&mut self, i: usize, j: usize, x: f64) {
-        *self.0[i][j].get_or_insert(0.0) += x;
-    }
-
-    fn entries(&self, i: usize) -> Vec<(usize, f64)> {
-        self.0[i].iter().enumerate().filter_map(|(j, x)| x.map(|x| (j, x))).collect()
-    }
-}
-
-/// Couplings and gains of a step in dense tables, inner rows folded away or not; the rows left; the MACs of folding.
-fn tables(
-    wiring: &Wiring,
-    step: &Step<f64>,
-    folding: bool,
-    skip: bool,
-) -> (Table, Table, Table, Vec<usize>, u64) {
-    let n = wiring.rows();
-    let (mut a, mut b) = (Table::empty(n, n), Table::empty(n, n));
-    let mut gains = Table::empty(n, wiring.pre_rows().len());
-    wiring.previous().entries().zip(&step.a).for_each(|((i, j), &x)| a.add(i, j, x));
-    wiring.current().entries().zip(&step.b).for_each(|((i, j), &x)| b.add(i, j, x));
-    wiring.pre_rows().iter().enumerate().for_each(|(pre, &row)| gains.add(row, pre, step.gain[pre]));
-    let inner = |row: usize| {
-        !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
-    };
-    let mut macs = 0;
-    if folding {
-        for i in (0..n).filter(|&i| !inner(i)) {
-            for (j, x) in b.entries(i).into_iter().filter(|e| inner(e.0)) {
-                b.0[i][j] = None;
-                let factor = x * step.e[j];
-                for (l, v) in a.entries(j) {
-                    a.add(i, l, factor * v);
-                    macs += u64::from(factor != 0.0 || !skip);
-                }
-                for (k, v) in b.entries(j) {
-                    b.add(i, k, factor * v);
-                    macs += u64::from(factor != 0.0 || !skip);
-                }
-                for (pre, v) in gains.entries(j) {
-                    gains.add(i, pre, factor * v);
-                    macs += u64::from(factor != 0.0 || !skip);
-                }
-            }
-        }
-    }
-    let rows: Vec<_> = (0..n).filter(|&row| !folding || !inner(row)).collect();
-    for row in (0..n).filter(|row| !rows.contains(row)) {
-        (a.0[row], gains.0[row]) = (vec![None; n], vec![None; wiring.pre_rows().len()]);
-    }
-    (a, b, gains, rows, macs)
-}
 
 /// What counting by hand remembers from step to step.
 struct Count {
@@ -188,7 +127,7 @@ fn the_dense_rule_counts_what_its_closed_form_says() {
         });
         // The registry's oracle works on the unmasked net, which costs the same whatever the mask.
         let dense = DenseCost::new(&wiring.unmasked());
-        let mut rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(&wiring, Skips::NONE);
+        let mut rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(&wiring, Skips::NONE, 0);
         drive(trial, seed as u64, rule.as_mut(), |_, credit| match credit {
             None => Macs { influence: dense.influence, ..Macs::default() },
             Some(_) => Macs { gradient: dense.gradient, ..Macs::default() },

@@ -140,6 +140,12 @@ impl Wiring {
         self.thresholds[row]
     }
 
+    /// The direct coupling of a row to its own previous emission, as an index of
+    /// [`Step::direct_previous`](super::Step::direct_previous), if there is one.
+    pub fn direct_to_itself(&self, row: usize) -> Option<usize> {
+        self.plan.direct_previous.iter().position(|&pair| pair == (row, row))
+    }
+
     pub(super) fn direct_len(&self) -> (usize, usize) {
         (self.previous.direct.len(), self.current.direct.len())
     }

@@ -87,7 +87,9 @@ impl<T: Real> Learner<T> {
         let mut w = spec.init.draw(model.network.wiring().layout(), &mut values)?;
         w.extend(model.readout.draw::<T>(&spec.init, &mut values));
         let build = rule::find::<T>(&spec.rule)?.build;
-        let stream = |_| Stream::new(&model, build(model.network.wiring(), Skips::ALL));
+        // Streams draw different noise: their seeds are the run's, spread far apart.
+        let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let stream = |k| Stream::new(&model, build(model.network.wiring(), Skips::ALL, noise(k)));
         let streams = (0..spec.streams).map(stream).collect();
         let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
         Ok(Self {

@@ -33,4 +33,6 @@ pub enum Purpose {
     Data = 3,
     /// The order in which samples are shown.
     Order = 4,
+    /// The noise of stochastic learning rules.
+    Noise = 5,
 }

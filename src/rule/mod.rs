@@ -1,30 +1,45 @@
 //! Learning rules: each a reading of the same [`Step`]s, each with a claim about its gradient.
 //!
 //! A rule hears of every step ([`Rule::observe`]), is given credit for some ([`Rule::credit`]), and hands over what it
-//! gathered ([`Rule::drain`]). It never meets a concrete cell. To add a rule, write its file and add it to [`registry`].
+//! gathered ([`Rule::drain`]). It never meets a concrete cell. To add a rule, write its file and add it to [`registry()`].
 
+mod backward;
+mod blocks;
 mod bptt;
 mod form;
+mod local;
+mod registry;
 mod rtrl;
 mod rtrl_dense;
+mod snap;
+mod tbptt;
 mod unmasked;
+mod uoro;
 
+pub use blocks::{Blocks, Reach};
 pub use bptt::Bptt;
+pub use registry::{RuleEntry, find, registry};
 pub use rtrl::Rtrl;
 pub use rtrl_dense::{DenseCost, RtrlDense};
+pub use tbptt::Tbptt;
 pub use unmasked::Unmasked;
+pub use uoro::Uoro;
 
-use crate::cell::{Step, Wiring};
-use crate::error::{Error, Result};
+use crate::cell::Step;
 use crate::macs::Macs;
 use crate::scalar::Real;
-use std::sync::Arc;
 
 /// What a rule says of its gradient; a test measures it for every rule in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The gradient of the loss, up to rounding.
     Exact,
+    /// The exact recursion restricted to influence within that many steps of the pattern; exact once it saturates.
+    Pattern(usize),
+    /// Its expectation over the rule's random numbers is the gradient of the loss.
+    Unbiased,
+    /// Something that has been found useful.
+    Heuristic,
 }
 
 /// What may be skipped because it is exactly zero. Switching a skip off changes the work, never the numbers.
@@ -89,54 +104,10 @@ pub trait Rule<T: Real>: Send {
     fn bytes(&self) -> usize;
 }
 
-/// A rule that can be chosen by name.
-pub struct RuleEntry<T> {
-    /// The name on the command line and in configurations.
-    pub name: &'static str,
-    /// One line for `--help`.
-    pub about: &'static str,
-    /// What it says of its gradient.
-    pub claim: Claim,
-    /// A rule for one stream over that wiring.
-    pub build: fn(&Arc<Wiring>, Skips) -> Box<dyn Rule<T>>,
-}
-
-/// All rules.
-pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
-    vec![
-        RuleEntry {
-            name: "rtrl",
-            about: "exact RTRL that skips every row and column that is zero",
-            claim: Claim::Exact,
-            build: |wiring, skips| match skips.parameters {
-                true => Box::new(Rtrl::new(wiring.clone(), skips.activity)),
-                false => Box::new(Unmasked::new(wiring, |full| Rtrl::new(full, skips.activity))),
-            },
-        },
-        RuleEntry {
-            name: "rtrl-dense",
-            about: "exact RTRL that multiplies by every zero: the oracle",
-            claim: Claim::Exact,
-            build: |wiring, _| Box::new(Unmasked::new(wiring, RtrlDense::new)),
-        },
-        RuleEntry {
-            name: "bptt",
-            about: "back-propagation through a tape of the whole sequence",
-            claim: Claim::Exact,
-            build: |wiring, skips| match skips.parameters {
-                true => Box::new(Bptt::new(wiring.clone(), skips.activity)),
-                false => Box::new(Unmasked::new(wiring, |full| Bptt::new(full, skips.activity))),
-            },
-        },
-    ]
-}
-
-/// The rule of that name.
-///
-/// # Errors
-/// If there is none.
-pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
-    let known = registry::<T>();
-    let names: Vec<_> = known.iter().map(|r| r.name).collect();
-    known.into_iter().find(|r| r.name == name).ok_or_else(|| Error::unknown("rule", name, names.into_iter()))
+/// Adds what a rule has gathered to the gradient it is asked for, and forgets it.
+fn hand_over<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
+    assert_eq!(gradient.len(), gathered.len(), "the gradient must have p entries");
+    for (to, from) in gradient.iter_mut().zip(gathered) {
+        *to += std::mem::replace(from, T::zero());
+    }
 }

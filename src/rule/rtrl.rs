@@ -366,11 +366,8 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        assert_eq!(gradient.len(), self.p, "the gradient must have p entries");
         self.fold();
-        for (to, from) in gradient.iter_mut().zip(&mut self.gradient) {
-            *to += std::mem::replace(from, T::zero());
-        }
+        super::hand_over(&mut self.gradient, gradient);
     }
 
     fn influence(&self) -> Option<Influence> {

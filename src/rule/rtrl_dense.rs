@@ -219,9 +219,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        assert_eq!(gradient.len(), self.gradient.len(), "the gradient must have p entries");
-        gradient.iter_mut().zip(self.gradient.iter()).for_each(|(to, &from)| *to += from);
-        self.gradient.fill(T::zero());
+        super::hand_over(self.gradient.as_mut_slice(), gradient);
     }
 
     fn influence(&self) -> Option<Influence> {

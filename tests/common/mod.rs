@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use sparse_rtrl::cell::{
-    self, CellConfig, EventReset, LayerSpec, Network, NetworkSpec, ResetGate, Surrogate,
+    self, CellConfig, EventReset, LayerSpec, Network, NetworkSpec, ResetGate, Step, Surrogate, Wiring,
 };
 use sparse_rtrl::learner::Model;
 use sparse_rtrl::params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, Purpose, ThresholdInit, generator};
@@ -240,4 +240,65 @@ pub fn relative_error(a: &[f64], b: &[f64]) -> f64 {
     let worst = a.iter().zip(b).fold(0.0f64, |m, (x, y)| m.max((x - y).abs()));
     assert!(!worst.is_nan() && !scale.is_nan());
     if worst == 0.0 { 0.0 } else { worst / scale }
+}
+
+/// A matrix of values with the pattern they stand on.
+pub struct Grid(pub Vec<Vec<Option<f64>>>);
+
+impl Grid {
+    pub fn empty(rows: usize, cols: usize) -> Self {
+        Self(vec![vec![None; cols]; rows])
+    }
+
+    pub fn add(&mut self, i: usize, j: usize, x: f64) {
+        *self.0[i][j].get_or_insert(0.0) += x;
+    }
+
+    pub fn entries(&self, i: usize) -> Vec<(usize, f64)> {
+        self.0[i].iter().enumerate().filter_map(|(j, x)| x.map(|x| (j, x))).collect()
+    }
+}
+
+/// Couplings and gains of a step in dense tables, inner rows folded away or not; the rows left; the MACs of folding.
+pub fn tables(
+    wiring: &Wiring,
+    step: &Step<f64>,
+    folding: bool,
+    skip: bool,
+) -> (Grid, Grid, Grid, Vec<usize>, u64) {
+    let n = wiring.rows();
+    let (mut a, mut b) = (Grid::empty(n, n), Grid::empty(n, n));
+    let mut gains = Grid::empty(n, wiring.pre_rows().len());
+    wiring.previous().entries().zip(&step.a).for_each(|((i, j), &x)| a.add(i, j, x));
+    wiring.current().entries().zip(&step.b).for_each(|((i, j), &x)| b.add(i, j, x));
+    wiring.pre_rows().iter().enumerate().for_each(|(pre, &row)| gains.add(row, pre, step.gain[pre]));
+    let inner = |row: usize| {
+        !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
+    };
+    let mut macs = 0;
+    if folding {
+        for i in (0..n).filter(|&i| !inner(i)) {
+            for (j, x) in b.entries(i).into_iter().filter(|e| inner(e.0)) {
+                b.0[i][j] = None;
+                let factor = x * step.e[j];
+                for (l, v) in a.entries(j) {
+                    a.add(i, l, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+                for (k, v) in b.entries(j) {
+                    b.add(i, k, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+                for (pre, v) in gains.entries(j) {
+                    gains.add(i, pre, factor * v);
+                    macs += u64::from(factor != 0.0 || !skip);
+                }
+            }
+        }
+    }
+    let rows: Vec<_> = (0..n).filter(|&row| !folding || !inner(row)).collect();
+    for row in (0..n).filter(|row| !rows.contains(row)) {
+        (a.0[row], gains.0[row]) = (vec![None; n], vec![None; wiring.pre_rows().len()]);
+    }
+    (a, b, gains, rows, macs)
 }

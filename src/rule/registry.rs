@@ -1,0 +1,131 @@
+//! All rules by name. Tests go through this list: what is registered is held to its claim on arrival.
+
+use super::{Bptt, Claim, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
+use crate::cell::Wiring;
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+use std::sync::Arc;
+
+/// Builds a rule for one stream over a wiring; the seed is for rules that draw random numbers.
+type Build<T> = Box<dyn Fn(&Arc<Wiring>, Skips, u64) -> Box<dyn Rule<T>> + Send + Sync>;
+
+/// A rule that can be chosen by name.
+pub struct RuleEntry<T> {
+    /// The name on the command line and in configurations.
+    pub name: String,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// What it says of its gradient.
+    pub claim: Claim,
+    /// A rule for one stream over that wiring; the seed is for rules that draw random numbers.
+    pub build: Build<T>,
+}
+
+impl<T: Real> RuleEntry<T> {
+    fn new<R: Rule<T> + 'static>(
+        name: impl Into<String>,
+        about: &'static str,
+        claim: Claim,
+        build: impl Fn(&Arc<Wiring>, Skips, u64) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let build: Build<T> = Box::new(move |wiring, skips, seed| Box::new(build(wiring, skips, seed)));
+        Self { name: name.into(), about, claim, build }
+    }
+
+    /// A rule that can also be run as if nothing were masked.
+    fn maskable<R: Rule<T> + 'static>(
+        name: impl Into<String>,
+        about: &'static str,
+        claim: Claim,
+        build: impl Fn(Arc<Wiring>, bool) -> R + Send + Sync + 'static,
+    ) -> Self {
+        let build: Build<T> = Box::new(move |wiring, skips, _| match skips.parameters {
+            true => Box::new(build(wiring.clone(), skips.activity)),
+            false => Box::new(Unmasked::new(wiring, |full| build(full, skips.activity))),
+        });
+        Self { name: name.into(), about, claim, build }
+    }
+}
+
+/// All rules; of families with a number, the members people use.
+pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
+    vec![
+        RuleEntry::maskable(
+            "rtrl",
+            "exact RTRL that skips every row and column that is zero",
+            Claim::Exact,
+            Rtrl::new,
+        ),
+        RuleEntry::new(
+            "rtrl-dense",
+            "exact RTRL that multiplies by every zero: the oracle",
+            Claim::Exact,
+            |wiring, _, _| Unmasked::new(wiring, RtrlDense::new),
+        ),
+        RuleEntry::maskable(
+            "bptt",
+            "back-propagation through a tape of the whole sequence",
+            Claim::Exact,
+            Bptt::new,
+        ),
+        snap_entry(1),
+        snap_entry(2),
+        RuleEntry::new(
+            "rflo",
+            "influence along each unit's carry only (Murray 2019)",
+            Claim::Heuristic,
+            |wiring, _, _| local::rflo(wiring.clone()),
+        ),
+        RuleEntry::new(
+            "e-prop",
+            "influence along each unit's own dynamics, its reset included (Bellec et al. 2020)",
+            Claim::Heuristic,
+            |wiring, _, _| local::e_prop(wiring.clone()),
+        ),
+        tbptt_entry(8),
+        RuleEntry::new(
+            "uoro",
+            "a random rank-one stand-in for the influence matrix (Tallec & Ollivier 2018)",
+            Claim::Unbiased,
+            |wiring, _, seed| Uoro::new(wiring.clone(), seed),
+        ),
+    ]
+}
+
+fn snap_entry<T: Real>(n: usize) -> RuleEntry<T> {
+    RuleEntry::new(
+        format!("snap-{n}"),
+        "RTRL on the entries reachable in N steps of the pattern (Menick et al. 2021); any snap-N",
+        Claim::Pattern(n),
+        move |wiring, _, _| snap::snap(wiring.clone(), n),
+    )
+}
+
+fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
+    RuleEntry::maskable(
+        format!("tbptt-{window}"),
+        "back-propagation over the last K steps (Williams & Peng 1990); any tbptt-K",
+        Claim::Heuristic,
+        move |wiring, activity| Tbptt::new(wiring, window, activity),
+    )
+}
+
+/// The rule of that name; `snap-N` and `tbptt-K` for any number from 1.
+///
+/// # Errors
+/// If there is none.
+pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
+    let number = |family: &str| name.strip_prefix(family)?.parse().ok().filter(|n: &usize| *n > 0);
+    if let Some(n) = number("snap-") {
+        return Ok(snap_entry(n));
+    }
+    if let Some(window) = number("tbptt-") {
+        return Ok(tbptt_entry(window));
+    }
+    let mut known = registry::<T>();
+    let names: Vec<_> = known.iter().map(|rule| rule.name.clone()).collect();
+    match names.iter().position(|known| known == name) {
+        Some(at) => Ok(known.swap_remove(at)),
+        None => Err(Error::unknown("rule", name, names.iter().map(String::as_str))),
+    }
+}

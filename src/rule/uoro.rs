@@ -1,0 +1,182 @@
+//! Unbiased online recurrent optimisation (C. Tallec & Y. Ollivier 2018): the influence matrix as a product of two vectors
+//! whose expectation it is,
+//!
+//! `S_t = E[s̃_t θ̃_tᵀ]`:  `s̃ ← ρ₀ J s̃ + ρ₁ ν`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`,
+//!
+//! with independent random signs ν, `J s̃` the influence of s̃ on this step's rows and `N` what this step adds:
+//!
+//! `J s̃ = (I − B diag(e))⁻¹ (diag(d) + A diag(e⁻)) s̃`,  `N = M̄ + A Ē⁻ + B Ē`,
+//!
+//! ν being injected before the within-step coupling, `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (…) s̃ + ρ₁ ν)`. The direct influence Ē of
+//! the present thresholds is known exactly and added exactly: `Yᵀc̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`.
+//! `ρ₀ = √(‖θ̃‖/‖J s̃‖)` and `ρ₁ = √(‖νᵀN‖/‖ν‖)` keep the variance small.
+//!
+//! Unbiased for fixed weights, and noisy: the variance grows with the number of units and with time.
+//!
+//! Cost in MACs a step: an entry of A and B each, and two per kept parameter; p a credit. Memory: p and a few rows.
+//!
+//! C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
+
+use super::{Claim, Rule};
+use crate::cell::{Step, Wiring};
+use crate::macs::Macs;
+use crate::params::{Generator, Purpose, generator};
+use crate::scalar::Real;
+use rand::RngExt;
+use std::sync::Arc;
+
+/// UORO for one stream.
+pub struct Uoro<T> {
+    wiring: Arc<Wiring>,
+    rng: Generator,
+    /// s̃, per row, and what it is about to become.
+    s: Vec<T>,
+    s_next: Vec<T>,
+    /// θ̃, per parameter.
+    theta: Vec<T>,
+    /// νᵀN, per parameter.
+    added: Vec<T>,
+    nu: Vec<T>,
+    /// e and Ē of the last step.
+    e: Vec<T>,
+    e_bar: Vec<T>,
+    gradient: Vec<T>,
+}
+
+impl<T: Real> Uoro<T> {
+    /// A rule for one stream over `wiring`, whose signs belong to `seed`.
+    pub fn new(wiring: Arc<Wiring>, seed: u64) -> Self {
+        let zeros = |n: usize| vec![T::zero(); n];
+        let (rows, p) = (wiring.rows(), wiring.parameters());
+        Self {
+            rng: generator(seed, Purpose::Noise),
+            s: zeros(rows),
+            s_next: zeros(rows),
+            theta: zeros(p),
+            added: zeros(p),
+            nu: zeros(rows),
+            e: zeros(rows),
+            e_bar: zeros(rows),
+            gradient: zeros(p),
+            wiring,
+        }
+    }
+
+    /// `J s̃` into `s_next`. Returns the MACs.
+    fn carry(&mut self, step: &Step<T>) -> u64 {
+        let mut macs = 0;
+        for row in 0..self.s.len() {
+            let mut sum = step.d[row] * self.s[row];
+            for (l, at) in self.wiring.previous().row(row) {
+                sum += step.a[at] * self.e[l] * self.s[l];
+                macs += 1;
+            }
+            for (j, at) in self.wiring.current().row(row) {
+                sum += step.b[at] * step.e[j] * self.s_next[j];
+                macs += 1;
+            }
+            self.s_next[row] = sum;
+        }
+        macs
+    }
+
+    /// `νᵀN` into `added`, and ν carried on within the step: `ν ← (I − B diag(e))⁻¹ ν`. Returns the MACs.
+    fn add(&mut self, step: &Step<T>) -> u64 {
+        let mut macs = 0;
+        self.added.fill(T::zero());
+        for row in 0..self.nu.len() {
+            let nu = self.nu[row];
+            for (l, at) in self.wiring.previous().row(row) {
+                if let Some(theta) = self.wiring.threshold(l) {
+                    self.added[theta] += nu * step.a[at] * self.e_bar[l];
+                    macs += 1;
+                }
+            }
+            for (j, at) in self.wiring.current().row(row) {
+                if let Some(theta) = self.wiring.threshold(j) {
+                    self.added[theta] += nu * step.b[at] * step.e_bar[j];
+                    macs += 1;
+                }
+            }
+        }
+        for (pre, &row) in self.wiring.pre_rows().iter().enumerate() {
+            let factor = self.nu[row] * step.gain[pre];
+            for (source, column) in self.wiring.layout().weights().row(pre) {
+                self.added[column] += factor * step.phi[source];
+                macs += 1;
+            }
+        }
+        for row in 0..self.nu.len() {
+            for (j, at) in self.wiring.current().row(row) {
+                let relayed = step.b[at] * step.e[j] * self.nu[j];
+                self.nu[row] += relayed;
+                macs += 1;
+            }
+        }
+        macs
+    }
+}
+
+/// Euclidean norm.
+fn norm<T: Real>(v: &[T]) -> f64 {
+    v.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
+}
+
+/// `√(a/b)`, or 1 where either vanishes: any positive factor is unbiased.
+fn balance(a: f64, b: f64) -> f64 {
+    if a > 0.0 && b > 0.0 { (a / b).sqrt() } else { 1.0 }
+}
+
+impl<T: Real> Rule<T> for Uoro<T> {
+    fn claim(&self) -> Claim {
+        Claim::Unbiased
+    }
+
+    fn reset(&mut self) {
+        self.s.fill(T::zero());
+        self.theta.fill(T::zero());
+        self.e_bar.fill(T::zero());
+    }
+
+    fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
+        for nu in &mut self.nu {
+            *nu = if self.rng.random_bool(0.5) { T::one() } else { -T::one() };
+        }
+        macs.influence += self.carry(step) + self.add(step);
+        let rho_0 = balance(norm(&self.theta), norm(&self.s_next));
+        let rho_1 = balance(norm(&self.added), norm(&self.nu));
+        let (r0, r1) = (T::of(rho_0), T::of(rho_1));
+        for (s, (&next, &nu)) in self.s.iter_mut().zip(self.s_next.iter().zip(&self.nu)) {
+            *s = r0 * next + r1 * nu;
+        }
+        for (theta, &added) in self.theta.iter_mut().zip(&self.added) {
+            *theta = *theta / r0 + added / r1;
+        }
+        macs.influence += self.theta.len() as u64;
+        self.e.copy_from_slice(&step.e);
+        self.e_bar.copy_from_slice(&step.e_bar);
+    }
+
+    fn credit(&mut self, credit: &[T], macs: &mut Macs) {
+        let outputs = self.wiring.outputs();
+        assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
+        let rows = outputs.clone().zip(credit);
+        let weight: T = rows.map(|(row, &c)| c * self.e[row] * self.s[row]).sum();
+        self.gradient.iter_mut().zip(&self.theta).for_each(|(g, &theta)| *g += weight * theta);
+        macs.gradient += self.theta.len() as u64;
+        for (row, &c) in outputs.zip(credit) {
+            if let Some(theta) = self.wiring.threshold(row) {
+                self.gradient[theta] += c * self.e_bar[row];
+            }
+        }
+    }
+
+    fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
+        super::hand_over(&mut self.gradient, gradient);
+    }
+
+    fn bytes(&self) -> usize {
+        let rows = self.s.len() + self.s_next.len() + self.nu.len() + self.e.len() + self.e_bar.len();
+        (rows + self.theta.len() + self.added.len() + self.gradient.len()) * std::mem::size_of::<T>()
+    }
+}
