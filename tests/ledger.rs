@@ -3,46 +3,80 @@
 
 mod common;
 
-use common::{Trial, normal, tables};
+use common::{Grid, Trial, normal, tables};
 use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
 
-/// What counting by hand remembers from step to step.
+/// What counting by hand remembers from step to step, for the parameters of one layer: they have no entry in rows they can
+/// never reach.
 struct Count {
+    layer: usize,
     awake: Vec<bool>,
     held: Vec<bool>,
     live: Vec<bool>,
 }
 
 impl Count {
+    fn per_layer(wiring: &Wiring) -> Vec<Self> {
+        let none = |n: usize| vec![false; n];
+        let (p, rows) = (wiring.parameters(), wiring.rows());
+        let count = |layer| Self { layer, awake: none(p), held: none(rows), live: none(rows) };
+        (0..wiring.layers()).map(count).collect()
+    }
+
+    fn owns(&self, wiring: &Wiring, column: usize) -> bool {
+        let at = |b: &&sparse_rtrl::params::Block| b.places.contains(&column);
+        wiring.layout().blocks().iter().find(at).unwrap().spec.layer == self.layer
+    }
+
+    /// The rows that the layer's parameters can ever reach.
+    fn reach(&self, wiring: &Wiring, a: &Grid, b: &Grid, gains: &Grid) -> Vec<bool> {
+        let n = wiring.rows();
+        let mut reached = vec![false; n];
+        for (column, (pre, _)) in wiring.layout().weights().entries().enumerate() {
+            if self.owns(wiring, column) {
+                (0..n).for_each(|row| reached[row] |= gains.0[row][pre].is_some());
+            }
+        }
+        for _ in 0..2 * n {
+            for i in 0..n {
+                let from = |grid: &Grid| grid.entries(i).iter().any(|(j, _)| reached[*j]);
+                reached[i] |= from(a) || from(b);
+            }
+        }
+        reached
+    }
+
     fn columns(&self) -> u64 {
         self.awake.iter().filter(|a| **a).count() as u64
     }
 
     fn step(&mut self, wiring: &Wiring, step: &Step<f64>, folding: bool, skip: bool) -> Macs {
-        let (a, b, gains, rows, folds) = tables(wiring, step, folding, skip);
-        let mut macs = Macs { coupling: folds, ..Macs::default() };
+        let (a, b, gains, mut rows, folds) = tables(wiring, step, folding, skip);
+        let reached = self.reach(wiring, &a, &b, &gains);
+        rows.retain(|&row| reached[row]);
+        let mut macs = Macs { coupling: if self.layer == 0 { folds } else { 0 }, ..Macs::default() };
         let before = self.columns();
         let sources = (0..wiring.rows()).filter(|&l| a.0.iter().any(|row| row[l].is_some()));
         macs.influence +=
             before * sources.filter(|&l| before > 0 && self.held[l] && self.live[l]).count() as u64;
         let (held, live) = (self.held.clone(), self.live.clone());
         for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
-            self.awake[column] |= step.phi[source] != 0.0 || !skip;
+            if self.owns(wiring, column) {
+                self.awake[column] |= step.phi[source] != 0.0 || !skip;
+            }
         }
         self.held.fill(false);
         for row in 0..wiring.rows() {
-            self.live[row] = step.e[row] != 0.0 || step.e_bar[row] != 0.0 || !skip;
+            let own_threshold = wiring.threshold(row).is_some_and(|column| self.owns(wiring, column));
+            self.live[row] = step.e[row] != 0.0 || (own_threshold && step.e_bar[row] != 0.0) || !skip;
         }
         for &row in &rows {
             let counts = |&(l, x): &(usize, f64)| before > 0 && held[l] && live[l] && (x != 0.0 || !skip);
             let terms = a.entries(row).iter().filter(|e| counts(e)).count() as u64;
-            let relayed = b
-                .entries(row)
-                .into_iter()
-                .filter(|&(j, x)| self.held[j] && ((self.live[j] && x != 0.0) || !skip))
-                .count() as u64;
+            let relays = |&(j, x): &(usize, f64)| self.held[j] && ((self.live[j] && x != 0.0) || !skip);
+            let relayed = b.entries(row).iter().filter(|e| relays(e)).count() as u64;
             let gained = gains.entries(row).iter().any(|(_, x)| *x != 0.0);
             self.held[row] =
                 wiring.carries(row) || !skip || (self.live[row] && (terms > 0 || gained || relayed > 0));
@@ -51,13 +85,18 @@ impl Count {
                 macs.influence += before * (terms + u64::from(decays)) + self.columns() * relayed;
             }
         }
-        for (pre, source) in wiring.layout().weights().entries() {
+        for (column, (pre, source)) in wiring.layout().weights().entries().enumerate() {
             for row in 0..wiring.rows() {
-                let enters = gains.0[row][pre].is_some() && self.held[row];
+                let enters = gains.0[row][pre].is_some() && self.held[row] && self.owns(wiring, column);
                 macs.influence += u64::from(enters && (step.phi[source] != 0.0 || !skip));
             }
         }
         macs
+    }
+
+    fn credit(&self, wiring: &Wiring, credit: &[f64], skip: bool) -> u64 {
+        let counts = |(row, c): (usize, &f64)| self.held[row] && self.live[row] && (*c != 0.0 || !skip);
+        self.columns() * wiring.outputs().zip(credit).filter(|&e| counts(e)).count() as u64
     }
 }
 
@@ -91,23 +130,17 @@ fn rtrl_counts_what_it_does() {
         let wiring = trial.build(seed as u64).0.wiring().clone();
         for (folding, skip) in [(true, true), (true, false), (false, true), (false, false)] {
             let mut rule = Rtrl::with_folding(wiring.clone(), folding, skip);
-            let rows = wiring.rows();
-            let mut count = Count {
-                awake: vec![false; wiring.parameters()],
-                held: vec![false; rows],
-                live: vec![false; rows],
-            };
+            let mut counts = Count::per_layer(&wiring);
             drive(trial, seed as u64, &mut rule, |step, credit| match credit {
                 None => {
-                    let macs = count.step(&wiring, step, folding, skip);
+                    let mut macs = Macs::default();
+                    counts.iter_mut().for_each(|count| macs += count.step(&wiring, step, folding, skip));
                     total += macs.total();
                     macs
                 }
                 Some(credit) => {
-                    let counts =
-                        |(row, c): (usize, &f64)| count.held[row] && count.live[row] && (*c != 0.0 || !skip);
-                    let rows = wiring.outputs().zip(credit).filter(|&e| counts(e)).count() as u64;
-                    Macs { gradient: rows * count.columns(), ..Macs::default() }
+                    let gradient = counts.iter().map(|count| count.credit(&wiring, credit, skip)).sum();
+                    Macs { gradient, ..Macs::default() }
                 }
             });
         }

@@ -120,6 +120,17 @@ impl Wiring {
         &self.gates_of_row[row]
     }
 
+    /// Number of layers that have parameters.
+    pub fn layers(&self) -> usize {
+        self.plan.layers
+    }
+
+    /// The layer whose parameters feed this pre-activation.
+    pub fn layer_of(&self, pre: usize) -> usize {
+        let feeds = |block: &&crate::params::BlockSpec| block.rows.contains(&pre);
+        self.plan.blocks.iter().find(feeds).map_or(0, |block| block.layer)
+    }
+
     /// The parameters by name, and the pattern of `W`.
     pub fn layout(&self) -> &Layout {
         &self.layout

@@ -109,40 +109,15 @@ impl<T: Real> Blocks<T> {
     }
 }
 
-/// The rows that parameters of this pre-activation reach, ascending.
-fn reached<T: Real>(wiring: &Wiring, form: &Form<T>, pre: usize, reach: Reach) -> Vec<usize> {
-    let n = wiring.rows();
-    let mut reached = vec![false; n];
-    form.gains.col(pre).for_each(|(row, _)| reached[row] = true);
-    // Within a step, influence goes on to later rows.
-    let close = |reached: &mut Vec<bool>| {
-        for i in 0..n {
-            reached[i] |= form.current.row(i).any(|(j, _)| reached[j]);
-        }
-    };
-    close(&mut reached);
-    let further = if let Reach::Steps(steps) = reach { steps.saturating_sub(1) } else { 0 };
-    for _ in 0..further {
-        let before = reached.clone();
-        for (i, entry) in reached.iter_mut().enumerate() {
-            *entry |= form.previous.row(i).any(|(l, _)| before[l]);
-        }
-        close(&mut reached);
-        if reached == before {
-            break;
-        }
-    }
-    (0..n).filter(|&row| reached[row]).collect()
-}
-
 fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: Reach) -> Vec<Group> {
+    let steps = if let Reach::Steps(steps) = reach { steps } else { 1 };
     let mut groups: Vec<Group> = Vec::new();
     let mut at = 0;
     for pre in 0..wiring.pre_rows().len() {
         let parameters: Vec<_> = wiring.layout().weights().row(pre).collect();
         let Some(&(_, first)) = parameters.first() else { continue };
         let columns = first..first + parameters.len();
-        let rows = reached(wiring, form, pre, reach);
+        let rows = form.reach(std::iter::once(pre), steps);
         let place = |row: usize| rows.binary_search(&row).ok();
         let mut blocks: Vec<RowBlock> =
             rows.iter().map(|&row| block(wiring, form, reach, pre, row, &place)).collect();

@@ -60,10 +60,6 @@ pub(super) struct Form<T> {
     pub current: Pattern,
     /// Gains: rows × pre-activations, one entry for every pre-activation that reaches a row within the step.
     pub gains: Pattern,
-    /// M̄, source by source.
-    pub injections: Vec<Vec<Injection>>,
-    /// Rows that are left, ascending.
-    pub rows: Vec<usize>,
     /// Gains as they stand in the step, to where they go; and their values, in the order of `gains`.
     gain_keep: Vec<Run>,
     gain: Vec<T>,
@@ -88,29 +84,6 @@ pub(super) struct Injection {
     pub len: usize,
 }
 
-/// M̄ for these gains: for every source, where its φ enters.
-fn injections(wiring: &Wiring, gains: &Pattern) -> Vec<Vec<Injection>> {
-    let of_source = |source: usize| {
-        let weights = wiring.layout().weights();
-        let mut entries: Vec<(usize, usize, usize)> = Vec::new();
-        for (column, (pre, _)) in weights.col(source).enumerate() {
-            entries.extend(gains.col(pre).map(|(row, at)| (row, column, at)));
-        }
-        entries.sort_unstable();
-        let mut runs: Vec<Injection> = Vec::new();
-        for (row, column, at) in entries {
-            match runs.last_mut() {
-                Some(run) if run.row == row && run.column + run.len == column && run.at + run.len == at => {
-                    run.len += 1;
-                }
-                _ => runs.push(Injection { row, column, at, len: 1 }),
-            }
-        }
-        runs
-    };
-    (0..wiring.sources().len()).map(of_source).collect()
-}
-
 /// Values on a form's patterns.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a, T> {
@@ -132,9 +105,7 @@ impl<T: Real> Form<T> {
             gain: vec![T::zero(); gains.len()],
             previous: wiring.previous().clone(),
             current: wiring.current().clone(),
-            injections: injections(wiring, &gains),
             gains,
-            rows: (0..wiring.rows()).collect(),
             folding: None,
         }
     }
@@ -216,13 +187,55 @@ impl<T: Real> Form<T> {
         Self {
             gain_keep: runs(gain_keep.into_iter()),
             gain: zeros(&gains),
-            injections: injections(wiring, &gains),
             previous,
             current,
             gains,
-            rows,
             folding: Some(folding),
         }
+    }
+
+    /// Where φ enters as M̄, source by source, for the parameters that `belong`.
+    pub fn injections(&self, wiring: &Wiring, belong: impl Fn(usize) -> bool) -> Vec<Vec<Injection>> {
+        let of_source = |source: usize| {
+            let columns = wiring.layout().weights().col(source).filter(|&(pre, _)| belong(pre));
+            let mut entries: Vec<(usize, usize, usize)> = Vec::new();
+            for (column, (pre, _)) in columns.enumerate() {
+                entries.extend(self.gains.col(pre).map(|(row, at)| (row, column, at)));
+            }
+            entries.sort_unstable();
+            let mut runs: Vec<Injection> = Vec::new();
+            for (row, column, at) in entries {
+                match runs.last_mut() {
+                    Some(run) if (run.row, run.column + run.len, run.at + run.len) == (row, column, at) => {
+                        run.len += 1;
+                    }
+                    _ => runs.push(Injection { row, column, at, len: 1 }),
+                }
+            }
+            runs
+        };
+        (0..wiring.sources().len()).map(of_source).collect()
+    }
+
+    /// The rows that parameters feeding these pre-activations can influence within `steps` steps, ascending: the rows of
+    /// their gains and what these pass on within the step, then once more over A and B for every further step.
+    pub fn reach(&self, pres: impl Iterator<Item = usize>, steps: usize) -> Vec<usize> {
+        let n = self.previous.rows();
+        let mut reached = vec![false; n];
+        for pre in pres {
+            self.gains.col(pre).for_each(|(row, _)| reached[row] = true);
+        }
+        for step in 0..steps {
+            let before = reached.clone();
+            for i in 0..n {
+                let coupled = step > 0 && self.previous.row(i).any(|(l, _)| before[l]);
+                reached[i] |= coupled || self.current.row(i).any(|(j, _)| reached[j]);
+            }
+            if step > 0 && reached == before {
+                break;
+            }
+        }
+        (0..n).filter(|&row| reached[row]).collect()
     }
 
     /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.

@@ -8,6 +8,7 @@ mod blocks;
 mod bptt;
 mod form;
 mod local;
+mod panel;
 mod registry;
 mod rtrl;
 mod rtrl_dense;
