@@ -5,6 +5,36 @@ use crate::macs::Macs;
 use crate::rule::Influence;
 use crate::scalar::Real;
 
+/// How true a gradient g is to the exact one, g*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fidelity {
+    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both vanish, 0 if one does.
+    pub cosine: f64,
+    /// `‖g − g*‖ / ‖g*‖`; 0 if both vanish, infinite if only g* does.
+    pub error: f64,
+}
+
+impl Fidelity {
+    /// Compares a gradient with the exact one.
+    ///
+    /// # Panics
+    /// If they differ in length.
+    pub fn between<T: Real>(gradient: &[T], exact: &[T]) -> Self {
+        assert_eq!(gradient.len(), exact.len(), "gradients must have as many entries");
+        let sum = |f: &dyn Fn(f64, f64) -> f64| {
+            gradient.iter().zip(exact).map(|(g, x)| f(g.as_f64(), x.as_f64())).sum::<f64>()
+        };
+        let (own, other) = (sum(&|g, _| g * g).sqrt(), sum(&|_, x| x * x).sqrt());
+        let off = sum(&|g, x| (g - x) * (g - x)).sqrt();
+        match (own == 0.0, other == 0.0) {
+            (true, true) => Self { cosine: 1.0, error: 0.0 },
+            (false, true) => Self { cosine: 0.0, error: f64::INFINITY },
+            (true, false) => Self { cosine: 0.0, error: 1.0 },
+            (false, false) => Self { cosine: sum(&|g, x| g * x) / (own * other), error: off / other },
+        }
+    }
+}
+
 /// Sums over steps and streams; every figure is a mean of what was added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
@@ -26,6 +56,10 @@ pub struct Tally {
     pub supervised: u64,
     correct: u64,
     decided: u64,
+    /// Gradients compared with exact ones, Σ cosine and Σ relative error.
+    compared: u64,
+    cosine: f64,
+    error: f64,
     /// Work done.
     pub macs: Macs,
 }
@@ -69,6 +103,13 @@ impl Tally {
         self.decided += 1;
     }
 
+    /// Adds a comparison of a gradient with the exact one.
+    pub fn fidelity(&mut self, fidelity: Fidelity) {
+        self.cosine += fidelity.cosine;
+        self.error += fidelity.error;
+        self.compared += 1;
+    }
+
     /// Adds another tally.
     pub fn merge(&mut self, other: &Self) {
         self.steps += other.steps;
@@ -83,6 +124,9 @@ impl Tally {
         self.dense += other.dense;
         self.loss += other.loss;
         self.supervised += other.supervised;
+        self.compared += other.compared;
+        self.cosine += other.cosine;
+        self.error += other.error;
         self.correct += other.correct;
         self.decided += other.decided;
         self.macs += other.macs;
@@ -96,6 +140,16 @@ impl Tally {
     /// Share of decisions that were right; NaN if there was none.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.decided as f64
+    }
+
+    /// Mean cosine to the exact gradient; NaN if none was compared.
+    pub fn gradient_cosine(&self) -> f64 {
+        self.cosine / self.compared as f64
+    }
+
+    /// Mean relative error to the exact gradient; NaN if none was compared.
+    pub fn gradient_error(&self) -> f64 {
+        self.error / self.compared as f64
     }
 
     /// α, the share of units that are silent.
@@ -128,5 +182,22 @@ impl Tally {
     /// Entries of the state influence S that are held, relative to n × p without masks.
     pub fn influence_held(&self) -> f64 {
         self.held as f64 / self.dense as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn fidelity_by_hand() {
+        let f = Fidelity::between(&[3.0, 4.0], &[3.0, 0.0]);
+        assert_relative_eq!(f.cosine, 0.6);
+        assert_relative_eq!(f.error, 4.0 / 3.0);
+        assert_eq!(Fidelity::between(&[0.0], &[0.0]), Fidelity { cosine: 1.0, error: 0.0 });
+        assert_eq!(Fidelity::between(&[0.0], &[2.0]), Fidelity { cosine: 0.0, error: 1.0 });
+        assert_eq!(Fidelity::between(&[1.0], &[0.0]).error, f64::INFINITY);
+        assert_relative_eq!(Fidelity::between(&[-2.0f32], &[1.0]).cosine, -1.0);
     }
 }

@@ -33,6 +33,10 @@ pub struct Row {
     pub influence_density: Option<f64>,
     /// Entries of S that the rule holds, relative to n × p without masks; empty without an influence matrix.
     pub influence_held: Option<f64>,
+    /// Cosine of the gradient to the exact one; empty without a shadow.
+    pub gradient_cosine: Option<f64>,
+    /// Relative error of the gradient to the exact one; empty without a shadow.
+    pub gradient_error: Option<f64>,
     /// Running sum of ω̃²β̃(t)β̃(t−1), the paper's measure; ω̃ as drawn, β̃ as measured.
     pub compute_adjusted_iteration: f64,
     /// Running sum of the MACs counted.

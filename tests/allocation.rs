@@ -55,7 +55,7 @@ fn spec(rule: &str, update: Update) -> LearnerSpec {
 
 fn sequence(seed: usize) -> Sequence<f64> {
     let inputs = (0..2 * 17).map(|k| ((k * k + seed) as f64).sin()).collect();
-    Sequence { inputs, width: 2, classes: vec![Some(seed % 2); 17] }
+    Sequence { inputs, width: 2, classes: vec![Some(seed % 2); 17], judged_from: 16 }
 }
 
 #[test]

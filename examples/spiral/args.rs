@@ -26,7 +26,7 @@ pub struct Args {
     /// Stacked layers of that many units each
     #[arg(long, default_value_t = 1)]
     layers: usize,
-    /// Cell: egru, event-rnn
+    /// Cell: egru, event-rnn, gru, rnn
     #[arg(long, default_value = "egru")]
     cell: String,
     /// Share of masked weights that do not exist, in [0, 1); a comma-separated list runs one after another
@@ -35,9 +35,12 @@ pub struct Args {
     /// Let every unit show its state at every step: no events, y = c
     #[arg(long)]
     no_activity_sparsity: bool,
-    /// Learning rule: rtrl, rtrl-dense, bptt
+    /// Learning rule: rtrl, rtrl-dense, bptt, snap-1 (any snap-N), rflo, e-prop, tbptt-8 (any tbptt-K), uoro
     #[arg(long, default_value = "rtrl")]
     rule: String,
+    /// An exact rule that follows along, to record how true the gradient is: rtrl, rtrl-dense, bptt
+    #[arg(long, value_name = "RULE")]
+    shadow: Option<String>,
     /// Batches to learn from
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
@@ -182,6 +185,7 @@ impl Args {
         config.units = self.units;
         config.depth = self.layers;
         config.rule = self.rule.clone();
+        config.shadow = self.shadow.clone();
         config.iterations = self.iterations;
         config.batch = self.batch;
         config.optimiser = self.optimiser.clone();

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::learner::{LearnerSpec, LossAt, Update};
 use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
 use crate::readout::Loss;
-use crate::task;
+use crate::task::{self, TaskOptions};
 use serde::{Deserialize, Serialize};
 
 /// A named setting.
@@ -26,6 +26,8 @@ pub enum Preset {
 pub struct Config {
     /// The task's name.
     pub task: String,
+    /// Its settings.
+    pub task_options: TaskOptions,
     /// The cell's name.
     pub cell: String,
     /// Units of each layer, n.
@@ -42,6 +44,8 @@ pub struct Config {
     pub init: Init,
     /// The learning rule's name.
     pub rule: String,
+    /// An exact rule's name, if one is to follow along and tell how true the gradient is.
+    pub shadow: Option<String>,
     /// The loss.
     pub loss: Loss,
     /// At which steps it counts.
@@ -67,6 +71,7 @@ impl Config {
     pub fn spiral(preset: Preset) -> Self {
         let ours = Self {
             task: "spiral".into(),
+            task_options: TaskOptions::default(),
             cell: "egru".into(),
             units: 16,
             depth: 1,
@@ -75,6 +80,7 @@ impl Config {
             mask: MaskSpec::default(),
             init: Init::default(),
             rule: "rtrl".into(),
+            shadow: None,
             loss: Loss::CrossEntropy,
             loss_at: LossAt::Every { burn_in: 4 },
             optimiser: "adam".into(),
@@ -117,6 +123,7 @@ impl Config {
             mask: self.mask,
             init: self.init,
             rule: self.rule.clone(),
+            shadow: self.shadow.clone(),
             optimiser: self.optimiser.clone(),
             learning_rate: self.learning_rate,
             clip: self.clip,
@@ -139,6 +146,7 @@ impl Config {
             }
         }
         task::find::<f64>(&self.task)?;
+        self.task_options.check()?;
         self.learner(1, 2).check()
     }
 }

@@ -42,6 +42,8 @@ pub struct Means {
     pub live_share: f64,
     /// Nonzero share of Y; NaN without an influence matrix.
     pub influence_density: f64,
+    /// Cosine to the exact gradient; NaN without a shadow.
+    pub gradient_cosine: f64,
 }
 
 /// Runs a configuration with one seed, in the current rayon pool; `each` sees every iteration as it ends and may
@@ -52,7 +54,7 @@ pub struct Means {
 /// been seen by `each`.
 pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Result<()>) -> Result<Run> {
     config.check()?;
-    let data: Dataset<T> = (task::find(&config.task)?.draw)(seed);
+    let data: Dataset<T> = (task::find(&config.task)?.draw)(seed, &config.task_options);
     let mut learner = Learner::<T>::new(&config.learner(data.inputs, data.classes), seed)?;
     let mut shuffle = Shuffle::new(data.train.len(), seed);
 
@@ -95,6 +97,8 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
             live_share: tally.live_share(),
             influence_density: number(tally.influence_density()),
             influence_held: number(tally.influence_held()),
+            gradient_cosine: number(tally.gradient_cosine()),
+            gradient_error: number(tally.gradient_error()),
             compute_adjusted_iteration: compute,
             macs,
             macs_dense,
@@ -119,6 +123,7 @@ impl Means {
         self.backward_sparsity += tally.backward_sparsity();
         self.live_share += tally.live_share();
         self.influence_density += tally.influence_density();
+        self.gradient_cosine += tally.gradient_cosine();
     }
 
     fn over(self, n: usize) -> Self {
@@ -128,6 +133,7 @@ impl Means {
             backward_sparsity: self.backward_sparsity / n,
             live_share: self.live_share / n,
             influence_density: self.influence_density / n,
+            gradient_cosine: self.gradient_cosine / n,
         }
     }
 }

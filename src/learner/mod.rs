@@ -26,7 +26,7 @@ pub use stream::{Model, Stream, Trouble};
 
 use crate::cell::{Network, State, Step};
 use crate::error::{Error, Result};
-use crate::metrics::Tally;
+use crate::metrics::{Fidelity, Tally};
 use crate::optim::{self, Optimiser};
 use crate::params::{Purpose, generator};
 use crate::readout::Target;
@@ -68,6 +68,8 @@ pub struct Learner<T: Real> {
     update: Update,
     streams: Vec<Stream<T>>,
     gradient: Vec<T>,
+    /// The shadow's gradient; empty without one.
+    exact: Vec<T>,
     /// Updates done, and steps of [`step`](Self::step) since the last one.
     updates: usize,
     since_update: usize,
@@ -89,11 +91,21 @@ impl<T: Real> Learner<T> {
         let build = rule::find::<T>(&spec.rule)?.build;
         // Streams draw different noise: their seeds are the run's, spread far apart.
         let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let stream = |k| Stream::new(&model, build(model.network.wiring(), Skips::ALL, noise(k)));
+        let shadow = spec.shadow.as_ref().map(|name| rule::find::<T>(name)).transpose()?;
+        let wiring = model.network.wiring();
+        let stream = |k| {
+            let stream = Stream::new(&model, build(wiring, Skips::ALL, noise(k)));
+            match &shadow {
+                Some(shadow) => stream.with_shadow((shadow.build)(wiring, Skips::ALL, noise(k))),
+                None => stream,
+            }
+        };
         let streams = (0..spec.streams).map(stream).collect();
+        let exact = if shadow.is_some() { vec![T::zero(); wiring.parameters()] } else { Vec::new() };
         let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
         Ok(Self {
             gradient: vec![T::zero(); w.len()],
+            exact,
             optimiser,
             clip: spec.clip,
             update: spec.update,
@@ -188,17 +200,13 @@ impl<T: Real> Learner<T> {
             self.apply()?;
         }
         let mut total = Tally::default();
-        for (stream, sequence) in self.streams.iter_mut().zip(batch) {
-            if let Some(&Some(class)) = sequence.classes.last() {
-                let correct = stream.decides(&self.model, class);
-                stream.tally.decision(correct);
-            }
+        for stream in &mut self.streams {
             total.merge(&std::mem::take(&mut stream.tally));
         }
         Ok(total)
     }
 
-    /// The share of sequences whose class is that of the output at their last step. Learns nothing.
+    /// The share of judged steps at which the output stands for the right class; NaN if none is judged. Learns nothing.
     ///
     /// # Panics
     /// If an input has not m entries.
@@ -206,22 +214,27 @@ impl<T: Real> Learner<T> {
         let model = &self.model;
         let wiring = model.network.wiring();
         let (w, w_out) = self.w.split_at(wiring.parameters());
-        let right = |chunk: &[Sequence<T>]| {
+        let judge = |chunk: &[Sequence<T>]| {
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
             let mut output = vec![T::zero(); model.readout.outputs];
-            let mut decide = |sequence: &&Sequence<T>| {
+            let (mut right, mut judged) = (0, 0);
+            for sequence in chunk {
                 state.reset();
                 for t in 0..sequence.steps() {
                     model.network.forward(w, sequence.input(t), &state, &mut step);
                     state.follow(&step);
+                    if let Some(class) = sequence.judged(t) {
+                        model.readout.forward(w_out, &state.y[wiring.outputs()], &mut output);
+                        right += usize::from(model.loss.class(&output) == class);
+                        judged += 1;
+                    }
                 }
-                model.readout.forward(w_out, &state.y[wiring.outputs()], &mut output);
-                sequence.classes.last() == Some(&Some(model.loss.class(&output)))
-            };
-            chunk.iter().filter(|sequence| decide(sequence)).count()
+            }
+            (right, judged)
         };
-        let right: usize = sequences.par_chunks(64).map(right).sum();
-        right as f64 / sequences.len() as f64
+        let add = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
+        let (right, judged) = sequences.par_chunks(64).map(judge).reduce(|| (0, 0), add);
+        right as f64 / judged as f64
     }
 
     /// An error if a stream has met a number that is not finite.
@@ -243,6 +256,12 @@ impl<T: Real> Learner<T> {
         }
         if losses == 0 {
             return Ok(());
+        }
+        if !self.exact.is_empty() {
+            self.exact.fill(T::zero());
+            self.streams.iter_mut().for_each(|stream| stream.hand_over_shadow(&mut self.exact));
+            let fidelity = Fidelity::between(&self.gradient[..self.exact.len()], &self.exact);
+            self.streams[0].tally.fidelity(fidelity);
         }
         let scale = T::of(1.0 / losses as f64);
         self.gradient.iter_mut().for_each(|g| *g *= scale);
@@ -272,6 +291,10 @@ fn run_segment<T: Real>(
     for t in range.start..range.end.min(sequence.steps()) {
         let class = sequence.classes[t].filter(|_| loss_at.counts(t, sequence.steps()));
         stream.step(model, w, sequence.input(t), class.map(Target::Class));
+        if let Some(class) = sequence.judged(t) {
+            let correct = stream.decides(model, class);
+            stream.tally.decision(correct);
+        }
     }
     stream.drain();
 }

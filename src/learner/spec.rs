@@ -2,9 +2,10 @@
 
 use crate::cell::{CellConfig, LayerSpec, NetworkSpec};
 use crate::error::{Error, Result};
+use crate::optim;
 use crate::params::{Init, MaskSpec};
 use crate::readout::Loss;
-use crate::{optim, rule};
+use crate::rule::{self, Claim};
 use serde::{Deserialize, Serialize};
 
 /// When weights are updated.
@@ -34,6 +35,8 @@ pub struct LearnerSpec {
     pub init: Init,
     /// The learning rule's name.
     pub rule: String,
+    /// An exact rule's name, if one is to follow along and tell how true the gradient is at every update.
+    pub shadow: Option<String>,
     /// The optimiser's name.
     pub optimiser: String,
     /// Its learning rate, η.
@@ -58,6 +61,7 @@ impl LearnerSpec {
             mask: MaskSpec::default(),
             init: Init::default(),
             rule: "rtrl".into(),
+            shadow: None,
             optimiser: "adam".into(),
             learning_rate: 1e-2,
             clip: None,
@@ -73,6 +77,11 @@ impl LearnerSpec {
         self.mask.check()?;
         self.init.check()?;
         rule::find::<f64>(&self.rule)?;
+        if let Some(shadow) = &self.shadow {
+            if rule::find::<f64>(shadow)?.claim != Claim::Exact {
+                return Err(Error::setting("shadow", "an exact rule", shadow));
+            }
+        }
         optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {
             0 => Err(Error::setting(name, "at least 1", n)),

@@ -47,11 +47,18 @@ pub struct Trouble {
     pub value: f64,
 }
 
+/// An exact rule that follows along, to tell how true the gradient of the learning one is. Its work is not counted.
+struct Shadow<T> {
+    rule: Box<dyn Rule<T>>,
+    gradient: Vec<T>,
+}
+
 /// The state of one stream: where its network is, what its rule has gathered, and what was measured.
 pub struct Stream<T> {
     state: State<T>,
     step: Step<T>,
     rule: Box<dyn Rule<T>>,
+    shadow: Option<Shadow<T>>,
     output: Vec<T>,
     slope: Vec<T>,
     credit: Vec<T>,
@@ -75,6 +82,7 @@ impl<T: Real> Stream<T> {
             state: State::new(wiring),
             step: Step::new(wiring),
             rule,
+            shadow: None,
             output: zeros(model.readout.outputs),
             slope: zeros(model.readout.outputs),
             credit: zeros(model.readout.inputs),
@@ -87,10 +95,24 @@ impl<T: Real> Stream<T> {
         }
     }
 
+    /// Lets another rule follow along; its gradient is handed over by [`hand_over_shadow`](Self::hand_over_shadow).
+    pub fn with_shadow(mut self, rule: Box<dyn Rule<T>>) -> Self {
+        let p = self.gradient.len() - self.readout_parameters();
+        self.shadow = Some(Shadow { rule, gradient: vec![T::zero(); p] });
+        self
+    }
+
+    fn readout_parameters(&self) -> usize {
+        self.slope.len() * (self.credit.len() + 1)
+    }
+
     /// Begins a new sequence. Gradients already earned are kept.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.reset();
+        }
         self.steep = None;
         self.trouble = None;
         self.t = 0;
@@ -109,6 +131,9 @@ impl<T: Real> Stream<T> {
         model.network.advance(w, x, &self.state, &mut self.step, &mut macs);
         self.state.follow(&self.step);
         self.rule.observe(&self.step, &mut macs);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.observe(&self.step, &mut Macs::default());
+        }
         let y = &self.state.y[wiring.outputs()];
         macs.forward += model.readout.forward(w_out, y, &mut self.output);
         let loss = target.map(|target| {
@@ -116,6 +141,9 @@ impl<T: Real> Stream<T> {
             let gradient = &mut self.gradient[wiring.parameters()..];
             macs.gradient += model.readout.backward(w_out, y, &self.slope, gradient, &mut self.credit);
             self.rule.credit(&self.credit, &mut macs);
+            if let Some(shadow) = &mut self.shadow {
+                shadow.rule.credit(&self.credit, &mut Macs::default());
+            }
             loss
         });
 
@@ -153,8 +181,11 @@ impl<T: Real> Stream<T> {
 
     /// Moves what the rule has gathered into [`gradient`](Self::gradient).
     pub fn drain(&mut self) {
-        let p = self.gradient.len() - self.slope.len() * (self.credit.len() + 1);
+        let p = self.gradient.len() - self.readout_parameters();
         self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.drain(&mut shadow.gradient, &mut Macs::default());
+        }
     }
 
     /// The drained gradient of the summed loss: the network's p entries, then the readout's.
@@ -168,6 +199,14 @@ impl<T: Real> Stream<T> {
             *to += std::mem::replace(from, T::zero());
         }
         std::mem::take(&mut self.earned)
+    }
+
+    /// Adds the shadow's drained gradient to `total` and forgets it.
+    pub fn hand_over_shadow(&mut self, total: &mut [T]) {
+        let Some(shadow) = &mut self.shadow else { return };
+        for (to, from) in total.iter_mut().zip(&mut shadow.gradient) {
+            *to += std::mem::replace(from, T::zero());
+        }
     }
 
     /// Whether the last output stands for that class.

@@ -2,10 +2,12 @@
 //!
 //! To add a task, write its file and add it to [`registry`].
 
+mod copy;
 mod spiral;
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
 
 /// One sequence: an input at every step, a class at some.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,12 +18,19 @@ pub struct Sequence<T> {
     pub width: usize,
     /// The right class at each step, where there is one.
     pub classes: Vec<Option<usize>>,
+    /// From this step on, the class an output stands for is held against the right one.
+    pub judged_from: usize,
 }
 
 impl<T> Sequence<T> {
     /// Number of steps.
     pub fn steps(&self) -> usize {
         self.classes.len()
+    }
+
+    /// The class that the output at step `t` is judged by, if it is judged.
+    pub fn judged(&self, t: usize) -> Option<usize> {
+        self.classes[t].filter(|_| t >= self.judged_from)
     }
 
     /// The input at step `t`.
@@ -42,8 +51,37 @@ pub struct Dataset<T> {
     pub classes: usize,
     /// To learn from.
     pub train: Vec<Sequence<T>>,
-    /// To be tested on; none of them is in `train`.
+    /// To be tested on.
     pub test: Vec<Sequence<T>>,
+}
+
+/// Settings of tasks; a task ignores what it has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskOptions {
+    /// Steps of a pattern to remember, at least 1.
+    pub length: usize,
+    /// Steps to remember it for.
+    pub delay: usize,
+}
+
+impl Default for TaskOptions {
+    fn default() -> Self {
+        Self { length: 3, delay: 5 }
+    }
+}
+
+impl TaskOptions {
+    /// # Errors
+    /// If the pattern is empty, or pattern and delay are longer than 10,000 steps together.
+    pub fn check(&self) -> Result<()> {
+        if self.length == 0 {
+            return Err(Error::setting("length", "at least 1", self.length));
+        }
+        match self.length.checked_add(self.delay) {
+            Some(steps) if steps <= 10_000 => Ok(()),
+            _ => Err(Error::setting("delay", "at most 10000 steps with the pattern", self.delay)),
+        }
+    }
 }
 
 /// A task that can be chosen by name.
@@ -53,16 +91,23 @@ pub struct TaskEntry<T> {
     /// One line for `--help`.
     pub about: &'static str,
     /// Draws the data that belong to a seed.
-    pub draw: fn(u64) -> Dataset<T>,
+    pub draw: fn(u64, &TaskOptions) -> Dataset<T>,
 }
 
 /// All tasks.
 pub fn registry<T: Real>() -> Vec<TaskEntry<T>> {
-    vec![TaskEntry {
-        name: "spiral",
-        about: "tell clockwise from anti-clockwise spirals (RTRL paper, section 6)",
-        draw: spiral::draw,
-    }]
+    vec![
+        TaskEntry {
+            name: "spiral",
+            about: "tell clockwise from anti-clockwise spirals (RTRL paper, section 6)",
+            draw: spiral::draw,
+        },
+        TaskEntry {
+            name: "copy",
+            about: "say a pattern again after a delay (Hochreiter & Schmidhuber 1997)",
+            draw: copy::draw,
+        },
+    ]
 }
 
 /// The task of that name.

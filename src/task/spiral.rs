@@ -5,7 +5,7 @@
 //! The sign is the class: mirrored in the first coordinate, a spiral turns the other way. 10,000 spirals to learn from
 //! and 2,000 others to be tested on; no sample is drawn twice, also not after rounding to single precision.
 
-use super::{Dataset, Sequence};
+use super::{Dataset, Sequence, TaskOptions};
 use crate::params::{Purpose, generator};
 use crate::scalar::Real;
 use rand::RngExt;
@@ -29,7 +29,7 @@ fn spiral(offset: f64, class: usize) -> Vec<f64> {
 }
 
 /// Draws the spirals of a seed.
-pub(super) fn draw<T: Real>(seed: u64) -> Dataset<T> {
+pub(super) fn draw<T: Real>(seed: u64, _: &TaskOptions) -> Dataset<T> {
     let mut rng = generator(seed, Purpose::Data);
     let mut seen = HashSet::new();
     let mut sequences = Vec::with_capacity(TRAIN + TEST);
@@ -38,7 +38,12 @@ pub(super) fn draw<T: Real>(seed: u64) -> Dataset<T> {
         let points = spiral(offset, class);
         if seen.insert(points.iter().map(|&x| (x as f32).to_bits()).collect::<Vec<_>>()) {
             let inputs = points.into_iter().map(T::of).collect();
-            sequences.push(Sequence { inputs, width: 2, classes: vec![Some(class); STEPS] });
+            sequences.push(Sequence {
+                inputs,
+                width: 2,
+                classes: vec![Some(class); STEPS],
+                judged_from: STEPS - 1,
+            });
         }
     }
     let test = sequences.split_off(TRAIN);
@@ -66,14 +71,14 @@ mod tests {
 
     #[test]
     fn no_sample_is_drawn_twice_and_classes_are_balanced() {
-        let data = draw::<f32>(3);
+        let data = draw::<f32>(3, &TaskOptions::default());
         assert_eq!((data.train.len(), data.test.len()), (TRAIN, TEST));
         let bits = |s: &Sequence<f32>| s.inputs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         let all: HashSet<_> = data.train.iter().chain(&data.test).map(bits).collect();
         assert_eq!(all.len(), TRAIN + TEST);
         let ones = data.train.iter().filter(|s| s.classes[0] == Some(1)).count();
         assert!((4_700..5_300).contains(&ones), "{ones}");
-        assert_eq!(data.train[0], draw::<f32>(3).train[0], "one seed, one data set");
-        assert_ne!(data.train[0], draw::<f32>(4).train[0]);
+        assert_eq!(data.train[0], draw::<f32>(3, &TaskOptions::default()).train[0], "one seed, one data set");
+        assert_ne!(data.train[0], draw::<f32>(4, &TaskOptions::default()).train[0]);
     }
 }
