@@ -16,6 +16,9 @@ pub struct Macs {
     pub coupling: u64,
     /// Advancing the influence matrix: `diag(d) S + A Y + B Y + M̄`, and `Y = diag(e) S + Ē`.
     pub influence: u64,
+    /// Of `influence`, the products `A Y` over the columns of recurrent weights: what the RTRL paper's ω̃²β̃² is about. A
+    /// part, not added again in sums. Counted by the exact rule that skips.
+    pub recurrent: u64,
     /// Reading the gradient: `Yᵀ c̄`, and the readout's own.
     pub gradient: u64,
     /// Carrying credit back through a tape (BPTT).
@@ -39,6 +42,7 @@ impl AddAssign for Macs {
         self.forward += other.forward;
         self.coupling += other.coupling;
         self.influence += other.influence;
+        self.recurrent += other.recurrent;
         self.gradient += other.gradient;
         self.backward += other.backward;
     }

@@ -6,8 +6,10 @@
 
 use super::form::{Form, Injection, Values};
 use crate::cell::{Step, Wiring};
+use crate::params::Kind;
 use crate::scalar::Real;
 use crate::sparse::kernel;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// No line of storage, no column group, no threshold here.
@@ -48,6 +50,8 @@ pub(super) struct Panel<T> {
     readers: Vec<usize>,
     /// For every source the parameters that read it, and where its φ enters.
     columns: Vec<Vec<usize>>,
+    /// For every source how many of them are recurrent weights.
+    recurrent: Vec<usize>,
     injections: Vec<Vec<Injection>>,
     /// For every row, the column of its threshold within the group of the constant source.
     theta: Vec<usize>,
@@ -62,6 +66,9 @@ pub(super) struct Panel<T> {
     y: Vec<T>,
     y_line: Vec<usize>,
     y_len: usize,
+    /// Awake columns of recurrent weights, and how many of them Y had.
+    recurrent_len: usize,
+    y_recurrent: usize,
     /// Where each source's group of columns starts, or NONE.
     start: Vec<usize>,
     len: usize,
@@ -82,6 +89,9 @@ impl<T: Real> Panel<T> {
         let own = |source| weights.col(source).filter(|&(pre, _)| belong(pre)).map(|(_, column)| column);
         let columns: Vec<Vec<usize>> = (0..wiring.sources().len()).map(|s| own(s).collect()).collect();
         let p = columns.iter().map(Vec::len).sum();
+        let of_kind = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+        let recurrent: HashSet<usize> = of_kind.flat_map(|b| b.places.iter().copied()).collect();
+        let recurrent = |columns: &Vec<usize>| columns.iter().filter(|c| recurrent.contains(c)).count();
         let theta_of = |row| {
             let column = wiring.threshold(row);
             columns[0].iter().position(|&c| Some(c) == column).unwrap_or(NONE)
@@ -105,6 +115,9 @@ impl<T: Real> Panel<T> {
             y: zeros(feeders.len() * p),
             y_line: vec![NONE; n],
             y_len: 0,
+            recurrent: columns.iter().map(recurrent).collect(),
+            recurrent_len: 0,
+            y_recurrent: 0,
             start: vec![NONE; columns.len()],
             len: 0,
             pending: zeros(p),
@@ -118,7 +131,7 @@ impl<T: Real> Panel<T> {
     /// Forgets all influence; gathered gradient must have been folded.
     pub fn reset(&mut self) {
         self.start.fill(NONE);
-        self.len = 0;
+        (self.len, self.recurrent_len) = (0, 0);
         for &(row, _) in self.rows.iter().filter(|row| !row.1) {
             self.line[row] = NONE;
         }
@@ -139,7 +152,7 @@ impl<T: Real> Panel<T> {
     /// `Y = diag(e) S + Ē`, for the live rows that the coming step reads.
     #[inline(always)]
     pub fn emit(&mut self, last: &Last<T>) -> u64 {
-        self.y_len = self.len;
+        (self.y_len, self.y_recurrent) = (self.len, self.recurrent_len);
         let (mut lines, mut macs) = (0, 0);
         for &row in &self.feeders {
             self.y_line[row] = NONE;
@@ -169,6 +182,7 @@ impl<T: Real> Panel<T> {
             if self.start[source] == NONE && (phi != T::zero() || !activity) {
                 self.start[source] = self.len;
                 self.len += self.columns[source].len();
+                self.recurrent_len += self.recurrent[source];
             }
         }
         if self.len > before {
@@ -178,10 +192,11 @@ impl<T: Real> Panel<T> {
         }
     }
 
-    /// `S ← diag(d) S + A Y`, and which rows without carry are held.
+    /// `S ← diag(d) S + A Y`, and which rows without carry are held. Returns the MACs, and those of `A Y` over the columns of
+    /// recurrent weights.
     #[inline(always)]
-    pub fn carry(&mut self, form: &Form<T>, now: Now<T>, activity: bool) -> u64 {
-        let mut macs = 0;
+    pub fn carry(&mut self, form: &Form<T>, now: Now<T>, activity: bool) -> (u64, u64) {
+        let (mut macs, mut recurrent) = (0, 0);
         let mut next = self.carried;
         for k in 0..self.rows.len() {
             let (row, carries) = self.rows[k];
@@ -207,8 +222,9 @@ impl<T: Real> Panel<T> {
             let to = &mut self.s[self.line[row] * self.p..][..self.y_len];
             let (y, p) = (&self.y, self.p);
             macs += kernel::combine(to, decay, &self.terms, |line| &y[line * p..][..p]);
+            recurrent += (self.terms.len() * self.y_recurrent) as u64;
         }
-        macs
+        (macs, recurrent)
     }
 
     /// Whether anything flows into this row at this step; its terms from the step before are known.

@@ -91,17 +91,16 @@ struct Advance<'a, T> {
 }
 
 impl<T: Real> pulp::WithSimd for Advance<'_, T> {
-    type Output = u64;
+    type Output = (u64, u64);
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> u64 {
+    fn with_simd<S: pulp::Simd>(self, _: S) -> (u64, u64) {
         let Self { panel, form, last, now } = self;
         let emitted = panel.emit(last);
         panel.wake(now, last.activity);
-        emitted
-            + panel.carry(form, now, last.activity)
-            + panel.inject(now, last.activity)
-            + panel.relay(form, now, last.activity)
+        let (carried, recurrent) = panel.carry(form, now, last.activity);
+        let added = panel.inject(now, last.activity) + panel.relay(form, now, last.activity);
+        (emitted + carried + added, recurrent)
     }
 }
 
@@ -139,7 +138,9 @@ impl<T: Real> Rule<T> for Rtrl<T> {
         let Self { form, panels, last, arch, .. } = self;
         for panel in panels {
             let now = Now { step, values: form.values(step) };
-            macs.influence += arch.dispatch(Advance { panel, form, last, now });
+            let (all, recurrent) = arch.dispatch(Advance { panel, form, last, now });
+            macs.influence += all;
+            macs.recurrent += recurrent;
         }
         self.last.follow(step);
     }
