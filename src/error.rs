@@ -28,17 +28,41 @@ pub enum Error {
         /// The name that came.
         got: String,
     },
-    /// A loss or a gradient stopped being a finite number; nothing was updated with it.
-    #[error("{what} stopped being finite at iteration {iteration}, step {step}: {value}")]
+    /// A learner met a number that is not finite. The weights are as they were before; the streams begin afresh.
+    #[error("{what} is not finite at update {update}, step {step}: {value}")]
     NotFinite {
-        /// "loss" or "gradient norm".
+        /// "input", "loss", "output", "gradient norm" or "weight".
         what: &'static str,
-        /// Updates done before, counted from 1 for the one that failed.
+        /// The update it would have gone into, from 1.
+        update: usize,
+        /// Time step since the reset, from 0.
+        step: usize,
+        /// What it was.
+        value: f64,
+    },
+    /// A run met a number that is not finite and stopped.
+    #[error("{what} stopped being finite at iteration {iteration}, step {step}: {value}")]
+    Diverged {
+        /// What it was that stopped.
+        what: &'static str,
+        /// Iteration of the run, from 1.
         iteration: usize,
         /// Time step within the sequence, from 0.
         step: usize,
         /// What it became.
         value: f64,
+    },
+    /// Something asked for more memory than there is.
+    #[error(
+        "{what} would need about {gib:.1} GiB, and {limit:.1} GiB are available: choose fewer units, streams or layers"
+    )]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// Its estimated size.
+        gib: f64,
+        /// What may be used.
+        limit: f64,
     },
     /// A file could not be written.
     #[error("cannot write {path}: {source}", path = path.display())]

@@ -5,7 +5,7 @@
 //! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
 
 use serde::Serialize;
-use std::ops::{Add, AddAssign};
+use std::ops::AddAssign;
 
 /// MACs done so far, by the part of the work that did them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,11 +30,6 @@ impl Macs {
     pub fn total(&self) -> u64 {
         self.forward + self.coupling + self.influence + self.gradient + self.backward
     }
-
-    /// The share that depends on the learning rule: all but `forward`.
-    pub fn learning(&self) -> u64 {
-        self.total() - self.forward
-    }
 }
 
 impl AddAssign for Macs {
@@ -45,13 +40,5 @@ impl AddAssign for Macs {
         self.recurrent += other.recurrent;
         self.gradient += other.gradient;
         self.backward += other.backward;
-    }
-}
-
-impl Add for Macs {
-    type Output = Self;
-    fn add(mut self, other: Self) -> Self {
-        self += other;
-        self
     }
 }

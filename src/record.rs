@@ -45,16 +45,25 @@ pub struct Row {
     pub macs_dense: u64,
 }
 
-/// Makes sure that a file can be written later on, without touching what is in it.
+/// Makes sure that a file can be written later on, without touching what is in it or leaving one behind.
 ///
 /// # Errors
 /// If it cannot.
 pub fn check_writable(path: &Path) -> Result<()> {
     let failed = |source| Error::Write { path: path.into(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    File::options().append(true).create(true).open(path).map(drop).map_err(failed)
+    create_folder(path)?;
+    let existed = path.exists();
+    File::options().append(true).create(true).open(path).map(drop).map_err(failed)?;
+    if existed { Ok(()) } else { std::fs::remove_file(path).map_err(failed) }
+}
+
+/// Creates the folder a file is to lie in.
+///
+/// # Errors
+/// If it cannot be created.
+pub fn create_folder(path: &Path) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// A CSV file of rows.
@@ -69,7 +78,7 @@ impl Recorder {
     /// # Errors
     /// If either cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        check_writable(path)?;
+        create_folder(path)?;
         let file = File::create(path).map_err(|source| Error::Write { path: path.into(), source })?;
         Ok(Self { path: path.into(), csv: csv::Writer::from_writer(file) })
     }

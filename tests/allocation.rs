@@ -69,7 +69,7 @@ fn learning_from_batches_allocates_nothing_after_the_first() {
         for update in [Update::Sequence, Update::Steps(3)] {
             let spec = LearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
             // One thread: what is watched is the engine, not the scheduler.
-            let count = experiment::with_threads(1, || {
+            let count: sparse_rtrl::Result<u64> = experiment::pool(1).unwrap().install(|| {
                 let mut learner = Learner::<f64>::new(&spec, 1)?;
                 let sequences: Vec<_> = (0..4).map(sequence).collect();
                 let batch: Vec<_> = sequences.iter().collect();

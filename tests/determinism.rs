@@ -9,7 +9,7 @@ fn csv(config: &Config, seed: u64, threads: usize, name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut recorder = Recorder::create(&path).unwrap();
     let run = || experiment::run::<f32>(config, seed, |row| recorder.write(row));
-    experiment::with_threads(threads, run).unwrap();
+    experiment::pool(threads).unwrap().install(run).unwrap();
     std::fs::read(path).unwrap()
 }
 

@@ -1,11 +1,12 @@
 //! The flags of the spiral example, laid over a preset.
 
-use clap::{Parser, ValueEnum};
-use sparse_rtrl::cell::{EventReset, ResetGate};
+use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use sparse_rtrl::cell::{self, EventReset, ResetGate};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::{Config, Preset};
 use sparse_rtrl::learner::{LossAt, Update};
 use sparse_rtrl::params::{MaskOn, MaskSharing, ThresholdInit};
+use sparse_rtrl::{optim, rule};
 use std::path::PathBuf;
 
 /// κ of the trace that `--readout trace` reads.
@@ -26,7 +27,6 @@ pub struct Args {
     /// Stacked layers of that many units each
     #[arg(long, default_value_t = 1)]
     layers: usize,
-    /// Cell: egru, event-rnn, gru, rnn
     #[arg(long, default_value = "egru")]
     cell: String,
     /// Share of masked weights that do not exist, in [0, 1); a comma-separated list runs one after another
@@ -35,7 +35,6 @@ pub struct Args {
     /// Let every unit show its state at every step: no events, y = c
     #[arg(long)]
     no_activity_sparsity: bool,
-    /// Learning rule: rtrl, rtrl-dense, bptt, snap-1 (any snap-N), rflo, e-prop, tbptt-8 (any tbptt-K), uoro
     #[arg(long, default_value = "rtrl")]
     rule: String,
     /// An exact rule that follows along, to record how true the gradient is: rtrl, rtrl-dense, bptt
@@ -47,7 +46,6 @@ pub struct Args {
     /// Sequences a batch
     #[arg(long, default_value_t = 32)]
     batch: usize,
-    /// Optimiser: adam, sgd
     #[arg(long, default_value = "adam")]
     optimiser: String,
     /// Learning rate [default: 0.01; paper: 0.003]
@@ -121,7 +119,8 @@ const EXAMPLES: &str = "Examples:
   spiral --rule bptt --out results/bptt.csv         the same gradient by back-propagation through time
   spiral --preset paper                             the setting of the paper's own code
 
-Exit status: 0 when done, 1 when a run fails (a loss that is not finite, a full disk), 2 for wrong input.";
+Exit status: 0 when done; 1 when a run fails (a loss that is not finite, a full disk), with the curve so far on disk; 2 for
+wrong input, before anything is run or written.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum PresetArg {
@@ -165,11 +164,59 @@ enum EventResetArg {
     Threshold,
 }
 
+/// A heading, and a line for every entry of a registry.
+fn listing<'a>(heading: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let lines = entries.map(|(name, about)| format!("\n- {name}: {about}"));
+    std::iter::once(format!("{heading}:")).chain(lines).collect()
+}
+
+/// The command with what the registries know.
+fn command() -> Command {
+    let cells = cell::registry::<f32>();
+    let rules = rule::registry::<f32>();
+    let optimisers = optim::registry::<f32>();
+    let cells = listing("Cell", cells.iter().map(|c| (c.name, c.about)));
+    let rules = listing("Learning rule", rules.iter().map(|r| (r.name.as_str(), r.about)));
+    let optimisers = listing("Optimiser", optimisers.iter().map(|o| (o.name, o.about)));
+    // A number below zero is a wrong value, not an unknown flag.
+    let numbers = |arg: Arg| {
+        let takes_value = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_value)
+    };
+    Args::command()
+        .mut_arg("cell", |arg| arg.help(cells))
+        .mut_arg("rule", |arg| arg.help(rules))
+        .mut_arg("optimiser", |arg| arg.help(optimisers))
+        .mut_args(numbers)
+}
+
 impl Args {
+    /// The flags of this process.
+    pub fn from_command_line() -> std::result::Result<Self, clap::Error> {
+        Self::from_arg_matches(&command().try_get_matches()?)
+    }
+
+    /// The seeds to run.
+    pub fn seeds(&self) -> impl Iterator<Item = u64> + Clone {
+        self.seed..=self.seed.saturating_add(self.seeds - 1)
+    }
+
     /// One configuration for every sparsity asked for, all of them checked.
     pub fn configs(&self) -> Result<Vec<Config>> {
-        if self.seeds == 0 || self.seed.checked_add(self.seeds).is_none() {
-            return Err(Error::setting("seeds", "at least 1, and seed + seeds below 2^64", self.seeds));
+        if self.seeds == 0 {
+            return Err(Error::setting("seeds", "at least 1", self.seeds));
+        }
+        if self.seed.checked_add(self.seeds - 1).is_none() {
+            return Err(Error::setting("seeds", "a last seed below 2^64", self.seeds));
+        }
+        if self.update_every == Some(0) {
+            return Err(Error::setting("update-every", "at least 1", 0));
+        }
+        let files: Vec<_> = std::iter::once(&self.out).chain(&self.table).chain(&self.plot).collect();
+        for (k, file) in files.iter().enumerate() {
+            if files[..k].contains(file) {
+                return Err(Error::setting("out, table and plot", "different files", file.display()));
+            }
         }
         let configs: Vec<_> = self.param_sparsity.iter().map(|&omega| self.config(omega)).collect();
         configs.iter().try_for_each(Config::check)?;
@@ -236,5 +283,84 @@ impl Args {
 fn overlay<V>(setting: &mut V, flag: Option<V>) {
     if let Some(value) = flag {
         *setting = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sparse_rtrl::params::BiasInit;
+    use sparse_rtrl::readout::Loss;
+
+    fn config(flags: &[&str]) -> Config {
+        let words = std::iter::once("spiral").chain(flags.iter().copied());
+        let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
+        args.configs().unwrap().remove(0)
+    }
+
+    /// What a flag changes, and nothing else.
+    fn changes(flags: &[&str], change: impl Fn(&mut Config)) {
+        let mut expected = config(&[]);
+        change(&mut expected);
+        assert_ne!(expected, config(&[]), "{flags:?} changes something");
+        assert_eq!(config(flags), expected, "{flags:?}");
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() {
+        assert_eq!(config(&[]), Config::spiral(Preset::Default));
+        changes(&["--units", "20"], |c| c.units = 20);
+        changes(&["--layers", "2"], |c| c.depth = 2);
+        changes(&["--cell", "gru"], |c| c.cell = "gru".into());
+        changes(&["--param-sparsity", "0.5"], |c| c.mask.sparsity = 0.5);
+        changes(&["--no-activity-sparsity"], |c| c.cell_config.activity = false);
+        changes(&["--rule", "bptt"], |c| c.rule = "bptt".into());
+        changes(&["--shadow", "rtrl"], |c| c.shadow = Some("rtrl".into()));
+        changes(&["--iterations", "3"], |c| c.iterations = 3);
+        changes(&["--batch", "4"], |c| c.batch = 4);
+        changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());
+        changes(&["--learning-rate", "0.5"], |c| c.learning_rate = 0.5);
+        changes(&["--clip", "2"], |c| c.clip = Some(2.0));
+        changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));
+        changes(&["--gamma", "0.3"], |c| c.cell_config.surrogate.gamma = 0.3);
+        changes(&["--epsilon", "0.3"], |c| c.cell_config.surrogate.epsilon = 0.3);
+        changes(&["--threshold-mean", "0.3"], |c| c.init.threshold = ThresholdInit::Beta { mean: 0.3 });
+        changes(&["--loss", "last"], |c| c.loss_at = LossAt::Last);
+        changes(&["--readout", "trace"], |c| c.trace = Some(0.9));
+        changes(&["--mask", "all"], |c| c.mask.on = MaskOn::All);
+        changes(&["--mask-sharing", "connection"], |c| c.mask.sharing = MaskSharing::Connection);
+        changes(&["--reset-gate", "after"], |c| c.cell_config.reset_gate = ResetGate::After);
+        changes(&["--event-reset", "threshold"], |c| c.cell_config.event_reset = EventReset::Threshold);
+        changes(&["--test-every", "7"], |c| c.test_every = 7);
+    }
+
+    #[test]
+    fn presets_are_what_they_say() {
+        let ours = config(&[]);
+        assert_eq!((ours.learning_rate, ours.loss_at), (1e-2, LossAt::Every { burn_in: 4 }));
+        assert_eq!((ours.cell_config.surrogate.gamma, ours.cell_config.surrogate.epsilon), (0.7, 0.5));
+        assert_eq!(ours.init.threshold, ThresholdInit::Beta { mean: 0.1 });
+        assert_eq!((ours.units, ours.iterations, ours.batch), (16, 1700, 32));
+        let paper = config(&["--preset", "paper"]);
+        assert_eq!(
+            (paper.learning_rate, paper.loss_at, paper.loss),
+            (3e-3, LossAt::Last, Loss::BinaryCrossEntropy)
+        );
+        assert_eq!((paper.cell_config.surrogate.gamma, paper.cell_config.surrogate.epsilon), (0.7, 1.0));
+        assert_eq!(paper.cell_config.reset_gate, ResetGate::After);
+        assert_eq!(paper.cell_config.event_reset, EventReset::Threshold);
+        assert_eq!(paper.init.threshold, ThresholdInit::Logistic { mean: -1.0, std: 1.0 });
+        assert_eq!((paper.init.bias, paper.trace), (BiasInit::Uniform, None));
+        let laid_over = config(&["--preset", "paper", "--reset-gate", "before", "--learning-rate", "0.5"]);
+        assert_eq!((laid_over.cell_config.reset_gate, laid_over.learning_rate), (ResetGate::Before, 0.5));
+    }
+
+    #[test]
+    fn a_list_of_sparsities_is_a_list_of_runs() {
+        let words = ["spiral", "--param-sparsity", "0,.5", "--seed", "18446744073709551615"];
+        let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
+        let omegas: Vec<_> = args.configs().unwrap().iter().map(|c| c.mask.sparsity).collect();
+        assert_eq!(omegas, [0.0, 0.5]);
+        assert_eq!(args.seeds().collect::<Vec<_>>(), [u64::MAX]);
     }
 }

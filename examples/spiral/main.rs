@@ -2,41 +2,36 @@
 
 mod args;
 mod plot;
+mod progress;
 mod report;
 
 use args::Args;
-use clap::{CommandFactory, FromArgMatches};
-use indicatif::{ProgressBar, ProgressStyle};
+use progress::Progress;
 use report::{Finished, Report};
-use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl::error::Result;
 use sparse_rtrl::experiment::{self, Config};
 use sparse_rtrl::record::{self, Recorder, Row};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    let args = match parse() {
+    let args = match Args::from_command_line() {
         Ok(args) => args,
         Err(said) if said.use_stderr() => return wrong_input(&said.to_string()),
-        Err(help) => {
-            print!("{help}");
-            return ExitCode::SUCCESS;
-        }
+        Err(help) => return print(&help.to_string()),
     };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Error::NotFinite { .. }) | Err(Error::Csv { .. }) => ExitCode::from(1),
-        Err(_) => ExitCode::from(2),
+    let job = match prepare(&args) {
+        Ok(job) => job,
+        Err(error) => return wrong_input(&format!("error: {error}")),
+    };
+    match run(&args, job) {
+        Ok(report) => print(&report),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(1)
+        }
     }
-}
-
-/// The flags; a number below zero is a wrong value, not an unknown flag.
-fn parse() -> std::result::Result<Args, clap::Error> {
-    let command = Args::command().mut_args(|arg| {
-        let takes_value = arg.get_action().takes_values();
-        arg.allow_negative_numbers(takes_value)
-    });
-    Args::from_arg_matches(&command.try_get_matches()?)
 }
 
 /// One line that says what was expected and what came.
@@ -46,20 +41,47 @@ fn wrong_input(said: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn run(args: &Args) -> Result<()> {
-    let say = |error: &Error| eprintln!("error: {error}");
-    let (configs, mut recorder) = prepare(args).inspect_err(say)?;
-    let bar = progress(args, &configs);
+/// To standard output; a reader that has seen enough is no failure.
+fn print(text: &str) -> ExitCode {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write to standard output: {error}");
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What is to be done, all of it checked.
+struct Job {
+    configs: Vec<Config>,
+    pool: rayon::ThreadPool,
+    recorder: Recorder,
+}
+
+/// Everything that can be wrong with the flags is found here, before the first run and the first byte written.
+fn prepare(args: &Args) -> Result<Job> {
+    let configs = args.configs()?;
+    let pool = experiment::pool(args.threads)?;
+    record::check_writable(&args.out)?;
+    args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
+    Ok(Job { configs, pool, recorder: Recorder::create(&args.out)? })
+}
+
+/// All runs, one after another; returns what is to be printed.
+fn run(args: &Args, job: Job) -> Result<String> {
+    let Job { configs, pool, mut recorder } = job;
+    let progress = Progress::new(args.quiet, &configs, args.seeds);
     let mut report = Report::default();
     let mut curves: Vec<Vec<Row>> = Vec::new();
-    let work = || {
+    let outcome = pool.install(|| -> Result<()> {
         for config in &configs {
-            for seed in args.seed..args.seed + args.seeds {
+            for seed in args.seeds() {
                 let started = Instant::now();
                 curves.push(Vec::new());
                 let run = experiment::run::<f32>(config, seed, |row| {
                     recorder.write(row)?;
-                    show(&bar, row);
+                    progress.show(row);
                     curves.last_mut().expect("just pushed").push(row.clone());
                     Ok(())
                 })?;
@@ -67,35 +89,23 @@ fn run(args: &Args) -> Result<()> {
             }
         }
         Ok(())
-    };
-    let outcome = experiment::with_threads(args.threads, work);
-    bar.finish_and_clear();
-    if !report.is_empty() {
-        println!("{}", report.text());
-    }
+    });
+    progress.finish();
     if let Err(error) = outcome {
-        say(&error);
         let rows: usize = curves.iter().map(Vec::len).sum();
         eprintln!("the curve so far is in {} ({rows} rows)", args.out.display());
         return Err(error);
     }
-    if !args.quiet {
-        println!("learning curve: {}", args.out.display());
-    }
     if let Some(path) = &args.table {
-        report.write_markdown(path, &command()).inspect_err(say)?;
+        report.write_markdown(path, &command())?;
     }
     if let Some(path) = &args.plot {
-        plot::draw(path, &curves).inspect_err(say)?;
+        plot::draw(path, &curves)?;
     }
-    Ok(())
-}
-
-/// Everything that can be wrong with the flags is found before the first run.
-fn prepare(args: &Args) -> Result<(Vec<Config>, Recorder)> {
-    let configs = args.configs()?;
-    args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
-    Ok((configs, Recorder::create(&args.out)?))
+    Ok(match args.quiet {
+        true => report.text(),
+        false => format!("{}\n\nlearning curve: {}", report.text(), args.out.display()),
+    })
 }
 
 /// The command line, as one would type it.
@@ -103,29 +113,4 @@ fn command() -> String {
     let build = if cfg!(debug_assertions) { "" } else { "--release " };
     let flags: Vec<_> = std::env::args().skip(1).collect();
     format!("cargo run {build}--example spiral -- {}", flags.join(" "))
-}
-
-/// A bar over all iterations of all runs.
-fn progress(args: &Args, configs: &[Config]) -> ProgressBar {
-    if args.quiet {
-        return ProgressBar::hidden();
-    }
-    let runs = configs.len() as u64 * args.seeds;
-    let total = configs.first().map_or(0, |c| c.iterations as u64) * runs;
-    let style = "{elapsed_precise} [{bar:30}] {pos}/{len}, {eta} left   {msg}";
-    let style = ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> ");
-    ProgressBar::new(total).with_style(style)
-}
-
-fn show(bar: &ProgressBar, row: &Row) {
-    bar.inc(1);
-    if let Some(accuracy) = row.test_accuracy {
-        bar.set_message(format!(
-            "ω {} seed {}: loss {:.4}, test accuracy {:.2} %",
-            row.param_sparsity,
-            row.seed,
-            row.loss,
-            100.0 * accuracy
-        ));
-    }
 }

@@ -1,6 +1,6 @@
-//! The closing table: what was reached, and what it cost.
+//! The closing table: what was reached, and what it cost. One run stands upright, several side by side.
 
-use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::Run;
@@ -18,88 +18,138 @@ pub struct Report {
     runs: Vec<Finished>,
 }
 
-/// Column heads and what stands below them.
-const COLUMNS: [&str; 14] = [
-    "rule",
-    "ω",
-    "seed",
-    "kept",
-    "test acc.",
-    "≥ 99 % at",
-    "α",
-    "β",
-    "live",
-    "density",
-    "adjusted it.",
-    "MACs",
-    "vs dense",
-    "s",
+/// A figure of a run: its short head, what it means, and its value.
+struct Figure {
+    head: &'static str,
+    meaning: &'static str,
+    value: fn(&Finished) -> String,
+}
+
+fn share(x: f64) -> String {
+    if x.is_finite() { format!("{x:.3}") } else { "–".into() }
+}
+
+const FIGURES: [Figure; 13] = [
+    Figure {
+        head: "ω",
+        meaning: "share of masked weights that do not exist, as drawn",
+        value: |f| format!("{:.3}", f.run.param_sparsity),
+    },
+    Figure { head: "seed", meaning: "", value: |f| f.run.last.seed.to_string() },
+    Figure {
+        head: "p",
+        meaning: "parameters of the network that exist",
+        value: |f| f.run.parameters.0.to_string(),
+    },
+    Figure {
+        head: "test acc.",
+        meaning: "share of test spirals told rightly, at the end",
+        value: |f| f.run.last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a)),
+    },
+    Figure {
+        head: "99 % at",
+        meaning: "first evaluated iteration with a test accuracy of at least 99 %",
+        value: |f| f.run.reached.map_or("–".into(), |iteration| iteration.to_string()),
+    },
+    Figure { head: "α", meaning: "share of silent units", value: |f| share(f.run.mean.activity_sparsity) },
+    Figure {
+        head: "β",
+        meaning: "share of units with zero pseudo-derivative",
+        value: |f| share(f.run.mean.backward_sparsity),
+    },
+    Figure {
+        head: "live",
+        meaning: "share of units with e ≠ 0: the sources that cannot be skipped",
+        value: |f| share(f.run.mean.live_share),
+    },
+    Figure {
+        head: "density",
+        meaning: "share of the influence matrix ∂y/∂w that is not zero",
+        value: |f| share(f.run.mean.influence_density),
+    },
+    Figure {
+        head: "adjusted",
+        meaning: "compute-adjusted iterations, Σ ω̃²β̃(t)β̃(t−1): the paper's measure",
+        value: |f| format!("{:.2}", f.run.last.compute_adjusted_iteration),
+    },
+    Figure {
+        head: "MACs",
+        meaning: "multiply-accumulates, counted as they were done",
+        value: |f| format!("{:.2e}", f.run.last.macs as f64),
+    },
+    Figure {
+        head: "of dense",
+        meaning: "the same, relative to dense RTRL without masks",
+        value: |f| format!("{:.2} %", 100.0 * f.run.last.macs as f64 / f.run.last.macs_dense as f64),
+    },
+    Figure {
+        head: "kB",
+        meaning: "most influence or tape in use by one stream, in 1000 bytes",
+        value: |f| format!("{:.1}", f.run.bytes as f64 / 1e3),
+    },
 ];
 
-const LEGEND: &str = "\
-ω share of masked weights pruned, as drawn · kept: parameters of the network, of those without a mask · ≥ 99 % at:
-first evaluated iteration with that test accuracy · α share of silent units · β share with zero pseudo-derivative ·
-live: share with e ≠ 0, the sources that cannot be skipped · density: nonzero share of the influence matrix Y ·
-adjusted it.: Σ ω̃²β̃(t)β̃(t−1), the paper's measure · MACs counted as they were done, and relative to dense RTRL.";
+/// Not among the figures of a file, which is the same whenever it is made.
+const SECONDS: Figure = Figure { head: "s", meaning: "seconds", value: |f| format!("{:.1}", f.seconds) };
 
 impl Report {
     pub fn add(&mut self, run: Finished) {
         self.runs.push(run);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-    }
-
-    fn row(finished: &Finished) -> Vec<String> {
-        let Finished { run, seconds } = finished;
-        let (last, mean) = (&run.last, &run.mean);
-        let optional = |x: f64| if x.is_finite() { format!("{x:.3}") } else { "–".into() };
-        vec![
-            last.rule.clone(),
-            format!("{:.3}", run.param_sparsity),
-            last.seed.to_string(),
-            format!("{}/{}", run.parameters.0, run.parameters.1),
-            last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a)),
-            run.reached.map_or("–".into(), |iteration| iteration.to_string()),
-            format!("{:.3}", mean.activity_sparsity),
-            format!("{:.3}", mean.backward_sparsity),
-            format!("{:.3}", mean.live_share),
-            optional(mean.influence_density),
-            format!("{:.2}", last.compute_adjusted_iteration),
-            format!("{:.2e}", last.macs as f64),
-            format!("{:.2} %", 100.0 * last.macs as f64 / last.macs_dense as f64),
-            format!("{seconds:.1}"),
-        ]
-    }
-
     /// The table as the terminal shows it.
     pub fn text(&self) -> String {
-        format!("{}\n{LEGEND}", self.fill(UTF8_HORIZONTAL_ONLY))
-    }
-
-    fn fill(&self, style: TableStyle) -> Table {
-        let mut table = Table::new();
-        table.load_style(style);
-        table.set_header(COLUMNS);
-        self.runs.iter().for_each(|run| {
-            table.add_row(Self::row(run));
-        });
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
+        let figures: Vec<&Figure> = FIGURES.iter().chain([&SECONDS]).collect();
+        match &self.runs[..] {
+            [one] => upright(&figures, one),
+            several => format!("{}\n\n{}", side_by_side(NOTHING, &figures, several), legend(&figures)),
         }
-        table
     }
 
     /// The table as Markdown, under the command and the date that made it.
     pub fn write_markdown(&self, path: &Path, command: &str) -> Result<()> {
-        let failed = |source| Error::Write { path: path.into(), source };
+        let figures: Vec<&Figure> = FIGURES.iter().collect();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
         let version = env!("CARGO_PKG_VERSION");
-        let table = self.fill(ASCII_MARKDOWN);
+        let table = side_by_side(ASCII_MARKDOWN, &figures, &self.runs);
         let text = format!(
-            "# Spiral\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n{table}\n\n{LEGEND}\n"
+            "# Spiral\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n{table}\n\n{}\n",
+            legend(&figures)
         );
-        std::fs::write(path, text).map_err(failed)
+        std::fs::write(path, text).map_err(|source| Error::Write { path: path.into(), source })
     }
+}
+
+/// Head, value and meaning of every figure of one run.
+fn upright(figures: &[&Figure], run: &Finished) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.add_row(["rule", &run.run.last.rule, ""]);
+    for figure in figures {
+        table.add_row([figure.head, &(figure.value)(run), figure.meaning]);
+    }
+    if let Some(values) = table.column_mut(1) {
+        values.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// A row a run.
+fn side_by_side(style: TableStyle, figures: &[&Figure], runs: &[Finished]) -> String {
+    let mut table = Table::new();
+    table.load_style(style);
+    table.set_header(std::iter::once("rule").chain(figures.iter().map(|f| f.head)));
+    for run in runs {
+        let values = figures.iter().map(|f| (f.value)(run));
+        table.add_row(std::iter::once(run.run.last.rule.clone()).chain(values));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+fn legend(figures: &[&Figure]) -> String {
+    let lines = figures.iter().filter(|f| !f.meaning.is_empty());
+    lines.map(|f| format!("{}: {}", f.head, f.meaning)).collect::<Vec<_>>().join(";\n") + "."
 }

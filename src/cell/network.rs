@@ -61,21 +61,7 @@ impl<T: Real> Network<T> {
         spec: &NetworkSpec,
         draw: impl FnOnce(&[crate::params::BlockSpec]) -> Result<Vec<Pattern>>,
     ) -> Result<Self> {
-        spec.check()?;
-        let mut plan = Plan::new(spec.inputs);
-        let mut feed = Feed { sources: plan.inputs(), rows: None };
-        let mut cells: Vec<Box<dyn Cell<T>>> = Vec::new();
-        for (k, layer) in spec.layers.iter().enumerate() {
-            if k > 0 {
-                let below = cells[k - 1].rows();
-                feed = Feed { sources: plan.current(below.clone()), rows: Some(below) };
-            }
-            cells.push((find(&layer.cell)?.place)(&mut plan, layer.units, layer.config, &feed));
-        }
-        if let Some(keep) = spec.trace {
-            let below = cells[cells.len() - 1].rows();
-            cells.push(Box::new(Trace::place(&mut plan, below, keep)));
-        }
+        let (plan, cells) = spec.plan()?;
         let kept = draw(plan.blocks())?;
         Ok(Self { wiring: Arc::new(Wiring::new(Arc::new(plan), &kept)), cells })
     }
@@ -129,7 +115,33 @@ impl<T: Real> Network<T> {
     }
 }
 
+/// A plan, and the layers that are on it.
+type Planned<T> = (Plan, Vec<Box<dyn Cell<T>>>);
+
 impl NetworkSpec {
+    /// Places the layers on a plan; no mask is drawn yet, and nothing of the size of a matrix is made.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn plan<T: Real>(&self) -> Result<Planned<T>> {
+        self.check()?;
+        let mut plan = Plan::new(self.inputs);
+        let mut feed = Feed { sources: plan.inputs(), rows: None };
+        let mut cells: Vec<Box<dyn Cell<T>>> = Vec::new();
+        for (k, layer) in self.layers.iter().enumerate() {
+            if k > 0 {
+                let below = cells[k - 1].rows();
+                feed = Feed { sources: plan.current(below.clone()), rows: Some(below) };
+            }
+            cells.push((find(&layer.cell)?.place)(&mut plan, layer.units, layer.config, &feed));
+        }
+        if let Some(keep) = self.trace {
+            let below = cells[cells.len() - 1].rows();
+            cells.push(Box::new(Trace::place(&mut plan, below, keep)));
+        }
+        Ok((plan, cells))
+    }
+
     /// # Errors
     /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
     pub fn check(&self) -> Result<()> {
@@ -142,6 +154,9 @@ impl NetworkSpec {
         for layer in &self.layers {
             if layer.units == 0 {
                 return Err(Error::setting("units", "at least 1", layer.units));
+            }
+            if layer.units > 1_000_000 {
+                return Err(Error::setting("units", "at most 1000000", layer.units));
             }
             layer.config.surrogate.check()?;
             find::<f64>(&layer.cell)?;

@@ -67,6 +67,11 @@ impl Plan {
         &self.blocks
     }
 
+    /// Rows, and how many of them are units.
+    pub fn size(&self) -> (usize, usize) {
+        (self.carries.len(), self.units.len())
+    }
+
     /// Begins a layer; its blocks are named `layerK.…` from here on.
     pub fn begin_layer(&mut self) {
         self.layers += 1;

@@ -57,6 +57,8 @@ impl Surrogate {
             T::of(self.gamma * self.epsilon) * (half + x - half * x * x.abs())
         } else if v > T::zero() {
             T::one()
+        } else if v.is_nan() {
+            v // a comparison would hide it
         } else {
             T::zero()
         }
@@ -93,5 +95,6 @@ mod tests {
         assert_eq!([hard.event(-1e-9), hard.event(0.0), hard.event(1e-9)], [0.0, 0.0, 1.0]);
         assert_eq!([hard.slope(0.4), hard.slope(-0.4), hard.slope(0.0)], [0.0, 0.0, 0.7]);
         assert!(hard.slope(0.39) > 0.0);
+        assert!(hard.event(f64::NAN).is_nan(), "no NaN goes unnoticed");
     }
 }

@@ -3,7 +3,7 @@
 //! `ȳ_t = κ ȳ_{t-1} + (1 − κ) y_t`,
 //!
 //! so `d = κ`, `B = (1 − κ) I`, `e = 1`. A readout that reads a trace makes the trace part of the state: exact
-//! gradients carry its influence `R_t = κ R_{t-1} + (1 − κ) Y_t` as well, whose rows never vanish (design trap 6).
+//! gradients carry its influence `R_t = κ R_{t-1} + (1 − κ) Y_t` as well, whose rows never vanish.
 //! As rows of the network it needs no special care in any rule.
 
 use super::{Cell, Plan, State, Step, Wiring};

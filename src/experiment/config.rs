@@ -135,18 +135,23 @@ impl Config {
     /// # Errors
     /// If a name is unknown or a number out of range, anywhere in it.
     pub fn check(&self) -> Result<()> {
-        for (name, n) in [
-            ("iterations", self.iterations),
-            ("batch", self.batch),
-            ("depth", self.depth),
-            ("test-every", self.test_every),
+        for (name, n, most) in [
+            ("iterations", self.iterations, usize::MAX),
+            ("batch", self.batch, 1_000_000),
+            ("layers", self.depth, 1_000),
+            ("test-every", self.test_every, usize::MAX),
         ] {
             if n == 0 {
                 return Err(Error::setting(name, "at least 1", n));
             }
+            if n > most {
+                return Err(Error::setting(name, &format!("at most {most}"), n));
+            }
         }
         task::find::<f64>(&self.task)?;
         self.task_options.check()?;
-        self.learner(1, 2).check()
+        let learner = self.learner(1, 2);
+        learner.check()?;
+        learner.check_size::<f32>()
     }
 }

@@ -69,7 +69,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
     let (mut reached, mut last) = (None, None);
     for iteration in 1..=config.iterations {
         let batch: Vec<&Sequence<T>> = (0..config.batch).map(|_| &data.train[shuffle.next()]).collect();
-        let tally = learner.train(&batch, config.loss_at)?;
+        let tally = learner.train(&batch, config.loss_at).map_err(|error| at_iteration(error, iteration))?;
 
         compute += kept_share * kept_share * tally.beta_product();
         macs += tally.macs.total();
@@ -117,6 +117,14 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
     })
 }
 
+/// A run counts iterations, not updates.
+fn at_iteration(error: Error, iteration: usize) -> Error {
+    match error {
+        Error::NotFinite { what, step, value, .. } => Error::Diverged { what, iteration, step, value },
+        other => other,
+    }
+}
+
 impl Means {
     fn add(&mut self, tally: &crate::metrics::Tally) {
         self.activity_sparsity += tally.activity_sparsity();
@@ -160,11 +168,11 @@ impl Shuffle {
     }
 }
 
-/// Runs `work` in a pool of that many threads, 0 for as many as the machine has.
+/// A pool of that many threads, 0 for as many as the machine has; `pool.install(…)` runs in it.
 ///
 /// # Errors
-/// If the threads cannot be started, or `work` fails.
-pub fn with_threads<V: Send>(threads: usize, work: impl FnOnce() -> Result<V> + Send) -> Result<V> {
+/// If the threads cannot be started.
+pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|why| Error::Threads { threads, why: why.to_string() })?.install(work)
+    pool.map_err(|why| Error::Threads { threads, why: why.to_string() })
 }

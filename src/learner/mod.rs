@@ -18,6 +18,7 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 
+mod size;
 mod spec;
 mod stream;
 
@@ -68,6 +69,8 @@ pub struct Learner<T: Real> {
     update: Update,
     streams: Vec<Stream<T>>,
     gradient: Vec<T>,
+    /// The weights before an update, in case it must be taken back.
+    before: Vec<T>,
     /// The shadow's gradient; empty without one.
     exact: Vec<T>,
     /// Updates done, and steps of [`step`](Self::step) since the last one.
@@ -76,12 +79,14 @@ pub struct Learner<T: Real> {
 }
 
 impl<T: Real> Learner<T> {
-    /// Draws masks and first values from `seed` and sets up streams. Nothing is allocated after the first sequence.
+    /// Draws masks and first values from `seed` and sets up streams. Nothing is allocated after the first sequence (after the
+    /// longest one for `bptt`).
     ///
     /// # Errors
-    /// If a name is unknown or a number out of range.
+    /// If a name is unknown, a number out of range, or the whole larger than memory.
     pub fn new(spec: &LearnerSpec, seed: u64) -> Result<Self> {
         spec.check()?;
+        size::check::<T>(spec)?;
         let mut masks = generator(seed, Purpose::Mask);
         let network = Network::new(&spec.network, |blocks| spec.mask.draw(blocks, &mut masks))?;
         let model = Model::new(network, spec.outputs, spec.loss);
@@ -105,6 +110,7 @@ impl<T: Real> Learner<T> {
         let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
         Ok(Self {
             gradient: vec![T::zero(); w.len()],
+            before: w.clone(),
             exact,
             optimiser,
             clip: spec.clip,
@@ -140,43 +146,57 @@ impl<T: Real> Learner<T> {
     /// One step of the first stream: predict from `x`, then learn from the target if there is one, and update if it is
     /// time to. Returns the loss; the prediction, made before learning, is in [`output`](Self::output).
     ///
+    /// Memory does not grow with the stream, unless the rule is `bptt`, whose tape does until
+    /// [`end_sequence`](Self::end_sequence).
+    ///
     /// # Errors
-    /// If the loss or the gradient stops being finite; the weights are then left as they were.
+    /// If an input, an output, the loss, the gradient or a new weight is not finite. Nothing is learned from that step: the
+    /// weights are as they were before it, and all streams begin afresh, without state, influence or gathered gradient. Good
+    /// data can follow at once.
     ///
     /// # Panics
     /// If `x` has not m entries or the target does not fit the loss.
     pub fn step(&mut self, x: &[T], target: Option<Target<'_, T>>) -> Result<Option<T>> {
         let loss = self.streams[0].step(&self.model, &self.w, x, target);
         self.since_update += 1;
-        self.check_streams()?;
-        if matches!(self.update, Update::Steps(k) if self.since_update >= k) {
-            self.since_update = 0;
-            self.streams[0].drain();
-            self.apply()?;
-        }
+        let due = matches!(self.update, Update::Steps(k) if self.since_update >= k);
+        self.settle(due)?;
         Ok(loss)
     }
 
-    /// Ends the sequence of the first stream: updates with what it has gathered and starts afresh.
+    /// Ends the sequence of the first stream: updates with what it has gathered and begins afresh.
     ///
     /// # Errors
-    /// If the gradient is not finite.
+    /// As [`step`](Self::step).
     pub fn end_sequence(&mut self) -> Result<()> {
-        self.since_update = 0;
-        self.streams[0].drain();
-        self.apply()?;
+        self.settle(true)?;
         self.streams[0].reset();
+        Ok(())
+    }
+
+    /// After a step of the first stream: notices trouble, and updates if that is `due`.
+    fn settle(&mut self, due: bool) -> Result<()> {
+        let step = self.streams[0].steps().saturating_sub(1);
+        self.check_streams()?;
+        if due {
+            self.since_update = 0;
+            self.streams[0].drain();
+            self.apply(step)?;
+        }
         Ok(())
     }
 
     /// Learns from a batch: one sequence a stream, all streams side by side over the threads of the current rayon pool.
     /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
     ///
+    /// What [`step`](Self::step) has gathered and not learned from yet is dropped. Without a single target nothing is learned,
+    /// and the mean loss is NaN.
+    ///
     /// # Errors
-    /// If the loss or the gradient stops being finite; the weights are then left as they were before the update.
+    /// As [`step`](Self::step); the batch is given up from the update that failed on.
     ///
     /// # Panics
-    /// If there is not one sequence a stream, or a class does not fit the loss.
+    /// If there is not one sequence a stream, its width is not m, or a class does not fit the loss.
     pub fn train(&mut self, batch: &[&Sequence<T>], loss_at: LossAt) -> Result<Tally> {
         assert_eq!(batch.len(), self.streams.len(), "a batch must have one sequence per stream");
         let steps = batch.iter().map(|s| s.steps()).max().unwrap_or(0);
@@ -184,7 +204,8 @@ impl<T: Real> Learner<T> {
             Update::Sequence => steps.max(1),
             Update::Steps(k) => k,
         };
-        self.streams.iter_mut().for_each(Stream::reset);
+        self.streams.iter_mut().for_each(Stream::discard);
+        self.since_update = 0;
         for start in (0..steps).step_by(segment) {
             let end = (start + segment).min(steps);
             let (model, w) = (&self.model, &self.w);
@@ -197,7 +218,7 @@ impl<T: Real> Learner<T> {
                 self.streams.par_iter_mut().zip(batch).for_each(run);
             }
             self.check_streams()?;
-            self.apply()?;
+            self.apply(end - 1)?;
         }
         let mut total = Tally::default();
         for stream in &mut self.streams {
@@ -238,17 +259,23 @@ impl<T: Real> Learner<T> {
     }
 
     /// An error if a stream has met a number that is not finite.
-    fn check_streams(&self) -> Result<()> {
+    fn check_streams(&mut self) -> Result<()> {
         match self.streams.iter().find_map(Stream::trouble) {
-            Some(Trouble { what, step, value }) => {
-                Err(Error::NotFinite { what, iteration: self.updates + 1, step, value })
-            }
+            Some(Trouble { what, step, value }) => Err(self.give_up(what, step, value)),
             None => Ok(()),
         }
     }
 
+    /// Drops what streams have gathered, so that good data can follow, and says what was wrong.
+    fn give_up(&mut self, what: &'static str, step: usize, value: f64) -> Error {
+        self.streams.iter_mut().for_each(Stream::discard);
+        self.since_update = 0;
+        Error::NotFinite { what, update: self.updates + 1, step, value }
+    }
+
     /// One update with the mean of the drained gradients over all losses since the last one; none, if there were none.
-    fn apply(&mut self) -> Result<()> {
+    /// `step` is the step it follows.
+    fn apply(&mut self, step: usize) -> Result<()> {
         self.gradient.fill(T::zero());
         let mut losses = 0;
         for stream in &mut self.streams {
@@ -267,11 +294,14 @@ impl<T: Real> Learner<T> {
         self.gradient.iter_mut().for_each(|g| *g *= scale);
         let norm = optim::clip(&mut self.gradient, self.clip);
         if !norm.is_finite() {
-            let step = self.streams[0].steps().saturating_sub(1);
-            let what = "gradient norm";
-            return Err(Error::NotFinite { what, iteration: self.updates + 1, step, value: norm });
+            return Err(self.give_up("gradient norm", step, norm));
         }
+        self.before.copy_from_slice(&self.w);
         self.optimiser.update(&mut self.w, &self.gradient);
+        if let Some(bad) = self.w.iter().find(|w| !w.is_finite()).map(|w| w.as_f64()) {
+            self.w.copy_from_slice(&self.before);
+            return Err(self.give_up("weight", step, bad));
+        }
         let p = self.model.network.wiring().parameters();
         self.model.network.constrain(&mut self.w[..p]);
         self.updates += 1;

@@ -6,6 +6,7 @@ use crate::optim;
 use crate::params::{Init, MaskSpec};
 use crate::readout::Loss;
 use crate::rule::{self, Claim};
+use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
 /// When weights are updated.
@@ -16,7 +17,7 @@ pub enum Update {
     #[default]
     Sequence,
     /// Every that many steps, 1 for every step. Influence then stems from slightly older weights, as always in online
-    /// RTRL (design trap 4).
+    /// RTRL.
     Steps(usize),
 }
 
@@ -71,6 +72,12 @@ impl LearnerSpec {
     }
 
     /// # Errors
+    /// If the whole would be larger than memory, once [`check`](Self::check) is passed.
+    pub fn check_size<T: Real>(&self) -> Result<()> {
+        super::size::check::<T>(self)
+    }
+
+    /// # Errors
     /// If a name is unknown or a number out of range, anywhere in it.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
@@ -85,7 +92,8 @@ impl LearnerSpec {
         optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {
             0 => Err(Error::setting(name, "at least 1", n)),
-            _ => Ok(()),
+            1..=1_000_000 => Ok(()),
+            _ => Err(Error::setting(name, "at most 1000000", n)),
         };
         at_least_one("outputs", self.outputs)?;
         at_least_one("streams", self.streams)?;

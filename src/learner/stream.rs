@@ -39,7 +39,7 @@ impl<T: Real> Model<T> {
 /// The first number of a stream that was not finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trouble {
-    /// "loss" or "output".
+    /// "input", "loss" or "output".
     pub what: &'static str,
     /// At which step since the reset.
     pub step: usize,
@@ -65,7 +65,7 @@ pub struct Stream<T> {
     gradient: Vec<T>,
     /// Share of units with nonzero pseudo-derivative at the step before.
     steep: Option<f64>,
-    /// Steps since the reset, and losses since the gradient was handed over.
+    /// Steps since the reset; losses since the gradient was handed over.
     t: usize,
     earned: u64,
     trouble: Option<Trouble>,
@@ -156,17 +156,30 @@ impl<T: Real> Stream<T> {
             self.earned += 1;
         }
         self.tally.macs += macs;
-        self.watch(loss);
+        self.watch(x, loss);
         self.t += 1;
         loss
     }
 
-    /// Remembers the first loss or output that is not finite.
-    fn watch(&mut self, loss: Option<T>) {
+    /// Drops state, influence, gradients, also those already earned, and measurements.
+    pub fn discard(&mut self) {
+        self.reset();
+        self.drain();
+        self.gradient.fill(T::zero());
+        if let Some(shadow) = &mut self.shadow {
+            shadow.gradient.fill(T::zero());
+        }
+        self.earned = 0;
+        self.tally = Tally::default();
+    }
+
+    /// Remembers the first input, loss or output that is not finite.
+    fn watch(&mut self, x: &[T], loss: Option<T>) {
         let bad = |what, x: &T| Trouble { what, step: self.t, value: x.as_f64() };
+        let input = x.iter().find(|x| !x.is_finite()).map(|x| bad("input", x));
         let output = || self.output.iter().find(|o| !o.is_finite()).map(|o| bad("output", o));
         let loss = loss.filter(|loss| !loss.is_finite()).map(|loss| bad("loss", &loss));
-        self.trouble = self.trouble.or(loss).or_else(output);
+        self.trouble = self.trouble.or(input).or(loss).or_else(output);
     }
 
     /// Steps since the reset.
@@ -174,7 +187,7 @@ impl<T: Real> Stream<T> {
         self.t
     }
 
-    /// The first loss or output that was not finite, if any ever was.
+    /// The first input, loss or output that was not finite since the reset, if any was.
     pub fn trouble(&self) -> Option<Trouble> {
         self.trouble
     }

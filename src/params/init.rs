@@ -3,7 +3,7 @@
 //! `Var w = 2 / (fan_in + fan_out)`, where `fan_in = kept / rows` and `fan_out = kept / cols`.
 //!
 //! A mask that prunes 90 % of a matrix leaves each unit a tenth of its inputs; without a larger scale its
-//! pre-activations would be three times too small, and such nets do not learn (design trap 5).
+//! pre-activations would be three times too small, and such nets do not learn.
 //!
 //! Everything is drawn in `f64` and rounded to the scalar, so that `f32` and `f64` nets start alike.
 //!

@@ -44,6 +44,10 @@ pub enum Claim {
 }
 
 /// What may be skipped because it is exactly zero. Switching a skip off changes the work, never the numbers.
+///
+/// What activity makes zero changes from step to step, so that each rule skips it in its own loops. What masks make zero never
+/// changes: a rule built on a [`Wiring`](crate::cell::Wiring) cannot see it at all, and to switch that skip off, the rule is
+/// built on the unmasked wiring instead ([`Unmasked`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skips {
     /// Rows of units without emission derivative, columns nothing has touched since the reset, silent sources.
@@ -72,7 +76,7 @@ pub struct Influence {
 ///
 /// The gradient is that of the summed loss with respect to the p kept parameters of the wiring. It is exact for fixed
 /// weights; where weights change inside a sequence, every exact rule uses the couplings each step was made with, as
-/// RTRL always has (design trap 4).
+/// RTRL always has.
 pub trait Rule<T: Real>: Send {
     /// What the rule says of its gradient.
     fn claim(&self) -> Claim;
@@ -87,7 +91,8 @@ pub trait Rule<T: Real>: Send {
     /// times; credits add. Drained in between, each call yields one row `∂o/∂w`.
     ///
     /// # Panics
-    /// If `credit` has not one entry per output row.
+    /// If `credit` has not one entry per output row or, in rules with a tape, if no step was observed since the reset
+    /// (elsewhere such credit goes nowhere).
     fn credit(&mut self, credit: &[T], macs: &mut Macs);
 
     /// Adds the gradient gathered since the last drain to `gradient` and forgets it.

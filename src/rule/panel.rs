@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 /// No line of storage, no column group, no threshold here.
-const NONE: usize = usize::MAX;
+const NOWHERE: usize = usize::MAX;
 
 /// e and Ē of the last step.
 pub(super) struct Last<T> {
@@ -59,7 +59,7 @@ pub(super) struct Panel<T> {
 
     /// S: one line of p entries per held row, the first `len` of them in use.
     s: Vec<T>,
-    /// The line of each row, or NONE. Rows with carry have theirs for good, the first `carried` ones.
+    /// The line of each row, or NOWHERE. Rows with carry have theirs for good, the first `carried` ones.
     line: Vec<usize>,
     carried: usize,
     /// Y of the step before, for the feeders that were live; `y_len` columns.
@@ -69,7 +69,7 @@ pub(super) struct Panel<T> {
     /// Awake columns of recurrent weights, and how many of them Y had.
     recurrent_len: usize,
     y_recurrent: usize,
-    /// Where each source's group of columns starts, or NONE.
+    /// Where each source's group of columns starts, or NOWHERE.
     start: Vec<usize>,
     len: usize,
     /// Gradient gathered in the order of the awake columns.
@@ -94,13 +94,13 @@ impl<T: Real> Panel<T> {
         let recurrent = |columns: &Vec<usize>| columns.iter().filter(|c| recurrent.contains(c)).count();
         let theta_of = |row| {
             let column = wiring.threshold(row);
-            columns[0].iter().position(|&c| Some(c) == column).unwrap_or(NONE)
+            columns[0].iter().position(|&c| Some(c) == column).unwrap_or(NOWHERE)
         };
         let rows: Vec<_> = reached.iter().map(|&row| (row, wiring.carries(row))).collect();
         let feeds = |l: &usize| form.previous.col(*l).len() > 0;
         let reads = |i: &usize| form.current.row(*i).len() > 0;
         let feeders: Vec<usize> = reached.iter().copied().filter(feeds).collect();
-        let mut line = vec![NONE; n];
+        let mut line = vec![NOWHERE; n];
         let carried = rows.iter().filter(|row| row.1).enumerate();
         let carried = carried.map(|(k, row)| line[row.0] = k).count();
         let zeros = |n: usize| vec![T::zero(); n];
@@ -113,12 +113,12 @@ impl<T: Real> Panel<T> {
             line,
             carried,
             y: zeros(feeders.len() * p),
-            y_line: vec![NONE; n],
+            y_line: vec![NOWHERE; n],
             y_len: 0,
             recurrent: columns.iter().map(recurrent).collect(),
             recurrent_len: 0,
             y_recurrent: 0,
-            start: vec![NONE; columns.len()],
+            start: vec![NOWHERE; columns.len()],
             len: 0,
             pending: zeros(p),
             terms: Vec::with_capacity(n),
@@ -128,24 +128,24 @@ impl<T: Real> Panel<T> {
         }
     }
 
-    /// Forgets all influence; gathered gradient must have been folded.
+    /// Forgets all influence; gathered gradient must have been settled.
     pub fn reset(&mut self) {
-        self.start.fill(NONE);
+        self.start.fill(NOWHERE);
         (self.len, self.recurrent_len) = (0, 0);
         for &(row, _) in self.rows.iter().filter(|row| !row.1) {
-            self.line[row] = NONE;
+            self.line[row] = NOWHERE;
         }
     }
 
     /// Whether Y of a row can be nonzero, given its e and Ē.
     fn is_live(&self, row: usize, e: T, e_bar: T) -> bool {
-        self.line[row] != NONE && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NONE))
+        self.line[row] != NOWHERE && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NOWHERE))
     }
 
     fn was_live(&self, row: usize, last: &Last<T>) -> bool {
         match last.activity {
             true => self.is_live(row, last.e[row], last.e_bar[row]),
-            false => self.line[row] != NONE,
+            false => self.line[row] != NOWHERE,
         }
     }
 
@@ -155,7 +155,7 @@ impl<T: Real> Panel<T> {
         (self.y_len, self.y_recurrent) = (self.len, self.recurrent_len);
         let (mut lines, mut macs) = (0, 0);
         for &row in &self.feeders {
-            self.y_line[row] = NONE;
+            self.y_line[row] = NOWHERE;
             if self.len == 0 || !self.was_live(row, last) {
                 continue;
             }
@@ -166,7 +166,7 @@ impl<T: Real> Panel<T> {
                 *y = e * s;
             }
             macs += self.len;
-            if self.theta[row] != NONE {
+            if self.theta[row] != NOWHERE {
                 to[self.theta[row]] += last.e_bar[row];
             }
             self.y_line[row] = lines;
@@ -178,8 +178,10 @@ impl<T: Real> Panel<T> {
     /// Wakes the columns of sources that speak for the first time.
     pub fn wake(&mut self, now: Now<T>, activity: bool) {
         let before = self.len;
+        // The constant always speaks, and first: thresholds are found at their place in its group.
+        debug_assert!(now.step.phi[0] == T::one() && (self.start[0] == 0 || self.start[0] == NOWHERE));
         for (source, &phi) in now.step.phi.iter().enumerate() {
-            if self.start[source] == NONE && (phi != T::zero() || !activity) {
+            if self.start[source] == NOWHERE && (phi != T::zero() || !activity) {
                 self.start[source] = self.len;
                 self.len += self.columns[source].len();
                 self.recurrent_len += self.recurrent[source];
@@ -203,14 +205,14 @@ impl<T: Real> Panel<T> {
             self.terms.clear();
             for (l, at) in form.previous.row(row) {
                 let a = now.values.a[at];
-                if self.y_line[l] != NONE && (a != T::zero() || !activity) {
+                if self.y_line[l] != NOWHERE && (a != T::zero() || !activity) {
                     self.terms.push((a, self.y_line[l]));
                 }
             }
             let decay = if carries {
                 now.step.d[row]
             } else {
-                self.line[row] = NONE;
+                self.line[row] = NOWHERE;
                 if activity && !(now.step.is_live(row) && self.is_fed(row, form, now)) {
                     continue;
                 }
@@ -250,7 +252,7 @@ impl<T: Real> Panel<T> {
             let start = self.start[source];
             for run in &self.injections[source] {
                 let line = self.line[run.row];
-                if line != NONE {
+                if line != NOWHERE {
                     let to = &mut self.s[line * self.p + start + run.column..][..run.len];
                     for (s, &gain) in to.iter_mut().zip(&now.values.gain[run.at..][..run.len]) {
                         *s += gain * phi;
@@ -270,16 +272,16 @@ impl<T: Real> Panel<T> {
         for k in 0..self.readers.len() {
             let row = self.readers[k];
             let line = self.line[row];
-            if line == NONE {
+            if line == NOWHERE {
                 continue;
             }
             self.terms.clear();
             for (j, at) in form.current.row(row) {
                 let b = now.values.b[at];
                 let live = self.relays(j, step) && b != T::zero();
-                if live || (self.line[j] != NONE && !activity) {
+                if live || (self.line[j] != NOWHERE && !activity) {
                     self.terms.push((b * step.e[j], self.line[j]));
-                    if self.theta[j] != NONE {
+                    if self.theta[j] != NOWHERE {
                         self.s[line * self.p + self.theta[j]] += b * step.e_bar[j];
                     }
                 }
@@ -303,7 +305,7 @@ impl<T: Real> Panel<T> {
                 continue;
             }
             self.terms.push((c * last.e[row], self.line[row]));
-            if self.theta[row] != NONE {
+            if self.theta[row] != NOWHERE {
                 self.pending[self.theta[row]] += c * last.e_bar[row];
             }
         }
@@ -313,8 +315,9 @@ impl<T: Real> Panel<T> {
     }
 
     /// Moves the gathered gradient from the order of columns to the order of parameters.
-    pub fn fold(&mut self, gradient: &mut [T]) {
-        for (columns, &start) in self.columns.iter().zip(&self.start).filter(|(_, start)| **start != NONE) {
+    pub fn settle(&mut self, gradient: &mut [T]) {
+        for (columns, &start) in self.columns.iter().zip(&self.start).filter(|(_, start)| **start != NOWHERE)
+        {
             for (&column, &pending) in columns.iter().zip(&self.pending[start..]) {
                 gradient[column] += pending;
             }
@@ -323,7 +326,7 @@ impl<T: Real> Panel<T> {
     }
 
     fn lines(&self) -> usize {
-        self.rows.iter().filter(|(row, _)| self.line[*row] != NONE).count()
+        self.rows.iter().filter(|(row, _)| self.line[*row] != NOWHERE).count()
     }
 
     /// Entries of S held.
@@ -340,7 +343,7 @@ impl<T: Real> Panel<T> {
             let entries = &self.s[self.line[row] * self.p..][..self.len];
             let nonzero = |s: &T| usize::from(*s != T::zero());
             let through = if e == T::zero() { 0 } else { entries.iter().map(nonzero).sum() };
-            if self.theta[row] == NONE {
+            if self.theta[row] == NOWHERE {
                 return through;
             }
             // The entry of the unit's own threshold has Ē on top.
@@ -352,7 +355,7 @@ impl<T: Real> Panel<T> {
 
     /// Numbers in use: S, the copies of Y, and the gathered gradient.
     pub fn numbers(&self) -> usize {
-        let copied = self.feeders.iter().filter(|&&row| self.y_line[row] != NONE).count();
+        let copied = self.feeders.iter().filter(|&&row| self.y_line[row] != NOWHERE).count();
         self.held() + copied * self.y_len + self.p
     }
 }

@@ -1,4 +1,4 @@
-//! Exact RTRL that skips (RTRL paper, sections 4 and 5; design §1):
+//! Exact RTRL that skips (RTRL paper, sections 4 and 5):
 //!
 //! `S_t = diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`.
 //!
@@ -10,7 +10,8 @@
 //! | a column whose source has been silent since the reset | in every row: in the update, in g and in storage |
 //! | an entry of A, B or φ that happens to be zero | its product |
 //!
-//! The rows of S of a unit *with* carry, an EGRU's, never vanish: `(1 − u) S_{t-1}` keeps them alive (design trap 1).
+//! The rows of S of a unit *with* carry, an EGRU's, never vanish: `(1 − u) S_{t-1}` keeps them alive. The paper's β̃² is the
+//! event RNN's.
 //!
 //! In a stack, parameters of an upper layer cannot influence a lower one: each layer's parameters have a
 //! [panel](super::panel) of their own, over the rows they can reach.
@@ -20,7 +21,7 @@
 //! S is row-major. Its columns are grouped by the source their parameter reads, and a group is appended when its
 //! source first speaks: the columns that can be nonzero are always a prefix `0..len` of every row, and all loops run
 //! over that prefix without a branch. `A Y` reads rows that are being overwritten, so the live rows `Y_{t-1}` that
-//! something reads are copied out first. No allocation after construction.
+//! something reads are copied out first. Room is reserved for all rows; nothing is allocated after construction.
 //!
 //! # Inner rows
 //!
@@ -128,7 +129,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
 
     fn reset(&mut self) {
         for panel in &mut self.panels {
-            panel.fold(&mut self.gradient);
+            panel.settle(&mut self.gradient);
             panel.reset();
         }
     }
@@ -155,7 +156,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        self.panels.iter_mut().for_each(|panel| panel.fold(&mut self.gradient));
+        self.panels.iter_mut().for_each(|panel| panel.settle(&mut self.gradient));
         super::hand_over(&mut self.gradient, gradient);
     }
 

@@ -19,11 +19,11 @@ use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 /// Which rows a dense implementer would keep, and which pairs of them he would multiply.
-struct Form {
+struct DenseForm {
     /// All rows but inner ones (without carry, not a unit and not read out), which are folded away.
     outer: Vec<usize>,
     /// Folds of an inner row into a row that reads it, in order.
-    folds: Vec<Fold>,
+    folds: Vec<DenseFold>,
     /// `(row, source)` pairs of `A` and of `B` among outer rows, after folding.
     previous: Vec<(usize, usize)>,
     current: Vec<(usize, usize)>,
@@ -32,7 +32,7 @@ struct Form {
 }
 
 /// `A_row += B_{row,inner} e A_inner`, the same for `B` and M̄.
-struct Fold {
+struct DenseFold {
     row: usize,
     inner: usize,
     /// Columns in which the inner row's A and B may have entries.
@@ -40,7 +40,7 @@ struct Fold {
     current: Vec<usize>,
 }
 
-impl Form {
+impl DenseForm {
     fn new(wiring: &Wiring) -> Self {
         let n = wiring.rows();
         let is_inner = |row: &usize| {
@@ -59,7 +59,7 @@ impl Form {
                     let current: Vec<_> = (0..j).filter(|&k| b[(j, k)]).collect();
                     previous.iter().for_each(|&l| a[(i, l)] = true);
                     current.iter().for_each(|&k| b[(i, k)] = true);
-                    folds.push(Fold { row: i, inner: j, previous, current });
+                    folds.push(DenseFold { row: i, inner: j, previous, current });
                 }
             }
         }
@@ -91,10 +91,10 @@ pub struct DenseCost {
 impl DenseCost {
     /// The cost on this wiring as it is; on [`Wiring::unmasked`] for the cost without any sparsity.
     pub fn new(wiring: &Wiring) -> Self {
-        let form = Form::new(wiring);
+        let form = DenseForm::new(wiring);
         let (p, rows) = (wiring.parameters(), form.outer.len());
         let products = form.previous.len() + form.current.len() + 2 * rows;
-        let fold = |f: &Fold| f.previous.len() + f.current.len() + form.columns[f.inner].len();
+        let fold = |f: &DenseFold| f.previous.len() + f.current.len() + form.columns[f.inner].len();
         let folds: usize = form.folds.iter().map(fold).sum();
         let coupled = |(_, source): &(usize, usize)| {
             use crate::cell::Source::{Current, Previous};
@@ -112,7 +112,7 @@ impl DenseCost {
 /// Dense RTRL over all columns of a wiring. Rows of S and Y are stored as columns of p entries.
 pub struct RtrlDense<T: Real> {
     wiring: Arc<Wiring>,
-    form: Form,
+    form: DenseForm,
     s: DMatrix<T>,
     y: DMatrix<T>,
     y_before: DMatrix<T>,
@@ -128,7 +128,7 @@ impl<T: Real> RtrlDense<T> {
         let (n, p) = (wiring.rows(), wiring.parameters());
         let (square, tall) = (DMatrix::zeros(n, n), DMatrix::zeros(p, n));
         Self {
-            form: Form::new(&wiring),
+            form: DenseForm::new(&wiring),
             s: tall.clone(),
             y: tall.clone(),
             y_before: tall.clone(),
@@ -152,7 +152,7 @@ impl<T: Real> RtrlDense<T> {
             self.m_bar[(column, self.wiring.pre_rows()[pre])] = step.gain[pre] * step.phi[source];
             macs += 1;
         }
-        for Fold { row, inner, previous, current } in &self.form.folds {
+        for DenseFold { row, inner, previous, current } in &self.form.folds {
             let factor = self.b[(*row, *inner)] * step.e[*inner];
             for (matrix, columns) in [(&mut self.a, previous), (&mut self.b, current)] {
                 for &l in columns {

@@ -20,10 +20,11 @@ impl Pattern {
     /// The pattern with exactly these `(row, column)` entries, in any order; duplicates count once.
     ///
     /// # Panics
-    /// If an entry lies outside `rows × cols`.
+    /// If an entry lies outside `rows × cols`, or there are 2³² or more of them.
     pub fn new(rows: usize, cols: usize, mut entries: Vec<(usize, usize)>) -> Self {
         entries.sort_unstable();
         entries.dedup();
+        assert!(u32::try_from(entries.len()).is_ok(), "a pattern must have fewer than 2^32 entries");
         let mut row_starts = vec![0u32; rows + 1];
         for &(i, j) in &entries {
             assert!(i < rows && j < cols, "entry ({i}, {j}) must lie inside {rows} × {cols}");

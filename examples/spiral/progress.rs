@@ -1,0 +1,43 @@
+//! How it is doing: a bar on a terminal, a line at every evaluation elsewhere.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sparse_rtrl::experiment::Config;
+use sparse_rtrl::record::Row;
+use std::io::IsTerminal;
+
+pub struct Progress {
+    quiet: bool,
+    /// None where nobody could see it move.
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Over all iterations of all runs.
+    pub fn new(quiet: bool, configs: &[Config], seeds: u64) -> Self {
+        let iterations = configs.iter().map(|c| c.iterations as u64).fold(0, u64::saturating_add);
+        let style = "{elapsed_precise} [{bar:20}] {pos}/{len} {eta} left  {wide_msg}";
+        let style = ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> ");
+        let bar = || ProgressBar::new(iterations.saturating_mul(seeds)).with_style(style);
+        Self { quiet, bar: (!quiet && std::io::stderr().is_terminal()).then(bar) }
+    }
+
+    pub fn show(&self, row: &Row) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+        let Some(accuracy) = row.test_accuracy else { return };
+        let loss = format!("loss {:.4}, test accuracy {:.2} %", row.loss, 100.0 * accuracy);
+        let run = format!("ω {} seed {}", row.param_sparsity, row.seed);
+        match &self.bar {
+            Some(bar) => bar.set_message(format!("{run}: {loss}")),
+            None if !self.quiet => eprintln!("{run} iteration {}: {loss}", row.iteration),
+            None => {}
+        }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

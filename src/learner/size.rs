@@ -1,0 +1,77 @@
+//! Whether a learner fits into memory, told before it is built: exact influence is rows × p numbers a stream, which grows
+//! with the cube of the units and is easily asked for by mistake.
+
+use super::LearnerSpec;
+use crate::error::{Error, Result};
+use crate::scalar::Real;
+
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// What may be used where the system does not say what is free.
+const FALLBACK: f64 = 16.0 * GIB;
+
+/// Bytes a learner needs, up to small change: influence of every stream (S, and the copies of Y of the units), and about
+/// 40 bytes of structure for a parameter.
+fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
+    let (plan, _) = spec.network.plan::<T>()?;
+    let masked = spec.mask.on.kinds();
+    let entries = |kept: f64| {
+        let share = |block: &&crate::params::BlockSpec| if masked.contains(&block.kind) { kept } else { 1.0 };
+        plan.blocks().iter().map(|b| b.dense_len() as f64 * share(&b)).sum::<f64>()
+    };
+    let p = entries(1.0 - spec.mask.sparsity);
+    let (rows, units) = plan.size();
+    let influence = match spec.rule.as_str() {
+        "rtrl" => (rows + units) as f64 * p,
+        "rtrl-dense" => 4.0 * rows as f64 * entries(1.0),
+        _ => 16.0 * p,
+    };
+    Ok(spec.streams as f64 * influence * size_of::<T>() as f64 + 40.0 * p)
+}
+
+/// Bytes that are free, as far as the system says.
+fn available() -> f64 {
+    let free = || {
+        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok()
+    };
+    free().map_or(FALLBACK, |kib| kib * 1024.0)
+}
+
+/// # Errors
+/// If the learner would not fit.
+pub(super) fn check<T: Real>(spec: &LearnerSpec) -> Result<()> {
+    let (needed, limit) = (estimate::<T>(spec)?, available());
+    if needed <= limit {
+        return Ok(());
+    }
+    let units = spec.network.layers.first().map_or(0, |l| l.units);
+    let what = format!("{} with {units} units and {} streams", spec.rule, spec.streams);
+    Err(Error::TooLarge { what, gib: needed / GIB, limit: limit / GIB })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::Learner;
+
+    #[test]
+    fn the_estimate_is_what_is_reserved() {
+        let mut spec = LearnerSpec::new(2, 32, 1);
+        spec.mask.sparsity = 0.5;
+        let learner = Learner::<f32>::new(&spec, 0).unwrap();
+        let p = learner.model().network.wiring().parameters() as f64;
+        // 64 rows with the gated activities, 32 units.
+        let expected = 96.0 * p * 4.0 + 40.0 * p;
+        let estimate = estimate::<f32>(&spec).unwrap();
+        assert!((estimate / expected - 1.0).abs() < 1e-3, "{estimate} against {expected}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_before_it_is_built() {
+        let spec = LearnerSpec::new(2, 50_000, 1);
+        let said = check::<f32>(&spec).unwrap_err().to_string();
+        assert!(said.contains("50000 units") && said.contains("GiB"), "{said}");
+    }
+}
