@@ -7,7 +7,11 @@ use common::{Trial, normal};
 use sparse_rtrl::cell::{Network, State, Step};
 use sparse_rtrl::macs::Macs;
 
-const H: f64 = 1e-5;
+const H: f64 = 1e-6;
+
+/// Rounding allows 1e-9 at this H. Where the pseudo-derivative has a kink between the two points of a difference, the
+/// difference is off by at most its jump of slope, γ/ε = 1.4, times H/2 and a state of a few units.
+const TOLERANCE: f64 = 3e-6;
 
 /// A point and a direction in it: previous state, previous emission, parameters.
 #[derive(Clone)]
@@ -78,7 +82,7 @@ fn every_cell_says_the_truth_of_its_derivatives() {
                         let error = (said - found).abs() / (1.0 + found.abs());
                         let place = ["c⁻", "y⁻", "w"][part];
                         assert!(
-                            error < 1e-7,
+                            error < TOLERANCE,
                             "{}: row {row} along {place}[{i}]: {said}, but {found}",
                             trial.label
                         );

@@ -6,6 +6,7 @@ mod common;
 use common::{Grid, Trial, normal, tables};
 use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::params::Kind;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
 
 /// What counting by hand remembers from step to step, for the parameters of one layer: they have no entry in rows they can
@@ -58,6 +59,8 @@ impl Count {
         rows.retain(|&row| reached[row]);
         let mut macs = Macs { coupling: if self.layer == 0 { folds } else { 0 }, ..Macs::default() };
         let before = self.columns();
+        let of_kind = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+        let recurrent_before = of_kind.flat_map(|b| &b.places).filter(|&&k| self.awake[k]).count() as u64;
         let sources = (0..wiring.rows()).filter(|&l| a.0.iter().any(|row| row[l].is_some()));
         macs.influence +=
             before * sources.filter(|&l| before > 0 && self.held[l] && self.live[l]).count() as u64;
@@ -83,6 +86,7 @@ impl Count {
             if self.held[row] {
                 let decays = wiring.carries(row) && step.d[row] != 1.0;
                 macs.influence += before * (terms + u64::from(decays)) + self.columns() * relayed;
+                macs.recurrent += recurrent_before * terms;
             }
         }
         for (column, (pre, source)) in wiring.layout().weights().entries().enumerate() {

@@ -1,10 +1,19 @@
 //! The main job as a user meets it: its output, its files, and what it says to wrong input.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 
-/// The example that cargo built along with this test.
+/// The example, built if it is not: running this test alone does not build examples.
 fn spiral() -> Command {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--example", "spiral"]).args(profile);
+        let done = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(done.success(), "the example builds");
+    });
     let test = std::env::current_exe().expect("the path of this test");
     let target = test.parent().and_then(Path::parent).expect("the target folder");
     Command::new(target.join("examples").join(format!("spiral{}", std::env::consts::EXE_SUFFIX)))
@@ -93,7 +102,7 @@ fn wrong_input_gets_one_clear_line_and_exit_code_2() {
     std::fs::write(&file, "").unwrap();
     let below_a_file = file.join("curve.csv");
     let _ = std::fs::remove_file(scratch("never.csv"));
-    let cases: [(&[&str], &[&str]); 19] = [
+    let cases: &[(&[&str], &[&str])] = &[
         (&["--param-sparsity", "1.0"], &["param-sparsity", "[0, 1)", "got 1"]),
         (&["--param-sparsity", "-0.1"], &["param-sparsity", "[0, 1)"]),
         (&["--param-sparsity", "NaN"], &["param-sparsity", "[0, 1)"]),
@@ -107,14 +116,22 @@ fn wrong_input_gets_one_clear_line_and_exit_code_2() {
         (&["--learning-rate", "0"], &["learning-rate", "above 0"]),
         (&["--epsilon", "0"], &["epsilon", "above 0"]),
         (&["--threshold-mean", "1.5"], &["threshold-mean", "(0, 1)"]),
-        (&["--update-every", "0"], &["update", "at least 1"]),
+        (&["--update-every", "0"], &["update-every", "at least 1"]),
+        (&["--layers", "0"], &["layers", "at least 1"]),
+        (&["--layers", "100000000"], &["layers", "at most"]),
+        (&["--batch", "100000000"], &["batch", "at most"]),
+        (&["--units", "100000"], &["100000 units", "GiB"]),
+        (&["--shadow", "uoro"], &["shadow", "an exact rule", "uoro"]),
+        (&["--clip", "0"], &["clip", "above 0"]),
+        (&["--seed", "18446744073709551615", "--seeds", "2"], &["seeds", "2^64"]),
+        (&["--out", "same.csv", "--table", "same.csv"], &["different files", "same.csv"]),
         (&["--no-such-flag"], &["no-such-flag"]),
         (&["--table", folder.to_str().unwrap()], &["cannot write", "a-folder"]),
         (&["--plot", below_a_file.to_str().unwrap()], &["cannot write", "a-file"]),
         (&["--out", folder.to_str().unwrap()], &["cannot write", "a-folder"]),
         (&["--out", below_a_file.to_str().unwrap()], &["cannot write", "a-file"]),
     ];
-    for (flags, expected) in cases {
+    for &(flags, expected) in cases {
         let default = scratch("never.csv");
         let mut all = flags.to_vec();
         if !flags.contains(&"--out") {
@@ -124,7 +141,7 @@ fn wrong_input_gets_one_clear_line_and_exit_code_2() {
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
         assert_eq!(said.trim_end().lines().count(), 1, "{flags:?}: one line, not\n{said}");
-        for word in expected {
+        for &word in expected {
             assert!(said.contains(word), "{flags:?}: {word} is not in\n{said}");
         }
         assert!(output.stdout.is_empty(), "{flags:?}: nothing on standard output");
@@ -163,4 +180,55 @@ fn help_teaches() {
     for word in ["Examples:", "--param-sparsity", "[default: 16]", "paper: 0.003", "Exit status"] {
         assert!(said.contains(word), "{word}");
     }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let (out, table) = (scratch("pipe.csv"), scratch("pipe.md"));
+    for flags in [
+        vec!["--help"],
+        vec!["--iterations", "2", "--out", out.to_str().unwrap(), "--table", table.to_str().unwrap()],
+    ] {
+        let mut child = spiral().args(&flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
+    }
+    assert!(table.exists(), "files are written before anything is printed");
+}
+
+#[test]
+fn progress_is_told_without_a_terminal_too() {
+    let out = scratch("progress.csv");
+    let output = run(&["--iterations", "4", "--test-every", "2", "--out", out.to_str().unwrap()]);
+    assert_eq!(text(&output.stderr).lines().filter(|l| l.contains("test accuracy")).count(), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_stops_the_run() {
+    let output = run(&["--iterations", "4", "--quiet", "--out", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("No space left"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_iteration_of_a_failure_is_the_one_of_the_curve() {
+    let out = scratch("update-every.csv");
+    let output = run(&[
+        "--update-every",
+        "4",
+        "--optimiser",
+        "sgd",
+        "--learning-rate",
+        "1e30",
+        "--no-activity-sparsity",
+        "--quiet",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let rows = csv::Reader::from_path(&out).unwrap().records().count();
+    let said = text(&output.stderr);
+    assert!(said.contains(&format!("at iteration {}, step", rows + 1)), "{rows} rows, but {said}");
 }
