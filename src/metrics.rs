@@ -190,6 +190,60 @@ mod tests {
     use super::*;
     use approx::assert_relative_eq;
 
+    /// Four event units over two steps: what is silent, flat and live is known.
+    #[test]
+    fn shares_by_hand() {
+        let spec = crate::learner::LearnerSpec::new(1, 4, 1);
+        let net = crate::cell::Network::<f64>::new(&spec.network, |blocks| {
+            Ok(blocks.iter().map(|b| crate::sparse::Pattern::full(b.rows.len(), b.cols.len())).collect())
+        });
+        let net = net.unwrap();
+        let wiring = net.wiring();
+        let mut step = Step::new(wiring);
+        let mut fill = |y: [f64; 4], slope: [f64; 4], e: [f64; 4]| {
+            for (k, &row) in wiring.units().iter().enumerate() {
+                (step.y[row], step.slope[row], step.e[row]) = (y[k], slope[k], e[k]);
+            }
+            step.clone()
+        };
+        let first = fill([0.0, 0.0, 0.5, 0.2], [0.0, 0.3, 0.0, 0.1], [0.0, 0.1, 1.0, 1.2]);
+        let second = fill([0.0, 0.0, 0.0, 0.2], [0.0, 0.0, 0.0, 0.1], [0.0, 0.0, 0.0, 1.2]);
+        let mut tally = Tally::default();
+        let steep = tally.observe(wiring, &first, None);
+        assert_eq!(steep, 0.5);
+        assert!(tally.beta_product().is_nan(), "a first step has no predecessor");
+        let steep = tally.observe(wiring, &second, Some(steep));
+        assert_eq!(steep, 0.25);
+        tally.observe(wiring, &second, Some(steep));
+        assert_relative_eq!(tally.activity_sparsity(), 8.0 / 12.0);
+        assert_relative_eq!(tally.backward_sparsity(), 8.0 / 12.0);
+        assert_relative_eq!(tally.live_share(), 5.0 / 12.0);
+        assert_relative_eq!(tally.beta_product(), (0.5 * 0.25 + 0.25 * 0.25) / 2.0);
+
+        tally.influence(Influence { held: 30, nonzero: 10 }, 100);
+        tally.influence(Influence { held: 10, nonzero: 0 }, 100);
+        tally.loss(3.0);
+        tally.loss(1.0);
+        for correct in [true, true, false, true] {
+            tally.decision(correct);
+        }
+        tally.fidelity(Fidelity { cosine: 0.5, error: 1.0 });
+        tally.fidelity(Fidelity { cosine: 1.0, error: 0.0 });
+        let mut twice = tally;
+        twice.merge(&tally);
+        for t in [tally, twice] {
+            assert_relative_eq!(t.influence_held(), 0.2);
+            assert_relative_eq!(t.influence_density(), 0.05);
+            assert_relative_eq!(t.mean_loss(), 2.0);
+            assert_relative_eq!(t.accuracy(), 0.75);
+            assert_relative_eq!(t.gradient_cosine(), 0.75);
+            assert_relative_eq!(t.gradient_error(), 0.5);
+            assert_relative_eq!(t.activity_sparsity(), 8.0 / 12.0);
+            assert_relative_eq!(t.beta_product(), 0.09375);
+        }
+        assert_eq!((twice.steps, twice.supervised), (6, 4));
+    }
+
     #[test]
     fn fidelity_by_hand() {
         let f = Fidelity::between(&[3.0, 4.0], &[3.0, 0.0]);

@@ -124,3 +124,68 @@ fn what_is_held_is_what_can_be_nonzero() {
         }
     }
 }
+
+/// Rules must be exact on anything a wiring can say, not only on what today's cells happen to say: zeros wherever they may be,
+/// thresholds that show where nothing flows in, units that are live without gain.
+#[test]
+fn exact_rules_agree_on_steps_no_cell_would_make() {
+    use rand::RngExt;
+    use sparse_rtrl::params::{Purpose, generator};
+    for (seed, trial) in Trial::all(3, false).iter().enumerate() {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        let inner = |row: usize| {
+            !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
+        };
+        let mut rng = generator(seed as u64, Purpose::Data);
+        let mut sparse = |n: usize| -> Vec<f64> {
+            (0..n).map(|_| if rng.random_bool(0.5) { 0.0 } else { rng.random_range(-1.0..1.0) }).collect()
+        };
+        let mut steps = Vec::new();
+        for _ in 0..12 {
+            let mut step = Step::<f64>::new(wiring);
+            let n = wiring.rows();
+            (step.d, step.e, step.e_bar) = (sparse(n), sparse(n), sparse(n));
+            (step.gain, step.phi) = (sparse(step.gain.len()), sparse(step.phi.len()));
+            (step.direct_previous, step.direct_current) =
+                (sparse(step.direct_previous.len()), sparse(step.direct_current.len()));
+            step.phi[0] = 1.0;
+            for row in 0..n {
+                if !wiring.carries(row) {
+                    step.d[row] = 0.0;
+                }
+                if inner(row) || wiring.threshold(row).is_none() {
+                    step.e_bar[row] = 0.0;
+                }
+            }
+            wiring.couple(&w, &mut step);
+            let credit = sparse(wiring.outputs().len());
+            steps.push((step, credit));
+        }
+        let gradient = |mut rule: Box<dyn Rule<f64>>| {
+            let (mut macs, mut gradient) = (Macs::default(), vec![0.0; wiring.parameters()]);
+            for (step, credit) in &steps {
+                rule.observe(step, &mut macs);
+                rule.credit(credit, &mut macs);
+            }
+            rule.drain(&mut gradient, &mut macs);
+            gradient
+        };
+        let oracle = (rule::find::<f64>("rtrl-dense").unwrap().build)(wiring, Skips::NONE, 0);
+        let expected = gradient(oracle);
+        let check = |name: &str, rule: Box<dyn Rule<f64>>| {
+            let error = relative_error(&gradient(rule), &expected);
+            assert!(error <= 1e-10, "{name} on {}: {error:e}", trial.label);
+        };
+        for entry in rule::registry::<f64>().iter().filter(|r| r.claim == Claim::Exact) {
+            for skips in all_skips() {
+                check(&format!("{} {skips:?}", entry.name), (entry.build)(wiring, skips, 0));
+            }
+        }
+        for folding in [true, false] {
+            let rule = Rtrl::with_folding(wiring.clone(), folding, true);
+            check(&format!("rtrl with folding {folding}"), Box::new(rule));
+        }
+        check("snap-99", (rule::find::<f64>("snap-99").unwrap().build)(wiring, Skips::ALL, 0));
+    }
+}

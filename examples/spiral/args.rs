@@ -8,6 +8,7 @@ use sparse_rtrl::learner::{LossAt, Update};
 use sparse_rtrl::params::{MaskOn, MaskSharing, ThresholdInit};
 use sparse_rtrl::{optim, rule};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// κ of the trace that `--readout trace` reads.
 const TRACE: f64 = 0.9;
@@ -51,9 +52,9 @@ pub struct Args {
     /// Learning rate [default: 0.01; paper: 0.003]
     #[arg(long)]
     learning_rate: Option<f64>,
-    /// Scale longer gradients down to this norm [default: off]
-    #[arg(long)]
-    clip: Option<f64>,
+    /// Scale longer gradients down to this norm; off for never [default: 0.1; paper: off]
+    #[arg(long, value_name = "NORM|off")]
+    clip: Option<Clip>,
     /// Update every that many steps instead of once a sequence
     #[arg(long, value_name = "STEPS")]
     update_every: Option<usize>,
@@ -121,6 +122,21 @@ const EXAMPLES: &str = "Examples:
 
 Exit status: 0 when done; 1 when a run fails (a loss that is not finite, a full disk), with the curve so far on disk; 2 for
 wrong input, before anything is run or written.";
+
+/// The longest gradient let through, if there is one.
+#[derive(Clone, Copy)]
+struct Clip(Option<f64>);
+
+impl FromStr for Clip {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => text.parse().map(|norm| Self(Some(norm))).map_err(|_| "expected a number or 'off'".into()),
+        }
+    }
+}
 
 #[derive(Clone, Copy, ValueEnum)]
 enum PresetArg {
@@ -236,7 +252,6 @@ impl Args {
         config.iterations = self.iterations;
         config.batch = self.batch;
         config.optimiser = self.optimiser.clone();
-        config.clip = self.clip;
         config.test_every = self.test_every;
         config.mask.sparsity = omega;
         config.mask.on = match self.mask {
@@ -266,6 +281,7 @@ impl Args {
                 EventResetArg::Threshold => EventReset::Threshold,
             }),
         );
+        overlay(&mut config.clip, self.clip.map(|clip| clip.0));
         overlay(&mut config.learning_rate, self.learning_rate);
         overlay(&mut config.init.threshold, self.threshold_mean.map(|mean| ThresholdInit::Beta { mean }));
         overlay(&mut config.update, self.update_every.map(Update::Steps));
@@ -321,6 +337,7 @@ mod tests {
         changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());
         changes(&["--learning-rate", "0.5"], |c| c.learning_rate = 0.5);
         changes(&["--clip", "2"], |c| c.clip = Some(2.0));
+        changes(&["--clip", "off"], |c| c.clip = None);
         changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));
         changes(&["--gamma", "0.3"], |c| c.cell_config.surrogate.gamma = 0.3);
         changes(&["--epsilon", "0.3"], |c| c.cell_config.surrogate.epsilon = 0.3);
@@ -340,6 +357,7 @@ mod tests {
         assert_eq!((ours.learning_rate, ours.loss_at), (1e-2, LossAt::Every { burn_in: 4 }));
         assert_eq!((ours.cell_config.surrogate.gamma, ours.cell_config.surrogate.epsilon), (0.7, 0.5));
         assert_eq!(ours.init.threshold, ThresholdInit::Beta { mean: 0.1 });
+        assert_eq!((ours.clip, config(&["--preset", "paper"]).clip), (Some(0.1), None));
         assert_eq!((ours.units, ours.iterations, ours.batch), (16, 1700, 32));
         let paper = config(&["--preset", "paper"]);
         assert_eq!(

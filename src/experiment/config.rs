@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
-    /// Ours: a loss at every step after the fourth, read from y. Adam 1e-2, γ .7, ε .5, thresholds Beta with mean .1.
+    /// Ours: a loss at every step after the fourth, read from y. Adam 1e-2, γ .7, ε .5, thresholds Beta with mean .1. Gradients
+    /// longer than 0.1 are scaled down, since Adam at this rate otherwise forgets, now and then, what it had learned.
     #[default]
     Default,
     /// The setting of the RTRL paper's own code: Adam 3e-3, γ .7, ε 1, thresholds σ(N(0,1) − 1), reset gate after the
@@ -85,7 +86,7 @@ impl Config {
             loss_at: LossAt::Every { burn_in: 4 },
             optimiser: "adam".into(),
             learning_rate: 1e-2,
-            clip: None,
+            clip: Some(0.1),
             update: Update::Sequence,
             batch: 32,
             iterations: 1700,
@@ -109,6 +110,7 @@ impl Config {
             loss: Loss::BinaryCrossEntropy,
             loss_at: LossAt::Last,
             learning_rate: 3e-3,
+            clip: None,
             ..ours
         }
     }

@@ -176,3 +176,21 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map_err(|why| Error::Threads { threads, why: why.to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_comes_once_before_any_twice() {
+        let mut shuffle = Shuffle::new(50, 3);
+        let mut epoch = || (0..50).map(|_| shuffle.next()).collect::<Vec<_>>();
+        let (first, second) = (epoch(), epoch());
+        assert_ne!(first, second);
+        assert_ne!(first, (0..50).collect::<Vec<_>>());
+        for mut order in [first, second] {
+            order.sort_unstable();
+            assert_eq!(order, (0..50).collect::<Vec<_>>());
+        }
+    }
+}

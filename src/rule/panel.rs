@@ -233,7 +233,11 @@ impl<T: Real> Panel<T> {
     fn is_fed(&self, row: usize, form: &Form<T>, now: Now<T>) -> bool {
         let speaks = |(_, at): (usize, usize)| now.values.gain[at] != T::zero();
         let relays = |(j, at): (usize, usize)| now.values.b[at] != T::zero() && self.relays(j, now.step);
-        !self.terms.is_empty() || form.gains.row(row).any(speaks) || form.current.row(row).any(relays)
+        let shows = now.step.e_bar[row] != T::zero() && self.theta[row] != NOWHERE;
+        shows
+            || !self.terms.is_empty()
+            || form.gains.row(row).any(speaks)
+            || form.current.row(row).any(relays)
     }
 
     /// Whether this row's Y of the present step can be nonzero.
