@@ -25,3 +25,50 @@ fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
         assert!(one != csv(&config, 4, 1, &format!("other-{k}.csv")), "another seed is another run");
     }
 }
+
+/// A seed's result is a promise. These numbers may change only together with a line in CHANGELOG.md that says so.
+#[test]
+fn what_a_seed_gives_is_pinned() {
+    use rand::RngExt;
+    use sparse_rtrl::learner::{Learner, LearnerSpec};
+    use sparse_rtrl::params::{Purpose, generator};
+    use sparse_rtrl::task;
+
+    let first = |purpose| generator(7, purpose).random::<u64>();
+    let drawn = [Purpose::Mask, Purpose::Init, Purpose::Data, Purpose::Order, Purpose::Noise].map(first);
+    assert_eq!(drawn, PINNED_NUMBERS);
+
+    let mut spec = LearnerSpec::new(2, 4, 1);
+    spec.mask.sparsity = 0.5;
+    let learner = Learner::<f64>::new(&spec, 7).unwrap();
+    let wiring = learner.model().network.wiring();
+    let kept: Vec<_> = wiring.layout().block("layer0.wu_y").unwrap().kept.entries().collect();
+    assert_eq!(kept, PINNED_MASK);
+    let w = learner.parameters();
+    approx::assert_relative_eq!([w[0], w[1], w[w.len() - 2]][..], PINNED_WEIGHTS, max_relative = 1e-12);
+
+    let data = (task::find::<f64>("spiral").unwrap().draw)(7, &task::TaskOptions::default());
+    approx::assert_relative_eq!(data.train[0].inputs[..2], PINNED_SPIRAL, max_relative = 1e-12);
+
+    // Single precision through a platform's own exp and tanh: nearly the same everywhere.
+    let config = Config { iterations: 3, ..Config::spiral(Preset::Default) };
+    let mut losses = Vec::new();
+    experiment::run::<f32>(&config, 7, |row| {
+        losses.push(row.loss);
+        Ok(())
+    })
+    .unwrap();
+    approx::assert_relative_eq!(losses[..], PINNED_LOSSES, max_relative = 1e-4);
+}
+
+const PINNED_NUMBERS: [u64; 5] = [
+    18301176669829311175,
+    5536391431806027785,
+    3348856302973006449,
+    18244131744192737788,
+    12716886768273581270,
+];
+const PINNED_MASK: [(usize, usize); 8] = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2), (3, 0)];
+const PINNED_WEIGHTS: [f64; 3] = [0.0, -0.677228005328107, 0.21369866337389437];
+const PINNED_SPIRAL: [f64; 2] = [-0.5509349057777113, 0.8345482188559894];
+const PINNED_LOSSES: [f64; 3] = [0.6931832901273782, 0.6952953378741558, 0.6942704430279824];

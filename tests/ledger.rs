@@ -233,3 +233,36 @@ fn the_forward_step_counts_what_it_does() {
         }
     }
 }
+
+#[test]
+fn a_stream_counts_its_readout_too() {
+    use sparse_rtrl::learner::{Model, Stream};
+    use sparse_rtrl::readout::{Loss, Target};
+    for trial in Trial::all(4, false).iter().step_by(5) {
+        let (net, mut w) = trial.build(1);
+        let wiring = net.wiring().clone();
+        let model = Model::new(trial.build(1).0, 3, Loss::CrossEntropy);
+        w.extend(normal(model.readout.parameters(), 1));
+        let build = |name: &str| (rule::find::<f64>(name).unwrap().build)(&wiring, Skips::ALL, 0);
+        let (mut stream, mut rule) = (Stream::new(&model, build("rtrl")), build("rtrl"));
+        let (mut state, mut step) = (State::new(&wiring), Step::new(&wiring));
+        let mut expected = Macs::default();
+        for t in 0..6 {
+            let x = normal(2, t);
+            let target = (t % 2 == 0).then_some(Target::Class(1));
+            net.advance(&w[..wiring.parameters()], &x, &state, &mut step, &mut expected);
+            state.follow(&step);
+            rule.observe(&step, &mut expected);
+            let outputs = wiring.outputs();
+            let speaking = state.y[outputs.clone()].iter().filter(|y| **y != 0.0).count() as u64;
+            expected.forward += 3 * speaking;
+            stream.step(&model, &w, &x, target);
+            if target.is_some() {
+                // ∂L/∂W and Wᵀ ∂L/∂o; then the rule's own, for a credit that is nowhere zero.
+                expected.gradient += 2 * 3 * outputs.len() as u64;
+                rule.credit(&vec![1.0; outputs.len()], &mut expected);
+            }
+            assert_eq!(stream.tally.macs, expected, "{} at {t}", trial.label);
+        }
+    }
+}
