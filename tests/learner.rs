@@ -204,13 +204,14 @@ fn bad_numbers_are_noticed_and_good_ones_can_follow_at_once() {
                 learner.step(&[1.0, 2.0], Some(Target::Values(&[0.0, 1.0]))).unwrap();
             }
             let before = learner.parameters().to_vec();
-            let cases: [(&[f64], Option<Target<f64>>, &str); 3] = [
-                (&[1.0, bad], None, "input"),
-                (&[bad, 1.0], Some(Target::Values(&[0.0, 1.0])), "input"),
-                (&[1.0, 1.0], Some(Target::Values(&[bad, 1.0])), "loss"),
+            let (good, ruined) = ([0.0, 1.0], [bad, 1.0]);
+            let cases = [
+                ([1.0, bad], None, "input"),
+                ([bad, 1.0], Some(Target::Values(&good)), "input"),
+                ([1.0, 1.0], Some(Target::Values(&ruined)), "loss"),
             ];
             for (x, target, expected) in cases {
-                let said = learner.step(x, target).unwrap_err();
+                let said = learner.step(&x, target).unwrap_err();
                 assert!(matches!(said, Error::NotFinite { what, .. } if what == expected), "{cell}: {said}");
                 assert_eq!(learner.parameters(), before, "nothing was learned from it");
             }

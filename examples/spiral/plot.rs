@@ -51,7 +51,7 @@ fn chart(area: Drawing, curves: &[Vec<Row>]) -> std::result::Result<(), Box<dyn 
     sparsities.sort_by(f64::total_cmp);
     sparsities.dedup();
     for (k, omega) in sparsities.iter().enumerate() {
-        let style = COLOURS[k % COLOURS.len()].stroke_width(2);
+        let style = COLOURS[k % COLOURS.len()].stroke_width(1);
         let runs: Vec<_> = smooth.iter().filter(|c| c.0 == *omega).collect();
         let label = format!("ω = {omega}, {} seed{}", runs.len(), if runs.len() == 1 { "" } else { "s" });
         for (i, (_, points)) in runs.into_iter().enumerate() {
@@ -65,6 +65,7 @@ fn chart(area: Drawing, curves: &[Vec<Row>]) -> std::result::Result<(), Box<dyn 
     chart
         .configure_series_labels()
         .label_font(("sans-serif", 15))
+        .position(SeriesLabelPosition::LowerLeft)
         .background_style(WHITE.mix(0.9))
         .border_style(RGBColor(190, 190, 190))
         .draw()?;

@@ -84,10 +84,10 @@ impl LearnerSpec {
         self.mask.check()?;
         self.init.check()?;
         rule::find::<f64>(&self.rule)?;
-        if let Some(shadow) = &self.shadow {
-            if rule::find::<f64>(shadow)?.claim != Claim::Exact {
-                return Err(Error::setting("shadow", "an exact rule", shadow));
-            }
+        if let Some(shadow) = &self.shadow
+            && rule::find::<f64>(shadow)?.claim != Claim::Exact
+        {
+            return Err(Error::setting("shadow", "an exact rule", shadow));
         }
         optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {
