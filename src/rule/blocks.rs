@@ -31,7 +31,7 @@ pub enum Reach {
 }
 
 /// A row's way to keep its own influence besides the carry.
-enum Own {
+pub(super) enum Own {
     /// Entry of A at this position.
     Coupling(usize),
     /// Direct coupling of this index.
@@ -39,26 +39,26 @@ enum Own {
 }
 
 /// The block of one row.
-struct RowBlock {
-    row: usize,
-    own: Option<Own>,
+pub(super) struct RowBlock {
+    pub row: usize,
+    pub own: Option<Own>,
     /// Couplings (position in A or B, index of the source's block in the group).
-    previous: Vec<(usize, usize)>,
-    current: Vec<(usize, usize)>,
+    pub previous: Vec<(usize, usize)>,
+    pub current: Vec<(usize, usize)>,
     /// Position of the gain by which M̄ enters, if it does.
-    gain: Option<usize>,
+    pub gain: Option<usize>,
     /// Whether another block of the group reads this one a step later.
-    feeds: bool,
+    pub feeds: bool,
 }
 
 /// All blocks of one pre-activation's parameters.
-struct Group {
+pub(super) struct Group {
     /// Its parameters: a range of the buffer, and the source each of them reads.
-    columns: std::ops::Range<usize>,
-    sources: Vec<usize>,
+    pub columns: std::ops::Range<usize>,
+    pub sources: Vec<usize>,
     /// Where the group's blocks start in S; they are stored one after another.
     at: usize,
-    blocks: Vec<RowBlock>,
+    pub blocks: Vec<RowBlock>,
     /// The row whose threshold is among the parameters, as block and column.
     theta: Option<(usize, usize)>,
 }
@@ -109,7 +109,8 @@ impl<T: Real> Blocks<T> {
     }
 }
 
-fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: Reach) -> Vec<Group> {
+/// The blocks of a pattern, pre-activation by pre-activation.
+pub(super) fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: Reach) -> Vec<Group> {
     let steps = if let Reach::Steps(steps) = reach { steps } else { 1 };
     let mut groups: Vec<Group> = Vec::new();
     let mut at = 0;

@@ -9,6 +9,7 @@ mod bptt;
 mod form;
 mod local;
 mod panel;
+pub mod predict;
 mod registry;
 mod rtrl;
 mod rtrl_dense;

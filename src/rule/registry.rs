@@ -1,6 +1,7 @@
 //! All rules by name. Tests go through this list: what is registered is held to its claim on arrival.
 
-use super::{Bptt, Claim, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
+use super::predict::{Predict, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUoro};
+use super::{Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -8,6 +9,9 @@ use std::sync::Arc;
 
 /// Builds a rule for one stream over a wiring; the seed is for rules that draw random numbers.
 type Build<T> = Box<dyn Fn(&Arc<Wiring>, Skips, u64) -> Box<dyn Rule<T>> + Send + Sync>;
+
+/// Builds what predicts a rule's cost, all skips on.
+type Foresee<T> = Box<dyn Fn(&Arc<Wiring>) -> Box<dyn Predict<T>> + Send + Sync>;
 
 /// A rule that can be chosen by name.
 pub struct RuleEntry<T> {
@@ -19,31 +23,37 @@ pub struct RuleEntry<T> {
     pub claim: Claim,
     /// A rule for one stream over that wiring; the seed is for rules that draw random numbers.
     pub build: Build<T>,
+    /// What predicts its cost over that wiring, all skips on.
+    pub predict: Foresee<T>,
 }
 
 impl<T: Real> RuleEntry<T> {
-    fn new<R: Rule<T> + 'static>(
+    fn new<R: Rule<T> + 'static, P: Predict<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
         claim: Claim,
         build: impl Fn(&Arc<Wiring>, Skips, u64) -> R + Send + Sync + 'static,
+        predict: impl Fn(&Arc<Wiring>) -> P + Send + Sync + 'static,
     ) -> Self {
         let build: Build<T> = Box::new(move |wiring, skips, seed| Box::new(build(wiring, skips, seed)));
-        Self { name: name.into(), about, claim, build }
+        let predict: Foresee<T> = Box::new(move |wiring| Box::new(predict(wiring)));
+        Self { name: name.into(), about, claim, build, predict }
     }
 
     /// A rule that can also be run as if nothing were masked.
-    fn maskable<R: Rule<T> + 'static>(
+    fn maskable<R: Rule<T> + 'static, P: Predict<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
         claim: Claim,
         build: impl Fn(Arc<Wiring>, bool) -> R + Send + Sync + 'static,
+        predict: impl Fn(&Arc<Wiring>) -> P + Send + Sync + 'static,
     ) -> Self {
         let build: Build<T> = Box::new(move |wiring, skips, _| match skips.parameters {
             true => Box::new(build(wiring.clone(), skips.activity)),
             false => Box::new(Unmasked::new(wiring, |full| build(full, skips.activity))),
         });
-        Self { name: name.into(), about, claim, build }
+        let predict: Foresee<T> = Box::new(move |wiring| Box::new(predict(wiring)));
+        Self { name: name.into(), about, claim, build, predict }
     }
 }
 
@@ -55,18 +65,21 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "exact RTRL that skips every row and column that is zero",
             Claim::Exact,
             Rtrl::new,
+            |wiring| PredictPanels::new(wiring.clone()),
         ),
         RuleEntry::new(
             "rtrl-dense",
             "exact RTRL that multiplies by every zero: the oracle",
             Claim::Exact,
             |wiring, _, _| Unmasked::new(wiring, RtrlDense::new),
+            |wiring| PredictDense::new(wiring),
         ),
         RuleEntry::maskable(
             "bptt",
             "back-propagation through a tape of the whole sequence",
             Claim::Exact,
             Bptt::new,
+            |wiring| PredictTape::new(wiring.clone(), None),
         ),
         snap_entry(1),
         snap_entry(2),
@@ -75,12 +88,14 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "influence along each unit's carry only (Murray 2019)",
             Claim::Heuristic,
             |wiring, _, _| local::rflo(wiring.clone()),
+            |wiring| PredictBlocks::new(wiring.clone(), Reach::Carry),
         ),
         RuleEntry::new(
             "e-prop",
             "influence along each unit's own dynamics, its reset included (Bellec et al. 2020)",
             Claim::Heuristic,
             |wiring, _, _| local::e_prop(wiring.clone()),
+            |wiring| PredictBlocks::new(wiring.clone(), Reach::Unit),
         ),
         tbptt_entry(8),
         RuleEntry::new(
@@ -88,6 +103,7 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "a random rank-one stand-in for the influence matrix (Tallec & Ollivier 2018)",
             Claim::Unbiased,
             |wiring, _, seed| Uoro::new(wiring.clone(), seed),
+            |wiring| PredictUoro::new(wiring),
         ),
     ]
 }
@@ -98,6 +114,7 @@ fn snap_entry<T: Real>(n: usize) -> RuleEntry<T> {
         "RTRL on the entries reachable in N steps of the pattern (Menick et al. 2021); any snap-N",
         Claim::Pattern(n),
         move |wiring, _, _| snap::snap(wiring.clone(), n),
+        move |wiring| PredictBlocks::new(wiring.clone(), Reach::Steps(n)),
     )
 }
 
@@ -107,6 +124,7 @@ fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
         "back-propagation over the last K steps (Williams & Peng 1990); any tbptt-K",
         Claim::Heuristic,
         move |wiring, activity| Tbptt::new(wiring, window, activity),
+        move |wiring| PredictTape::new(wiring.clone(), Some(window)),
     )
 }
 

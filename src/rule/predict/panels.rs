@@ -1,0 +1,159 @@
+//! Exact sparse RTRL: for each layer's parameters,
+//!
+//! `(l + c + a) k⁻ + b k + m` MACs a step, and `o k` a credit,
+//!
+//! with k the columns something has touched since the reset (k⁻ before this step), l the live rows that others read, c the
+//! rows with a carry other than 1, a the couplings of A that are not zero from live sources into held rows, b the same of B, m
+//! the entries of M̄ in held rows whose source speaks, o the live output rows with credit; and `f` MACs for folding inner rows
+//! away where that is done. `h k + l k⁻ + p` numbers for h held rows, and p more for the gradient.
+
+use super::Predict;
+use crate::cell::{Step, Wiring};
+use crate::macs::Macs;
+use crate::params::Kind;
+use crate::rule::form::Form;
+use crate::scalar::Real;
+use std::sync::Arc;
+
+/// One layer's parameters: which columns are awake, and which rows are held and live.
+struct Layer {
+    columns: Vec<bool>,
+    reached: Vec<bool>,
+    awake: Vec<bool>,
+    held: Vec<bool>,
+    live: Vec<bool>,
+    /// Of the step before: live rows that others read, and columns.
+    copied: (usize, usize),
+}
+
+pub(in crate::rule) struct PredictPanels<T> {
+    wiring: Arc<Wiring>,
+    form: Form<T>,
+    recurrent: Vec<bool>,
+    layers: Vec<Layer>,
+}
+
+fn count(of: &[bool]) -> usize {
+    of.iter().filter(|x| **x).count()
+}
+
+impl<T: Real> PredictPanels<T> {
+    pub fn new(wiring: Arc<Wiring>) -> Self {
+        let form = Form::choose(&wiring);
+        let (n, p) = (wiring.rows(), wiring.parameters());
+        let layer_of: Vec<usize> =
+            wiring.layout().weights().entries().map(|(pre, _)| wiring.layer_of(pre)).collect();
+        let mut recurrent = vec![false; p];
+        for block in wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent) {
+            block.places.iter().for_each(|&place| recurrent[place] = true);
+        }
+        let layer = |k: usize| {
+            let pres = (0..wiring.pre_rows().len()).filter(|&pre| wiring.layer_of(pre) == k);
+            let rows = form.reach(pres, usize::MAX);
+            Layer {
+                columns: layer_of.iter().map(|&l| l == k).collect(),
+                reached: (0..n).map(|row| rows.binary_search(&row).is_ok()).collect(),
+                awake: vec![false; p],
+                held: vec![false; n],
+                live: vec![false; n],
+                copied: (0, 0),
+            }
+        };
+        let layers = (0..wiring.layers()).map(layer).collect();
+        Self { layers, recurrent, form, wiring }
+    }
+}
+
+impl Layer {
+    fn observe<T: Real>(
+        &mut self,
+        wiring: &Wiring,
+        form: &Form<T>,
+        recurrent: &[bool],
+        step: &Step<T>,
+    ) -> Macs {
+        let values = form.values(step);
+        let weights = wiring.layout().weights();
+        let k_before = count(&self.awake);
+        let r_before = self.awake.iter().zip(recurrent).filter(|(a, r)| **a && **r).count();
+        let was = |row: usize| k_before > 0 && self.held[row] && self.live[row];
+        let sources: Vec<bool> = (0..wiring.rows()).map(was).collect();
+        let feeding = (0..wiring.rows()).filter(|&l| sources[l] && form.previous.col(l).len() > 0);
+        let l = feeding.count();
+        for (column, (_, source)) in weights.entries().enumerate() {
+            self.awake[column] |= self.columns[column] && step.phi[source] != T::zero();
+        }
+        let k = count(&self.awake);
+        let shows = |row: usize| {
+            let own = wiring.threshold(row).is_some_and(|column| self.columns[column]);
+            own && step.e_bar[row] != T::zero()
+        };
+        self.live = (0..wiring.rows()).map(|row| step.e[row] != T::zero() || shows(row)).collect();
+
+        let (mut c, mut a, mut b, mut m) = (0, 0, 0, 0);
+        for row in 0..wiring.rows() {
+            let across = form.previous.row(row).filter(|&(l, at)| sources[l] && values.a[at] != T::zero());
+            let across = across.count();
+            let relays =
+                |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && values.b[at] != T::zero();
+            let within = form.current.row(row).filter(relays).count();
+            let gained = || form.gains.row(row).any(|(_, at)| values.gain[at] != T::zero());
+            let fed = || shows(row) || across + within > 0 || gained();
+            self.held[row] = self.reached[row] && (wiring.carries(row) || (self.live[row] && fed()));
+            if self.held[row] {
+                c += usize::from(wiring.carries(row) && step.d[row] != T::one());
+                a += across;
+                b += within;
+                for (pre, _) in form.gains.row(row) {
+                    let enters = |&(source, column): &(usize, usize)| {
+                        self.columns[column] && step.phi[source] != T::zero()
+                    };
+                    m += weights.row(pre).filter(enters).count();
+                }
+            }
+        }
+        self.copied = (l, k_before);
+        Macs {
+            influence: ((l + c + a) * k_before + b * k + m) as u64,
+            recurrent: (a * r_before) as u64,
+            ..Macs::default()
+        }
+    }
+}
+
+impl<T: Real> Predict<T> for PredictPanels<T> {
+    fn reset(&mut self) {
+        for layer in &mut self.layers {
+            layer.awake.fill(false);
+            for row in 0..layer.held.len() {
+                layer.held[row] &= self.wiring.carries(row);
+            }
+        }
+    }
+
+    fn observe(&mut self, step: &Step<T>) -> Macs {
+        let mut macs = Macs { coupling: self.form.evaluate(step, true), ..Macs::default() };
+        for layer in &mut self.layers {
+            macs += layer.observe(&self.wiring, &self.form, &self.recurrent, step);
+        }
+        macs
+    }
+
+    fn credit(&mut self, credit: &[T]) -> Macs {
+        let outputs = self.wiring.outputs();
+        let of_layer = |layer: &Layer| {
+            let read = |&(row, c): &(usize, &T)| layer.held[row] && layer.live[row] && *c != T::zero();
+            count(&layer.awake) * outputs.clone().zip(credit).filter(read).count()
+        };
+        let gradient: usize = self.layers.iter().map(of_layer).sum();
+        Macs { gradient: gradient as u64, ..Macs::default() }
+    }
+
+    fn numbers(&self) -> usize {
+        let of_layer = |layer: &Layer| {
+            let (l, k_before) = layer.copied;
+            count(&layer.held) * count(&layer.awake) + l * k_before + count(&layer.columns)
+        };
+        self.layers.iter().map(of_layer).sum::<usize>() + self.wiring.parameters()
+    }
+}

@@ -1,0 +1,69 @@
+//! The formulas of the RTRL paper's Table 1, as printed: memory in numbers and time in MACs, a step.
+
+/// What the formulas are in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shape {
+    /// n, units.
+    pub units: f64,
+    /// p, parameters without masks.
+    pub parameters: f64,
+    /// ω̃, the share of parameters that is kept.
+    pub kept: f64,
+    /// α̃, the share of units that is active.
+    pub active: f64,
+    /// β̃, the share of units with nonzero pseudo-derivative.
+    pub steep: f64,
+    /// T, steps of a sequence.
+    pub steps: f64,
+}
+
+/// What Table 1 says of a method.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PaperCost {
+    /// Memory, as printed.
+    pub memory_formula: &'static str,
+    /// Time, as printed.
+    pub time_formula: &'static str,
+    /// Memory, in numbers.
+    pub memory: f64,
+    /// Time a step, in MACs.
+    pub time: f64,
+}
+
+/// The row of Table 1 that a rule stands for; none for rules the paper does not compare.
+///
+/// `rtrl` is "with both" sparsities, which holds for networks without carry. The paper writes ω̃² np for SnAp-2's memory and ω̃³ n²p
+/// for its time.
+pub fn paper(rule: &str, s: &Shape) -> Option<PaperCost> {
+    let (n, p, w, a, b) = (s.units, s.parameters, s.kept, s.active, s.steep);
+    let cost = |memory_formula, memory, time_formula, time| {
+        Some(PaperCost { memory_formula, time_formula, memory, time })
+    };
+    match rule {
+        "bptt" => cost("Tn + p", s.steps * n + p, "n² + p", n * n + p),
+        "rtrl-dense" => cost("n + np", n + n * p, "n² + n²p", n * n + n * n * p),
+        "rtrl" => cost(
+            "α̃n + ω̃β̃np",
+            a * n + w * b * n * p,
+            "ω̃α̃n² + ω̃²β̃²n²p",
+            w * a * n * n + w * w * b * b * n * n * p,
+        ),
+        "snap-1" => cost("n + ω̃p", n + w * p, "ω̃n² + ω̃p", w * n * n + w * p),
+        "snap-2" => cost("n + ω̃²np", n + w * w * n * p, "ω̃n² + ω̃³n²p", w * n * n + w * w * w * n * n * p),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_papers_introduction() {
+        // β̃ = .5 and ω̃ = .2 leave 1 % of the influence update.
+        let shape = Shape { units: 100.0, parameters: 1e4, kept: 0.2, active: 0.0, steep: 0.5, steps: 17.0 };
+        let share = paper("rtrl", &shape).unwrap().time / (1e4 * 1e4);
+        assert!((share - 0.01).abs() < 1e-12, "{share}");
+        assert!(paper("uoro", &shape).is_none());
+    }
+}

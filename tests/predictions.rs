@@ -1,0 +1,95 @@
+//! Counted = predicted, exactly, for every rule in the registry; bytes in use are the bytes predicted; and the paper's law
+//! holds where the paper's derivation does.
+
+mod common;
+
+use common::{Trial, normal};
+use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
+use sparse_rtrl::rule::{self, Rtrl, Rule, Skips};
+
+#[test]
+fn every_rule_does_the_work_predicted_and_holds_the_bytes_predicted() {
+    let mut total = 0;
+    for (seed, trial) in Trial::all(4, false).iter().enumerate() {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        for entry in rule::registry::<f64>() {
+            let mut rule = (entry.build)(wiring, Skips::ALL, 1);
+            let mut prediction = (entry.predict)(wiring);
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let (mut counted, mut predicted) = (Macs::default(), Macs::default());
+            for t in 0..22 {
+                if t == 9 || t == 15 {
+                    state.reset();
+                    rule.reset();
+                    prediction.reset();
+                }
+                net.advance(&w, &normal(2, 31 * t), &state, &mut step, &mut Macs::default());
+                state.follow(&step);
+                rule.observe(&step, &mut counted);
+                predicted += prediction.observe(&step);
+                if t % 3 != 1 {
+                    let mut credit = normal(wiring.outputs().len(), t);
+                    credit[0] = 0.0;
+                    rule.credit(&credit, &mut counted);
+                    // Only exact sparse RTRL looks whether credit is zero.
+                    predicted += prediction.credit(&credit);
+                }
+                if t % 5 == 4 {
+                    rule.drain(&mut vec![0.0; wiring.parameters()], &mut counted);
+                    predicted += prediction.drain();
+                }
+                assert_eq!(counted, predicted, "{} on {} at {t}", entry.name, trial.label);
+                assert_eq!(rule.bytes(), 8 * prediction.numbers(), "{} on {}", entry.name, trial.label);
+            }
+            total += counted.total();
+        }
+    }
+    assert!(total > 1_000_000);
+}
+
+/// An event RNN of 128 units on random input, and the MACs of `A Y` over the columns of recurrent weights, beside the paper's
+/// law n² · n² · ω̃² β̃(t) β̃(t−1), summed over steps.
+fn event_rnn(sparsity: f64, epsilon: f64) -> (u64, f64) {
+    let n = 128;
+    let config = CellConfig { surrogate: Surrogate::new(0.7, epsilon), ..CellConfig::default() };
+    let layer = LayerSpec { cell: "event-rnn".into(), units: n, config };
+    let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
+    let mask = MaskSpec { sparsity, ..MaskSpec::default() };
+    let mut rng = generator(1, Purpose::Mask);
+    let net = Network::<f32>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+    let wiring = net.wiring();
+    let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
+    let mut rule = Rtrl::new(wiring.clone(), true);
+    let (mut state, mut step, mut macs) = (State::new(wiring), Step::new(wiring), Macs::default());
+    let kept = wiring.layout().kept_share(&[Kind::Recurrent]);
+    let (mut law, mut before) = (0.0, 0.0);
+    for t in 0..160 {
+        let x: Vec<f32> = normal(2, t).into_iter().map(|x| 2.0 * x as f32).collect();
+        net.advance(&w, &x, &state, &mut step, &mut Macs::default());
+        state.follow(&step);
+        // The law is about a network that has been running: all columns touched.
+        if t == 60 {
+            (macs, law) = (Macs::default(), 0.0);
+        }
+        rule.observe(&step, &mut macs);
+        let steep = step.slope.iter().filter(|s| **s != 0.0).count() as f64 / n as f64;
+        law += kept * kept * steep * before * (n as f64).powi(4);
+        before = steep;
+    }
+    (macs.recurrent, law)
+}
+
+#[test]
+fn the_event_rnn_follows_the_papers_law_at_128_units() {
+    for sparsity in [0.0, 0.5, 0.8, 0.9] {
+        for epsilon in [0.2, 0.5] {
+            let (counted, law) = event_rnn(sparsity, epsilon);
+            let ratio = counted as f64 / law;
+            println!("ω {sparsity}, ε {epsilon}: counted {counted}, law {law:.0}, ratio {ratio:.4}");
+            assert!(counted > 1_000_000 && (ratio - 1.0).abs() < 0.05, "ω {sparsity}, ε {epsilon}: {ratio}");
+        }
+    }
+}
