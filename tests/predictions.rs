@@ -55,7 +55,7 @@ fn every_rule_does_the_work_predicted_and_holds_the_bytes_predicted() {
 fn event_rnn(sparsity: f64, epsilon: f64) -> (u64, f64) {
     let n = 128;
     let config = CellConfig { surrogate: Surrogate::new(0.7, epsilon), ..CellConfig::default() };
-    let layer = LayerSpec { cell: "event-rnn".into(), units: n, config };
+    let layer = LayerSpec::new("event-rnn", n, config);
     let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
     let mask = MaskSpec { sparsity, ..MaskSpec::default() };
     let mut rng = generator(1, Purpose::Mask);

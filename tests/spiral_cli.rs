@@ -155,6 +155,8 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_curve() {
     let output = run(&[
         "--learning-rate",
         "1e38",
+        "--clip",
+        "off",
         "--optimiser",
         "sgd",
         "--no-activity-sparsity",
@@ -218,6 +220,8 @@ fn the_iteration_of_a_failure_is_the_one_of_the_curve() {
     let output = run(&[
         "--update-every",
         "4",
+        "--clip",
+        "off",
         "--optimiser",
         "sgd",
         "--learning-rate",

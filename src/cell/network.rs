@@ -4,7 +4,7 @@ use super::trace::Trace;
 use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, find};
 use crate::error::{Error, Result};
 use crate::macs::Macs;
-use crate::params::Kind;
+use crate::params::{BlockSpec, Kind, MaskSpec};
 use crate::scalar::Real;
 use crate::sparse::Pattern;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,16 @@ pub struct LayerSpec {
     pub units: usize,
     /// How the cell is set up.
     pub config: CellConfig,
+    /// A mask of its own, instead of the one that goes for the whole network.
+    #[serde(default)]
+    pub mask: Option<MaskSpec>,
+}
+
+impl LayerSpec {
+    /// A layer of that many units of a cell, masked like the rest of the network.
+    pub fn new(cell: &str, units: usize, config: CellConfig) -> Self {
+        Self { cell: cell.into(), units, config, mask: None }
+    }
 }
 
 /// A network to be, masks apart.
@@ -45,7 +55,7 @@ impl<T: Real> Network<T> {
     /// use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec};
     /// use sparse_rtrl::params::{generator, MaskSpec, Purpose};
     ///
-    /// let layer = LayerSpec { cell: "egru".into(), units: 16, config: CellConfig::default() };
+    /// let layer = LayerSpec::new("egru", 16, CellConfig::default());
     /// let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
     /// let mask = MaskSpec { sparsity: 0.9, ..Default::default() };
     /// let mut rng = generator(0, Purpose::Mask);
@@ -57,10 +67,7 @@ impl<T: Real> Network<T> {
     ///
     /// # Errors
     /// If a cell is unknown, a size is zero, a pseudo-derivative or a trace is out of range, or `draw` fails.
-    pub fn new(
-        spec: &NetworkSpec,
-        draw: impl FnOnce(&[crate::params::BlockSpec]) -> Result<Vec<Pattern>>,
-    ) -> Result<Self> {
+    pub fn new(spec: &NetworkSpec, draw: impl FnOnce(&[BlockSpec]) -> Result<Vec<Pattern>>) -> Result<Self> {
         let (plan, cells) = spec.plan()?;
         let kept = draw(plan.blocks())?;
         Ok(Self { wiring: Arc::new(Wiring::new(Arc::new(plan), &kept)), cells })
@@ -142,6 +149,24 @@ impl NetworkSpec {
         Ok((plan, cells))
     }
 
+    /// Draws the masks of all layers, each by its own specification or by `mask`.
+    ///
+    /// # Errors
+    /// If a sparsity lies outside [0, 1).
+    pub fn draw_masks(
+        &self,
+        mask: &MaskSpec,
+        blocks: &[BlockSpec],
+        rng: &mut impl rand::Rng,
+    ) -> Result<Vec<Pattern>> {
+        let mut kept = Vec::with_capacity(blocks.len());
+        for of_layer in blocks.chunk_by(|a, b| a.layer == b.layer) {
+            let own = self.layers[of_layer[0].layer].mask.unwrap_or(*mask);
+            kept.extend(own.draw(of_layer, rng)?);
+        }
+        Ok(kept)
+    }
+
     /// # Errors
     /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
     pub fn check(&self) -> Result<()> {
@@ -160,6 +185,7 @@ impl NetworkSpec {
             }
             layer.config.surrogate.check()?;
             find::<f64>(&layer.cell)?;
+            layer.mask.map_or(Ok(()), |mask| mask.check())?;
         }
         match self.trace {
             Some(keep) if !(0.0..1.0).contains(&keep) => {

@@ -117,7 +117,7 @@ impl Config {
 
     /// The learner this configuration asks for, on data with that many inputs and classes.
     pub fn learner(&self, inputs: usize, classes: usize) -> LearnerSpec {
-        let layer = LayerSpec { cell: self.cell.clone(), units: self.units, config: self.cell_config };
+        let layer = LayerSpec::new(&self.cell, self.units, self.cell_config);
         LearnerSpec {
             network: NetworkSpec { inputs, layers: vec![layer; self.depth], trace: self.trace },
             outputs: if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes },

@@ -88,7 +88,8 @@ impl<T: Real> Learner<T> {
         spec.check()?;
         size::check::<T>(spec)?;
         let mut masks = generator(seed, Purpose::Mask);
-        let network = Network::new(&spec.network, |blocks| spec.mask.draw(blocks, &mut masks))?;
+        let network =
+            Network::new(&spec.network, |blocks| spec.network.draw_masks(&spec.mask, blocks, &mut masks))?;
         let model = Model::new(network, spec.outputs, spec.loss);
         let mut values = generator(seed, Purpose::Init);
         let mut w = spec.init.draw(model.network.wiring().layout(), &mut values)?;

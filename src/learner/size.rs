@@ -14,16 +14,18 @@ const FALLBACK: f64 = 16.0 * GIB;
 /// 40 bytes of structure for a parameter.
 fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
     let (plan, _) = spec.network.plan::<T>()?;
-    let masked = spec.mask.on.kinds();
-    let entries = |kept: f64| {
-        let share = |block: &&crate::params::BlockSpec| if masked.contains(&block.kind) { kept } else { 1.0 };
+    let entries = |skip: bool| {
+        let share = |block: &&crate::params::BlockSpec| {
+            let mask = spec.network.layers[block.layer].mask.unwrap_or(spec.mask);
+            if skip && mask.on.kinds().contains(&block.kind) { 1.0 - mask.sparsity } else { 1.0 }
+        };
         plan.blocks().iter().map(|b| b.dense_len() as f64 * share(&b)).sum::<f64>()
     };
-    let p = entries(1.0 - spec.mask.sparsity);
+    let p = entries(true);
     let (rows, units) = plan.size();
     let influence = match spec.rule.as_str() {
         "rtrl" => (rows + units) as f64 * p,
-        "rtrl-dense" => 4.0 * rows as f64 * entries(1.0),
+        "rtrl-dense" => 4.0 * rows as f64 * entries(false),
         _ => 16.0 * p,
     };
     Ok(spec.streams as f64 * influence * size_of::<T>() as f64 + 40.0 * p)

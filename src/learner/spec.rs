@@ -54,7 +54,7 @@ impl LearnerSpec {
     /// One layer of `units` EGRU units between `inputs` and `outputs`, and the defaults of everything else: exact RTRL,
     /// Adam at 1e-2, an update at every step, squared error.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
-        let layer = LayerSpec { cell: "egru".into(), units, config: CellConfig::default() };
+        let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {
             network: NetworkSpec { inputs, layers: vec![layer], trace: None },
             outputs,

@@ -126,7 +126,7 @@ impl Case {
             activity: c.activity,
         };
         let units = |layer: &Tables| layer[if self.cell == "egru" { "bu" } else { "b" }].flat().len();
-        let layer = |l: &Tables| LayerSpec { cell: self.cell_name().into(), units: units(l), config };
+        let layer = |l: &Tables| LayerSpec::new(self.cell_name(), units(l), config);
         let layers = self.layers.iter().map(layer).collect();
         let spec = NetworkSpec { inputs: self.inputs, layers, trace: None };
         let kept = |block: &sparse_rtrl::params::BlockSpec| {
@@ -189,7 +189,7 @@ impl Trial {
                 for depth in 1..=3 {
                     for trace in [None, Some(0.9)] {
                         for mask in masks() {
-                            let layer = |k| LayerSpec { cell: cell.name.into(), units: units + k, config };
+                            let layer = |k| LayerSpec::new(cell.name, units + k, config);
                             let layers = (0..depth).map(layer).collect();
                             let label = format!(
                                 "{} {:?} {:?} activity {} depth {depth} trace {trace:?} {mask:?}",
@@ -201,13 +201,44 @@ impl Trial {
                 }
             }
         }
+        all.extend(Self::mixed(units, smooth));
+        all
+    }
+
+    /// Stacks whose layers differ in cell, variant and mask.
+    fn mixed(units: usize, smooth: bool) -> Vec<Self> {
+        let config = CellConfig {
+            surrogate: Surrogate { smooth, ..Surrogate::new(0.7, 0.5) },
+            ..CellConfig::default()
+        };
+        let after = CellConfig { reset_gate: ResetGate::After, event_reset: EventReset::Threshold, ..config };
+        let stacks: [&[(&str, CellConfig)]; 4] = [
+            &[("egru", config), ("event-rnn", config), ("gru", after)],
+            &[("event-rnn", config), ("egru", config), ("rnn", config)],
+            &[("gru", config), ("egru", after), ("event-rnn", config)],
+            &[("rnn", config), ("event-rnn", config), ("egru", config)],
+        ];
+        let mut all = Vec::new();
+        for stack in stacks {
+            for trace in [None, Some(0.9)] {
+                let layer = |(k, (cell, config)): (usize, &(&str, CellConfig))| {
+                    let mask = masks()[(k + 1) % 4];
+                    LayerSpec { mask: (k > 0).then_some(mask), ..LayerSpec::new(cell, units + k, *config) }
+                };
+                let layers: Vec<_> = stack.iter().enumerate().map(layer).collect();
+                let names: Vec<_> = stack.iter().map(|layer| layer.0).collect();
+                let label = format!("mixed {} trace {trace:?}", names.join(" under "));
+                all.push(Self { spec: NetworkSpec { inputs: 2, layers, trace }, mask: masks()[1], label });
+            }
+        }
         all
     }
 
     /// The net and its parameters; thresholds low enough and weights large enough for events to happen.
     pub fn build(&self, seed: u64) -> (Network<f64>, Vec<f64>) {
         let mut rng = generator(seed, Purpose::Mask);
-        let network = Network::new(&self.spec, |blocks| self.mask.draw(blocks, &mut rng)).unwrap();
+        let network =
+            Network::new(&self.spec, |blocks| self.spec.draw_masks(&self.mask, blocks, &mut rng)).unwrap();
         let init = Init { bias: BiasInit::Uniform, threshold: ThresholdInit::Beta { mean: 0.15 } };
         let mut w = init.draw::<f64>(network.wiring().layout(), &mut generator(seed, Purpose::Init)).unwrap();
         w.iter_mut().for_each(|w| *w *= 1.3);
