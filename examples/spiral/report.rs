@@ -113,7 +113,9 @@ impl Report {
         let version = env!("CARGO_PKG_VERSION");
         let table = side_by_side(ASCII_MARKDOWN, &figures, &self.runs);
         let text = format!(
-            "# Spiral\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n{table}\n\n{}\n",
+            "# Spiral\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n## Means over seeds\n\n{}\n\n## Every \
+             run\n\n{table}\n\n{}\n",
+            means(&self.runs),
             legend(&figures)
         );
         std::fs::write(path, text).map_err(|source| Error::Write { path: path.into(), source })
@@ -144,6 +146,55 @@ fn side_by_side(style: TableStyle, figures: &[&Figure], runs: &[Finished]) -> St
         table.add_row(std::iter::once(run.run.last.rule.clone()).chain(values));
     }
     for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// A row a sparsity, means over its seeds.
+fn means(runs: &[Finished]) -> String {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header([
+        "ω",
+        "seeds",
+        "test acc.",
+        "worst",
+        "99 % at",
+        "α",
+        "β",
+        "live",
+        "density",
+        "adjusted",
+        "MACs",
+        "of dense",
+    ]);
+    for runs in runs.chunk_by(|a, b| a.run.last.param_sparsity == b.run.last.param_sparsity) {
+        let mean =
+            |of: &dyn Fn(&Run) -> f64| runs.iter().map(|f| of(&f.run)).sum::<f64>() / runs.len() as f64;
+        let accuracy = |run: &Run| run.last.test_accuracy.unwrap_or(f64::NAN);
+        let worst = runs.iter().map(|f| accuracy(&f.run)).fold(f64::INFINITY, f64::min);
+        let reached: Option<Vec<_>> = runs.iter().map(|f| f.run.reached).collect();
+        let reached = reached.map(|mut at| {
+            at.sort_unstable();
+            format!("{}–{}", at[0], at[at.len() - 1])
+        });
+        table.add_row([
+            share(runs[0].run.param_sparsity),
+            runs.len().to_string(),
+            format!("{:.2} %", 100.0 * mean(&accuracy)),
+            format!("{:.2} %", 100.0 * worst),
+            reached.unwrap_or("not all".into()),
+            share(mean(&|r| r.mean.activity_sparsity)),
+            share(mean(&|r| r.mean.backward_sparsity)),
+            share(mean(&|r| r.mean.live_share)),
+            share(mean(&|r| r.mean.influence_density)),
+            format!("{:.1}", mean(&|r| r.last.compute_adjusted_iteration)),
+            format!("{:.2e}", mean(&|r| r.last.macs as f64)),
+            format!("{:.2} %", 100.0 * mean(&|r| r.last.macs as f64 / r.last.macs_dense as f64)),
+        ]);
+    }
+    for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()
