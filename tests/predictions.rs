@@ -93,3 +93,38 @@ fn the_event_rnn_follows_the_papers_law_at_128_units() {
         }
     }
 }
+
+/// Why inner rows are folded away where nothing is masked, and held where much is: MACs of the rule on an EGRU with the reset gate
+/// before the product, beside dense RTRL's on the unmasked network.
+#[test]
+fn the_cheaper_form_is_chosen() {
+    for (units, sparsity, folding_wins) in [(16, 0.0, true), (16, 0.5, true), (48, 0.9, false)] {
+        let layer = LayerSpec::new("egru", units, CellConfig::default());
+        let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
+        let mask = MaskSpec { sparsity, ..MaskSpec::default() };
+        let mut rng = generator(1, Purpose::Mask);
+        let net = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+        let wiring = net.wiring();
+        let w = Init::default().draw::<f64>(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
+        let cost = |mut rule: Rtrl<f64>| {
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let mut macs = Macs::default();
+            for t in 0..60 {
+                net.advance(&w, &normal(2, t), &state, &mut step, &mut Macs::default());
+                state.follow(&step);
+                rule.observe(&step, &mut macs);
+            }
+            macs.total() as f64
+        };
+        let dense = 60.0 * rule::DenseCost::new(&wiring.unmasked()).influence as f64;
+        let folded = cost(Rtrl::with_folding(wiring.clone(), true, true)) / dense;
+        let held = cost(Rtrl::with_folding(wiring.clone(), false, true)) / dense;
+        let chosen = cost(Rtrl::new(wiring.clone(), true)) / dense;
+        println!("n {units}, ω {sparsity}: folded {folded:.4} of dense RTRL, held {held:.4}, chosen {chosen:.4}");
+        assert_eq!(folded < held, folding_wins, "n {units}, ω {sparsity}: {folded} against {held}");
+        assert_eq!(chosen, folded.min(held));
+        if sparsity == 0.0 {
+            assert!(held > 1.0 && folded < 1.0, "two stages alone cost more than dense RTRL");
+        }
+    }
+}

@@ -10,8 +10,8 @@ const GIB: f64 = (1u64 << 30) as f64;
 /// What may be used where the system does not say what is free.
 const FALLBACK: f64 = 16.0 * GIB;
 
-/// Bytes a learner needs, up to small change: influence of every stream (S, and the copies of Y of the units), and about
-/// 40 bytes of structure for a parameter.
+/// Bytes a learner needs, up to small change: for every stream its influence (S, and the copies of Y of the units) and about 64
+/// bytes of structure a parameter, and 40 bytes a parameter that all share.
 fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
     let (plan, _) = spec.network.plan::<T>()?;
     let entries = |skip: bool| {
@@ -28,7 +28,7 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
         "rtrl-dense" => 4.0 * rows as f64 * entries(false),
         _ => 16.0 * p,
     };
-    Ok(spec.streams as f64 * influence * size_of::<T>() as f64 + 40.0 * p)
+    Ok(spec.streams as f64 * (influence * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
 }
 
 /// Bytes that are free, as far as the system says.
@@ -65,7 +65,7 @@ mod tests {
         let learner = Learner::<f32>::new(&spec, 0).unwrap();
         let p = learner.model().network.wiring().parameters() as f64;
         // 64 rows with the gated activities, 32 units.
-        let expected = 96.0 * p * 4.0 + 40.0 * p;
+        let expected = 96.0 * p * 4.0 + 64.0 * p + 40.0 * p;
         let estimate = estimate::<f32>(&spec).unwrap();
         assert!((estimate / expected - 1.0).abs() < 1e-3, "{estimate} against {expected}");
     }
