@@ -35,7 +35,7 @@ pub struct Row {
     pub influence_held: Option<f64>,
     /// Cosine of the gradient to the exact one; empty without a shadow.
     pub gradient_cosine: Option<f64>,
-    /// Relative error of the gradient to the exact one; empty without a shadow.
+    /// Relative error of the gradient to the exact one; empty without a shadow, or where the exact one vanishes and this does not.
     pub gradient_error: Option<f64>,
     /// Running sum of ω̃²β̃(t)β̃(t−1), the paper's measure; ω̃ as drawn, β̃ as measured.
     pub compute_adjusted_iteration: f64,

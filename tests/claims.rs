@@ -31,6 +31,14 @@ impl Drive {
     fn gradient(&self, wiring: &Wiring, rule: &mut dyn Rule<f64>) -> Vec<f64> {
         let mut macs = Macs::default();
         let mut gradient = vec![0.0; wiring.parameters()];
+        // Another sequence first, the steps in reverse: after a reset nothing of it may be left.
+        for (step, credit) in self.steps.iter().zip(&self.credits).rev() {
+            rule.observe(step, &mut macs);
+            rule.credit(credit, &mut macs);
+        }
+        rule.drain(&mut gradient, &mut macs);
+        gradient.fill(0.0);
+        rule.reset();
         for (step, credit) in self.steps.iter().zip(&self.credits) {
             rule.observe(step, &mut macs);
             rule.credit(credit, &mut macs);
@@ -178,9 +186,9 @@ fn a_window_as_long_as_the_sequence_is_exact_and_a_shorter_one_forgets() {
 
 #[test]
 fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
-    const SEEDS: u64 = 4000;
+    const SEEDS: u64 = 1000;
     let (mut tested, mut outside, mut far) = (0, 0, 0.0f64);
-    for (seed, trial) in Trial::all(3, false).iter().enumerate().step_by(3) {
+    for (seed, trial) in Trial::all(2, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 5);
         let exact = brute_force(&wiring, &drive, Kept::All, None);
         for entry in rule::registry::<f64>().iter().filter(|rule| rule.claim == Claim::Unbiased) {

@@ -120,7 +120,9 @@ fn the_cheaper_form_is_chosen() {
         let folded = cost(Rtrl::with_folding(wiring.clone(), true, true)) / dense;
         let held = cost(Rtrl::with_folding(wiring.clone(), false, true)) / dense;
         let chosen = cost(Rtrl::new(wiring.clone(), true)) / dense;
-        println!("n {units}, ω {sparsity}: folded {folded:.4} of dense RTRL, held {held:.4}, chosen {chosen:.4}");
+        println!(
+            "n {units}, ω {sparsity}: folded {folded:.4} of dense RTRL, held {held:.4}, chosen {chosen:.4}"
+        );
         assert_eq!(folded < held, folding_wins, "n {units}, ω {sparsity}: {folded} against {held}");
         assert_eq!(chosen, folded.min(held));
         if sparsity == 0.0 {

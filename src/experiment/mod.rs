@@ -25,7 +25,7 @@ pub struct Run {
     pub param_sparsity: f64,
     /// Kept parameters of the network, and of the same network without masks.
     pub parameters: (usize, usize),
-    /// Means over all iterations: α, β, the share of live units, and the two densities of influence.
+    /// Means over all iterations: α, β, the share of live units, the density of influence, the cosine to the exact gradient.
     pub mean: Means,
     /// The most bytes of influence or tape that one stream had in use.
     pub bytes: usize,

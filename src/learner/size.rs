@@ -23,11 +23,17 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
     };
     let p = entries(true);
     let (rows, units) = plan.size();
-    let influence = match spec.rule.as_str() {
-        "rtrl" => (rows + units) as f64 * p,
+    let held = (rows + units) as f64;
+    let influence = |rule: &str| match rule {
+        "rtrl" | "rtrl-param" => held * p,
+        "rtrl-activity" => held * entries(false),
         "rtrl-dense" => 4.0 * rows as f64 * entries(false),
+        // Every coupling of every block is listed, in eight bytes.
+        "snap-1" => 16.0 * p,
+        snap if snap.starts_with("snap-") => 3.0 * rows as f64 * p,
         _ => 16.0 * p,
     };
+    let influence = influence(&spec.rule) + spec.shadow.as_deref().map_or(0.0, influence);
     Ok(spec.streams as f64 * (influence * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
 }
 

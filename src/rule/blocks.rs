@@ -43,8 +43,8 @@ pub(super) struct RowBlock {
     pub row: usize,
     pub own: Option<Own>,
     /// Couplings (position in A or B, index of the source's block in the group).
-    pub previous: Vec<(usize, usize)>,
-    pub current: Vec<(usize, usize)>,
+    pub previous: Vec<(u32, u32)>,
+    pub current: Vec<(u32, u32)>,
     /// Position of the gain by which M̄ enters, if it does.
     pub gain: Option<usize>,
     /// Whether another block of the group reads this one a step later.
@@ -65,7 +65,8 @@ pub(super) struct Group {
 
 /// The recursion on a pattern of blocks, for one stream.
 pub struct Blocks<T> {
-    claim: Claim,
+    reach: Reach,
+    arch: pulp::Arch,
     wiring: Arc<Wiring>,
     form: Form<T>,
     groups: Vec<Group>,
@@ -80,7 +81,11 @@ pub struct Blocks<T> {
 
 impl<T: Real> Blocks<T> {
     /// A rule for one stream over `wiring` that follows influence as far as `reach` says.
-    pub fn new(wiring: Arc<Wiring>, reach: Reach, claim: Claim) -> Self {
+    ///
+    /// # Panics
+    /// If it is not followed for a single step.
+    pub fn new(wiring: Arc<Wiring>, reach: Reach) -> Self {
+        assert!(reach != Reach::Steps(0), "influence must be followed for at least one step");
         let form = Form::folded(&wiring);
         let groups = groups(&wiring, &form, reach);
         let (size, widest) = groups.iter().fold((0, 0), |(size, widest), g| {
@@ -89,7 +94,8 @@ impl<T: Real> Blocks<T> {
         });
         let zeros = |n: usize| vec![T::zero(); n];
         Self {
-            claim,
+            reach,
+            arch: pulp::Arch::new(),
             groups,
             s: zeros(size),
             y: zeros(widest),
@@ -122,8 +128,8 @@ pub(super) fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: Reach) -> 
         let place = |row: usize| rows.binary_search(&row).ok();
         let mut blocks: Vec<RowBlock> =
             rows.iter().map(|&row| block(wiring, form, reach, pre, row, &place)).collect();
-        let read: Vec<usize> = blocks.iter().flat_map(|b| b.previous.iter().map(|p| p.1)).collect();
-        read.into_iter().for_each(|k| blocks[k].feeds = true);
+        let read: Vec<u32> = blocks.iter().flat_map(|b| b.previous.iter().map(|p| p.1)).collect();
+        read.into_iter().for_each(|k| blocks[k as usize].feeds = true);
         let owner = |k: usize| wiring.threshold(rows[k]).filter(|column| columns.contains(column));
         let theta = (0..rows.len()).find_map(|k| Some((k, owner(k)? - first)));
         let sources = parameters.iter().map(|&(source, _)| source).collect();
@@ -143,7 +149,7 @@ fn block<T: Real>(
     place: &impl Fn(usize) -> Option<usize>,
 ) -> RowBlock {
     let all = matches!(reach, Reach::Steps(_));
-    let coupled = |(l, at): (usize, usize)| place(l).map(|k| (at, k));
+    let coupled = |(l, at): (usize, usize)| place(l).map(|k| (at as u32, k as u32));
     let others = form.previous.row(row).filter(|&(l, _)| all && l != row);
     let own = match reach {
         Reach::Steps(_) => form.previous.position(row, row).map(Own::Coupling),
@@ -162,6 +168,7 @@ fn block<T: Real>(
 
 impl<T: Real> Blocks<T> {
     /// Advances one group. Returns the MACs.
+    #[inline(always)]
     fn advance(&mut self, g: usize, step: &Step<T>) -> u64 {
         let group = &self.groups[g];
         let k = group.columns.len();
@@ -197,6 +204,7 @@ impl<T: Real> Blocks<T> {
             let carry = step.d[row] + own * self.e[row];
             self.terms.clear();
             for &(at, source) in &block.previous {
+                let (at, source) = (at as usize, source as usize);
                 if was_live[group.blocks[source].row] && values.a[at] != T::zero() {
                     self.terms.push((values.a[at], source));
                 }
@@ -216,6 +224,7 @@ impl<T: Real> Blocks<T> {
             }
             self.terms.clear();
             for &(at, source) in &block.current {
+                let (at, source) = (at as usize, source as usize);
                 let from = group.blocks[source].row;
                 if step.is_live(from) && values.b[at] != T::zero() {
                     self.terms.push((values.b[at] * step.e[from], source));
@@ -230,9 +239,27 @@ impl<T: Real> Blocks<T> {
     }
 }
 
+/// The recursion of one step, for the machine's vector units.
+struct Advance<'a, T> {
+    blocks: &'a mut Blocks<T>,
+    step: &'a Step<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Advance<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> u64 {
+        (0..self.blocks.groups.len()).map(|g| self.blocks.advance(g, self.step)).sum()
+    }
+}
+
 impl<T: Real> Rule<T> for Blocks<T> {
     fn claim(&self) -> Claim {
-        self.claim
+        match self.reach {
+            Reach::Steps(n) => Claim::Pattern(n),
+            Reach::Carry | Reach::Unit => Claim::Heuristic,
+        }
     }
 
     fn reset(&mut self) {
@@ -242,9 +269,8 @@ impl<T: Real> Rule<T> for Blocks<T> {
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
         macs.coupling += self.form.evaluate(step, true);
-        for g in 0..self.groups.len() {
-            macs.influence += self.advance(g, step);
-        }
+        let arch = self.arch;
+        macs.influence += arch.dispatch(Advance { blocks: self, step });
         self.e.copy_from_slice(&step.e);
         self.e_bar.copy_from_slice(&step.e_bar);
         (0..self.live.len()).for_each(|row| self.live[row] = step.is_live(row));

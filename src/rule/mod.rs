@@ -48,7 +48,7 @@ pub enum Claim {
 ///
 /// What activity makes zero changes from step to step, so that each rule skips it in its own loops. What masks make zero never
 /// changes: a rule built on a [`Wiring`](crate::cell::Wiring) cannot see it at all, and to switch that skip off, the rule is
-/// built on the unmasked wiring instead ([`Unmasked`]).
+/// built on the unmasked wiring instead ([`Unmasked`]). Rules that are approximations skip what they may whatever is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skips {
     /// Rows of units without emission derivative, columns nothing has touched since the reset, silent sources.
@@ -107,7 +107,8 @@ pub trait Rule<T: Real>: Send {
         None
     }
 
-    /// Bytes of influence or tape that are in use now.
+    /// Bytes of influence, tape and gathered gradient that are in use now. Index structure, which is fixed and about the size of a
+    /// pattern of the couplings for each parameter at most, is not among them.
     fn bytes(&self) -> usize;
 }
 

@@ -1,6 +1,8 @@
 //! All rules by name. Tests go through this list: what is registered is held to its claim on arrival.
 
-use super::predict::{Predict, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUoro};
+use super::predict::{
+    Predict, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUnmasked, PredictUoro,
+};
 use super::{Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
@@ -65,7 +67,21 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "exact RTRL that skips every row and column that is zero",
             Claim::Exact,
             Rtrl::new,
-            |wiring| PredictPanels::new(wiring.clone()),
+            |wiring| PredictPanels::new(wiring.clone(), true),
+        ),
+        RuleEntry::new(
+            "rtrl-param",
+            "exact RTRL that skips masked parameters only",
+            Claim::Exact,
+            |wiring, _, _| Rtrl::new(wiring.clone(), false),
+            |wiring| PredictPanels::new(wiring.clone(), false),
+        ),
+        RuleEntry::new(
+            "rtrl-activity",
+            "exact RTRL that skips what activity makes zero only",
+            Claim::Exact,
+            |wiring, _, _| Unmasked::new(wiring, |full| Rtrl::new(full, true)),
+            |wiring| PredictUnmasked::new(wiring, |full| PredictPanels::new(full, true)),
         ),
         RuleEntry::new(
             "rtrl-dense",
@@ -133,7 +149,11 @@ fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
 /// # Errors
 /// If there is none.
 pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
-    let number = |family: &str| name.strip_prefix(family)?.parse().ok().filter(|n: &usize| *n > 0);
+    let number = |family: &str| {
+        let digits = name.strip_prefix(family)?;
+        // As it would be printed: no sign, no leading zero.
+        digits.parse().ok().filter(|n: &usize| *n > 0 && n.to_string() == digits)
+    };
     if let Some(n) = number("snap-") {
         return Ok(snap_entry(n));
     }
@@ -144,6 +164,9 @@ pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     let names: Vec<_> = known.iter().map(|rule| rule.name.clone()).collect();
     match names.iter().position(|known| known == name) {
         Some(at) => Ok(known.swap_remove(at)),
-        None => Err(Error::unknown("rule", name, names.iter().map(String::as_str))),
+        None => {
+            let families = ["any snap-N", "any tbptt-K"];
+            Err(Error::unknown("rule", name, names.iter().map(String::as_str).chain(families)))
+        }
     }
 }

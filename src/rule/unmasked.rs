@@ -9,21 +9,17 @@ use crate::scalar::Real;
 use crate::sparse::Pattern;
 use std::sync::Arc;
 
-/// Shows an inner rule the unmasked network and drops the gradient of what is masked.
-pub struct Unmasked<T, R> {
-    inner: R,
+/// From the steps of a masked network to those of the same network unmasked.
+pub(super) struct Expansion<T> {
     /// The kept entries' places in the unmasked `W`, `A` and `B`.
     columns: Vec<usize>,
     a: Vec<usize>,
     b: Vec<usize>,
     step: Step<T>,
-    gradient: Vec<T>,
 }
 
-impl<T: Real, R: Rule<T>> Unmasked<T, R> {
-    /// Builds the inner rule on the unmasked version of `wiring`.
-    pub fn new(wiring: &Arc<Wiring>, build: impl FnOnce(Arc<Wiring>) -> R) -> Self {
-        let full = Arc::new(wiring.unmasked());
+impl<T: Real> Expansion<T> {
+    pub fn new(wiring: &Wiring, full: &Wiring) -> Self {
         let places = |kept: &Pattern, all: &Pattern| {
             kept.entries().map(|(i, j)| all.position(i, j).expect("the mask only removes")).collect()
         };
@@ -31,7 +27,34 @@ impl<T: Real, R: Rule<T>> Unmasked<T, R> {
             columns: places(wiring.layout().weights(), full.layout().weights()),
             a: places(wiring.previous(), full.previous()),
             b: places(wiring.current(), full.current()),
-            step: Step::new(&full),
+            step: Step::new(full),
+        }
+    }
+
+    /// The step with zeros where couplings are masked.
+    pub fn expand(&mut self, step: &Step<T>) -> &Step<T> {
+        let full = &mut self.step;
+        full.copy_local(step);
+        for (places, to, from) in [(&self.a, &mut full.a, &step.a), (&self.b, &mut full.b, &step.b)] {
+            places.iter().zip(from).for_each(|(&at, &value)| to[at] = value);
+        }
+        full
+    }
+}
+
+/// Shows an inner rule the unmasked network and drops the gradient of what is masked.
+pub struct Unmasked<T, R> {
+    inner: R,
+    expansion: Expansion<T>,
+    gradient: Vec<T>,
+}
+
+impl<T: Real, R: Rule<T>> Unmasked<T, R> {
+    /// Builds the inner rule on the unmasked version of `wiring`.
+    pub fn new(wiring: &Arc<Wiring>, build: impl FnOnce(Arc<Wiring>) -> R) -> Self {
+        let full = Arc::new(wiring.unmasked());
+        Self {
+            expansion: Expansion::new(wiring, &full),
             gradient: vec![T::zero(); full.parameters()],
             inner: build(full),
         }
@@ -48,12 +71,7 @@ impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
-        let full = &mut self.step;
-        full.copy_local(step);
-        for (places, to, from) in [(&self.a, &mut full.a, &step.a), (&self.b, &mut full.b, &step.b)] {
-            places.iter().zip(from).for_each(|(&at, &value)| to[at] = value);
-        }
-        self.inner.observe(full, macs);
+        self.inner.observe(self.expansion.expand(step), macs);
     }
 
     fn credit(&mut self, credit: &[T], macs: &mut Macs) {
@@ -61,10 +79,11 @@ impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
     }
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
-        assert_eq!(gradient.len(), self.columns.len(), "the gradient must have p entries");
+        let columns = &self.expansion.columns;
+        assert_eq!(gradient.len(), columns.len(), "the gradient must have p entries");
         self.gradient.fill(T::zero());
         self.inner.drain(&mut self.gradient, macs);
-        self.columns.iter().zip(gradient).for_each(|(&column, to)| *to += self.gradient[column]);
+        columns.iter().zip(gradient).for_each(|(&column, to)| *to += self.gradient[column]);
     }
 
     fn influence(&self) -> Option<Influence> {

@@ -45,10 +45,11 @@ impl<T: Real> PredictBlocks<T> {
             });
             let e = self.last.as_ref().map_or(T::zero(), |last| last.e[block.row]);
             products += usize::from(step.d[block.row] + own * e != T::one());
-            let across =
-                |&&(at, source): &&(usize, usize)| was(group.blocks[source].row) && values.a[at] != T::zero();
-            let within = |&&(at, source): &&(usize, usize)| {
-                step.is_live(group.blocks[source].row) && values.b[at] != T::zero()
+            let across = |&&(at, source): &&(u32, u32)| {
+                was(group.blocks[source as usize].row) && values.a[at as usize] != T::zero()
+            };
+            let within = |&&(at, source): &&(u32, u32)| {
+                step.is_live(group.blocks[source as usize].row) && values.b[at as usize] != T::zero()
             };
             products += block.previous.iter().filter(across).count();
             products += block.current.iter().filter(within).count();

@@ -19,12 +19,14 @@ mod dense;
 mod panels;
 mod paper;
 mod tape;
+mod unmasked;
 mod uoro;
 
 pub(super) use blocks::PredictBlocks;
 pub(super) use dense::PredictDense;
 pub(super) use panels::PredictPanels;
 pub(super) use tape::PredictTape;
+pub(super) use unmasked::PredictUnmasked;
 pub(super) use uoro::PredictUoro;
 
 pub use paper::{PaperCost, Shape, paper};

@@ -5,7 +5,8 @@
 //! with k the columns something has touched since the reset (k⁻ before this step), l the live rows that others read, c the
 //! rows with a carry other than 1, a the couplings of A that are not zero from live sources into held rows, b the same of B, m
 //! the entries of M̄ in held rows whose source speaks, o the live output rows with credit; and `f` MACs for folding inner rows
-//! away where that is done. `h k + l k⁻ + p` numbers for h held rows, and p more for the gradient.
+//! away where that is done. Without activity sparsity every row is held and live, every column awake and every source speaks; without
+//! parameter sparsity the same holds on the unmasked network. `h k + l k⁻ + p` numbers for h held rows, and p more for the gradient.
 
 use super::Predict;
 use crate::cell::{Step, Wiring};
@@ -28,6 +29,8 @@ struct Layer {
 
 pub(in crate::rule) struct PredictPanels<T> {
     wiring: Arc<Wiring>,
+    /// Whether what happens to be zero is skipped.
+    activity: bool,
     form: Form<T>,
     recurrent: Vec<bool>,
     layers: Vec<Layer>,
@@ -38,7 +41,7 @@ fn count(of: &[bool]) -> usize {
 }
 
 impl<T: Real> PredictPanels<T> {
-    pub fn new(wiring: Arc<Wiring>) -> Self {
+    pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         let form = Form::choose(&wiring);
         let (n, p) = (wiring.rows(), wiring.parameters());
         let layer_of: Vec<usize> =
@@ -60,7 +63,7 @@ impl<T: Real> PredictPanels<T> {
             }
         };
         let layers = (0..wiring.layers()).map(layer).collect();
-        Self { layers, recurrent, form, wiring }
+        Self { layers, recurrent, form, activity, wiring }
     }
 }
 
@@ -70,8 +73,10 @@ impl Layer {
         wiring: &Wiring,
         form: &Form<T>,
         recurrent: &[bool],
+        activity: bool,
         step: &Step<T>,
     ) -> Macs {
+        let counts = |x: T| x != T::zero() || !activity;
         let values = form.values(step);
         let weights = wiring.layout().weights();
         let k_before = count(&self.awake);
@@ -81,33 +86,31 @@ impl Layer {
         let feeding = (0..wiring.rows()).filter(|&l| sources[l] && form.previous.col(l).len() > 0);
         let l = feeding.count();
         for (column, (_, source)) in weights.entries().enumerate() {
-            self.awake[column] |= self.columns[column] && step.phi[source] != T::zero();
+            self.awake[column] |= self.columns[column] && counts(step.phi[source]);
         }
         let k = count(&self.awake);
         let shows = |row: usize| {
             let own = wiring.threshold(row).is_some_and(|column| self.columns[column]);
             own && step.e_bar[row] != T::zero()
         };
-        self.live = (0..wiring.rows()).map(|row| step.e[row] != T::zero() || shows(row)).collect();
+        self.live = (0..wiring.rows()).map(|row| counts(step.e[row]) || shows(row)).collect();
 
         let (mut c, mut a, mut b, mut m) = (0, 0, 0, 0);
         for row in 0..wiring.rows() {
-            let across = form.previous.row(row).filter(|&(l, at)| sources[l] && values.a[at] != T::zero());
+            let across = form.previous.row(row).filter(|&(l, at)| sources[l] && counts(values.a[at]));
             let across = across.count();
-            let relays =
-                |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && values.b[at] != T::zero();
+            let relays = |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && counts(values.b[at]);
             let within = form.current.row(row).filter(relays).count();
             let gained = || form.gains.row(row).any(|(_, at)| values.gain[at] != T::zero());
-            let fed = || shows(row) || across + within > 0 || gained();
+            let fed = || !activity || shows(row) || across + within > 0 || gained();
             self.held[row] = self.reached[row] && (wiring.carries(row) || (self.live[row] && fed()));
             if self.held[row] {
                 c += usize::from(wiring.carries(row) && step.d[row] != T::one());
                 a += across;
                 b += within;
                 for (pre, _) in form.gains.row(row) {
-                    let enters = |&(source, column): &(usize, usize)| {
-                        self.columns[column] && step.phi[source] != T::zero()
-                    };
+                    let enters =
+                        |&(source, column): &(usize, usize)| self.columns[column] && counts(step.phi[source]);
                     m += weights.row(pre).filter(enters).count();
                 }
             }
@@ -132,9 +135,9 @@ impl<T: Real> Predict<T> for PredictPanels<T> {
     }
 
     fn observe(&mut self, step: &Step<T>) -> Macs {
-        let mut macs = Macs { coupling: self.form.evaluate(step, true), ..Macs::default() };
+        let mut macs = Macs { coupling: self.form.evaluate(step, self.activity), ..Macs::default() };
         for layer in &mut self.layers {
-            macs += layer.observe(&self.wiring, &self.form, &self.recurrent, step);
+            macs += layer.observe(&self.wiring, &self.form, &self.recurrent, self.activity, step);
         }
         macs
     }
@@ -142,7 +145,9 @@ impl<T: Real> Predict<T> for PredictPanels<T> {
     fn credit(&mut self, credit: &[T]) -> Macs {
         let outputs = self.wiring.outputs();
         let of_layer = |layer: &Layer| {
-            let read = |&(row, c): &(usize, &T)| layer.held[row] && layer.live[row] && *c != T::zero();
+            let read = |&(row, c): &(usize, &T)| {
+                layer.held[row] && layer.live[row] && (*c != T::zero() || !self.activity)
+            };
             count(&layer.awake) * outputs.clone().zip(credit).filter(read).count()
         };
         let gradient: usize = self.layers.iter().map(of_layer).sum();

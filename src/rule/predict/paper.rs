@@ -42,6 +42,8 @@ pub fn paper(rule: &str, s: &Shape) -> Option<PaperCost> {
     match rule {
         "bptt" => cost("Tn + p", s.steps * n + p, "n² + p", n * n + p),
         "rtrl-dense" => cost("n + np", n + n * p, "n² + n²p", n * n + n * n * p),
+        "rtrl-param" => cost("n + ω̃np", n + w * n * p, "ω̃n² + ω̃²n²p", w * n * n + w * w * n * n * p),
+        "rtrl-activity" => cost("α̃n + β̃np", a * n + b * n * p, "α̃n² + β̃²n²p", a * n * n + b * b * n * n * p),
         "rtrl" => cost(
             "α̃n + ω̃β̃np",
             a * n + w * b * n * p,
@@ -65,5 +67,24 @@ mod tests {
         let share = paper("rtrl", &shape).unwrap().time / (1e4 * 1e4);
         assert!((share - 0.01).abs() < 1e-12, "{share}");
         assert!(paper("uoro", &shape).is_none());
+    }
+
+    /// Table 1 by hand for n = 10, p = 1000, ω̃ = .1, α̃ = .4, β̃ = .5, T = 7: memory and time of every row.
+    #[test]
+    fn every_row_of_the_table() {
+        let shape = Shape { units: 10.0, parameters: 1000.0, kept: 0.1, active: 0.4, steep: 0.5, steps: 7.0 };
+        for (rule, memory, time) in [
+            ("bptt", 70.0 + 1000.0, 100.0 + 1000.0),
+            ("rtrl-dense", 10.0 + 10_000.0, 100.0 + 100_000.0),
+            ("rtrl-param", 10.0 + 1000.0, 10.0 + 1000.0),
+            ("rtrl-activity", 4.0 + 5000.0, 40.0 + 25_000.0),
+            ("rtrl", 4.0 + 500.0, 4.0 + 250.0),
+            ("snap-1", 10.0 + 100.0, 10.0 + 100.0),
+            ("snap-2", 10.0 + 100.0, 10.0 + 100.0),
+        ] {
+            let row = paper(rule, &shape).unwrap();
+            assert!((row.memory - memory).abs() < 1e-9, "{rule}: memory {}", row.memory);
+            assert!((row.time - time).abs() < 1e-9, "{rule}: time {}", row.time);
+        }
     }
 }
