@@ -63,8 +63,10 @@ fn settings(args: &Args) -> Result<Vec<Setting>> {
             }
         }
     }
-    if args.steps == 0 || args.warm_up == 0 || args.steps.saturating_add(args.warm_up) > 10_000 {
-        return Err(Error::setting("steps and warm-up", "from 1 to 10000 together", args.steps));
+    for (name, n) in [("steps", args.steps), ("warm-up", args.warm_up)] {
+        if !(1..=5_000).contains(&n) {
+            return Err(Error::setting(name, "from 1 to 5000", n));
+        }
     }
     all.iter().try_for_each(Setting::check)?;
     Ok(all)

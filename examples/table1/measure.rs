@@ -12,6 +12,9 @@ use std::time::Instant;
 
 const INPUTS: usize = 2;
 
+/// Standard deviation of the input, large enough for most units to speak at some time.
+const INPUT_SCALE: f32 = 3.0;
+
 /// Beyond this many MACs a step, dense RTRL is run for two steps only: every step costs the same.
 const PATIENCE: f64 = 2e7;
 
@@ -52,7 +55,9 @@ pub struct Measured {
     pub gradient_cosine: f64,
     /// Of the products A Y over the columns of recurrent weights, the share that was done; `rtrl` only.
     pub recurrent_share: Option<f64>,
-    /// The same by the paper's law, ω̃² β̃(t) β̃(t−1), and by the law that is true of the cell.
+    /// Share of the recurrent weights' columns that a source had touched.
+    pub awake_share: f64,
+    /// The share of A Y by the paper's law, ω̃² β̃(t) β̃(t−1), and by the law that is true of the cell.
     pub paper_law: f64,
     pub true_law: f64,
 }
@@ -81,7 +86,7 @@ impl Setting {
 
 fn normals(n: usize, rng: &mut Generator) -> Vec<f32> {
     use rand_distr::{Distribution, StandardNormal};
-    (0..n).map(|_| 1.5 * Distribution::<f32>::sample(&StandardNormal, rng)).collect()
+    (0..n).map(|_| INPUT_SCALE * Distribution::<f32>::sample(&StandardNormal, rng)).collect()
 }
 
 /// Steps of a running network with credit for each, and what of it is sparse.
@@ -91,7 +96,10 @@ struct Drive {
     steep: f64,
     live: f64,
     steep_pairs: f64,
-    live_before: f64,
+    /// Share of the kept recurrent weights whose source had spoken by the step before; and the same times what is live.
+    awake: f64,
+    awake_steep_pairs: f64,
+    awake_live: f64,
 }
 
 fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
@@ -101,7 +109,15 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
     let mut steps = Vec::new();
     let n = setting.units as f64;
     let share = |of: &dyn Fn(usize) -> bool| wiring.units().iter().filter(|&&row| of(row)).count() as f64 / n;
-    let mut shares = Vec::new();
+    let (mut shares, mut awake) = (Vec::new(), vec![0.0]);
+    let weights = wiring.layout().weights();
+    let recurrent: Vec<usize> = {
+        let blocks = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+        let places: std::collections::HashSet<_> = blocks.flat_map(|b| b.places.iter().copied()).collect();
+        let entries = weights.entries().enumerate().filter(|(k, _)| places.contains(k));
+        entries.map(|(_, (_, source))| source).collect()
+    };
+    let mut spoken = vec![false; wiring.sources().len()];
     for _ in 0..setting.warm_up + setting.steps {
         net.advance(w, &normals(INPUTS, &mut rng), &state, &mut step, &mut Macs::default());
         state.follow(&step);
@@ -112,6 +128,9 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
             share(&|row| step.is_live(row)),
         ]);
         steps.push((step.clone(), credit));
+        spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
+        let touched = recurrent.iter().filter(|&&source| spoken[source]).count();
+        awake.push(touched as f64 / recurrent.len().max(1) as f64);
     }
     let from = setting.warm_up;
     let count = setting.steps as f64;
@@ -121,7 +140,9 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         steep: mean(&|t| shares[t][1]),
         live: mean(&|t| shares[t][2]),
         steep_pairs: mean(&|t| shares[t][1] * shares[t - 1][1]),
-        live_before: mean(&|t| shares[t - 1][2]),
+        awake: mean(&|t| awake[t]),
+        awake_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
+        awake_live: mean(&|t| awake[t] * shares[t - 1][2]),
         steps,
     }
 }
@@ -139,6 +160,9 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     let dense = rule::DenseCost::new(&wiring.unmasked());
     let warm_up = if entry.name == "rtrl-dense" && dense.influence as f64 > PATIENCE {
         driven.steps.truncate(2);
+        0
+    } else if entry.name == "bptt" {
+        // Its work is one walk over all steps, at the end: it is shared out over all of them.
         0
     } else {
         setting.warm_up
@@ -214,10 +238,11 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         gradient_cosine: Fidelity::between(&gradient, &exact).cosine,
         recurrent_share: (entry.name == "rtrl")
             .then(|| counted.recurrent as f64 / measured / (n * n * recurrent as f64)),
+        awake_share: driven.awake,
         paper_law,
         true_law: match setting.cell {
-            "event-rnn" => paper_law,
-            _ => kept * coupled * driven.live_before,
+            "event-rnn" => kept * kept * driven.awake_steep_pairs,
+            _ => kept * coupled * driven.awake_live,
         },
     })
 }

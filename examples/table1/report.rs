@@ -9,15 +9,16 @@ use std::path::Path;
 
 const NOTES: &str = "\
 Costs are means a step, of the learning rule alone, with a credit at every step. `paper` is the formula of the RTRL paper's
-Table 1 with p the recurrent weights, ω̃ as drawn, α̃ and β̃ as measured; `predicted` is the closed form in `rule/predict`, which a
-test holds to be exact; `counted` is what the kernels counted. BPTT is drained once, at the end; its bytes grow with the sequence.
-`cosine` is to the exact gradient of the whole run, readout excluded. Dense RTRL is run for two steps only where it is slow.
+Table 1 with p the recurrent weights, ω̃ as drawn, α̃ and β̃ as measured; its first term is the forward pass, which the counts do not
+include, as they do include biases, inputs, thresholds and credit. `predicted` is the closed form in `rule/predict`, which a test
+holds to be exact; `counted` is what the kernels counted. `bytes` are of influence or tape in use, index structure apart. BPTT is
+drained once, at the end, and its work shared out over all steps; its bytes grow with the sequence. `cosine` is to the exact gradient
+of the whole run, readout excluded. Dense RTRL is run for two steps only where it is slow.
 
 `A Y` is the product that RTRL's cost is about: the share of its dense cost, over the columns of recurrent weights, that exact
-sparse RTRL did; `paper's law` is ω̃² β̃(t) β̃(t−1); `true law` is the same for the event RNN, and ω̃ ω̃′ ν(t−1) for the EGRU, with ω̃′ the
-share of pairs of units that any gate couples and ν the share of units with e ≠ 0. An EGRU's rows are carried on by 1 − u: they do
-not vanish, and the paper's second β̃ is not to be had. (What is counted can lie below a law: columns whose source has not spoken
-yet are not there.)";
+sparse RTRL did. `paper's law` is ω̃² β̃(t) β̃(t−1). `true law` is that times κ for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU, with κ the
+share of these columns that a source has touched since the reset, ω̃′ the share of pairs of units that any gate couples and ν the
+share of units with e ≠ 0. An EGRU's rows are carried on by 1 − u: they do not vanish, and the paper's second β̃ is not to be had.";
 
 /// # Errors
 /// If the file cannot be written.
@@ -68,6 +69,10 @@ fn costs(style: TableStyle, rows: &[&Measured]) -> String {
     table.trim_fmt()
 }
 
+fn ratio(a: f64, b: f64) -> String {
+    if b > 0.0 { format!("{:.3}", a / b) } else { "–".into() }
+}
+
 /// A table of laws, one line a network.
 fn laws(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
@@ -96,10 +101,12 @@ fn laws(style: TableStyle, rows: &[&Measured]) -> String {
             share(row.activity_sparsity),
             share(row.backward_sparsity),
             share(row.live_share),
+            share(row.awake_share),
             format!("{done:.5}"),
             format!("{:.5}", row.paper_law),
+            ratio(done, row.paper_law),
             format!("{:.5}", row.true_law),
-            share(done / row.true_law),
+            ratio(done, row.true_law),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {

@@ -1,0 +1,110 @@
+//! The other examples as a user meets them: what they print, what they leave, what they say to wrong input.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Once;
+
+/// An example, built if it is not: running this test alone does not build examples.
+fn example(name: &str, flags: &[&str]) -> Output {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--examples"]).args(profile);
+        let done = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(done.success(), "the examples build");
+    });
+    let test = std::env::current_exe().expect("the path of this test");
+    let target = test.parent().and_then(Path::parent).expect("the target folder");
+    let path = target.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Command::new(path).args(flags).output().expect("the example runs")
+}
+
+fn scratch(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn embed_learns_and_follows() {
+    let output = example("embed", &[]);
+    assert!(output.status.success());
+    let rows: Vec<Vec<f64>> = text(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split_whitespace().map(|word| word.parse().ok()).collect())
+        .collect();
+    assert_eq!(rows.len(), 10);
+    for row in &rows[1..] {
+        assert!(row[1] < 0.8 * row[2], "better than 'no change': {row:?}");
+    }
+}
+
+#[test]
+fn table1_measures_every_rule_and_counts_what_it_predicts() {
+    let out = scratch("table1");
+    let flags =
+        ["--units", "8", "--param-sparsity", "0,0.5", "--epsilon", "0.5", "--steps", "4", "--warm-up", "6"];
+    let output = example("table1", &[&flags[..], &["--out", out.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("true law"));
+    let mut csv = csv::Reader::from_path(out.join("table1.csv")).unwrap();
+    let names: Vec<String> = csv.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+    let rules = sparse_rtrl::rule::registry::<f32>().len();
+    assert_eq!(rows.len(), 2 * 2 * rules);
+    for row in &rows {
+        let field = |name: &str| &row[names.iter().position(|n| n == name).unwrap()];
+        assert_eq!(field("predicted_macs"), field("counted_macs"), "{row:?}");
+        assert_eq!(field("predicted_bytes"), field("bytes"), "{row:?}");
+        let cosine: f64 = field("gradient_cosine").parse().unwrap();
+        if field("claim") == "Exact" {
+            assert!((cosine - 1.0).abs() < 1e-5, "{row:?}");
+        }
+        // A walk back over the tape costs at most every coupling and every parameter a step, whatever the warm-up.
+        if field("rule") == "bptt" {
+            let (macs, p): (f64, f64) =
+                (field("counted_macs").parse().unwrap(), field("parameters").parse().unwrap());
+            assert!(macs <= p + 64.0, "{row:?}");
+        }
+    }
+    let markdown = std::fs::read_to_string(out.join("table1.md")).unwrap();
+    assert!(markdown.contains("cargo run --release --example table1 -- --units 8"));
+}
+
+#[test]
+fn compare_trains_every_rule_on_both_tasks() {
+    let out = scratch("compare");
+    let flags = ["--iterations", "2", "--seeds", "2", "--copy-units", "4", "--out", out.to_str().unwrap()];
+    let output = example("compare", &flags);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let markdown = std::fs::read_to_string(out.join("compare.md")).unwrap();
+    for rule in ["rtrl", "bptt", "snap-1", "snap-2", "rflo", "e-prop", "tbptt-8", "uoro"] {
+        assert_eq!(markdown.matches(&format!("| {rule} ")).count(), 2, "{rule}:\n{markdown}");
+    }
+}
+
+#[test]
+fn wrong_input_ends_with_exit_code_2() {
+    let out = scratch("wrong");
+    let cases: &[(&str, &[&str], &str)] = &[
+        ("table1", &["--units", "0"], "at least 1"),
+        ("table1", &["--units", "4000"], "at most 512"),
+        ("table1", &["--param-sparsity", "1"], "[0, 1)"),
+        ("table1", &["--epsilon", "0"], "above 0"),
+        ("table1", &["--warm-up", "0"], "warm-up"),
+        ("table1", &["--steps", "x"], "steps"),
+        ("compare", &["--seeds", "0"], "seeds"),
+        ("compare", &["--iterations", "0"], "iterations"),
+        ("compare", &["--length", "0"], "length"),
+        ("compare", &["--delay", "100000"], "delay"),
+    ];
+    for (name, flags, expected) in cases {
+        let output = example(name, &[flags, &["--out", out.to_str().unwrap()][..]].concat());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name} {flags:?}: {said}");
+        assert!(said.contains(expected), "{name} {flags:?}: {said}");
+    }
+}
