@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Trial, normal};
-use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
+use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, State, Step, Surrogate};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
+use sparse_rtrl::rule::predict::{Means, expected};
 use sparse_rtrl::rule::{self, Rtrl, Rule, Skips};
 
 #[test]
@@ -80,6 +81,74 @@ fn event_rnn(sparsity: f64, epsilon: f64) -> (u64, f64) {
         before = steep;
     }
     (macs.recurrent, law)
+}
+
+/// The closed form in the mean, from sizes and measured shares alone, comes close to what is counted.
+#[test]
+fn the_mean_cost_is_close_to_what_is_counted() {
+    for (cell, carry) in [("event-rnn", false), ("egru", true), ("rnn", false), ("gru", true)] {
+        for sparsity in [0.0, 0.8] {
+            let (n, outputs) = (64, 64);
+            let config = CellConfig { reset_gate: ResetGate::After, ..CellConfig::default() };
+            let spec = NetworkSpec { inputs: 2, layers: vec![LayerSpec::new(cell, n, config)], trace: None };
+            let mask = MaskSpec { sparsity, ..MaskSpec::default() };
+            let mut rng = generator(1, Purpose::Mask);
+            let net = Network::<f32>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+            let wiring = net.wiring();
+            let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let mut steps = Vec::new();
+            for t in 0..60 {
+                let x: Vec<f32> = normal(2, t).into_iter().map(|x| 3.0 * x as f32).collect();
+                net.advance(&w, &x, &state, &mut step, &mut Macs::default());
+                state.follow(&step);
+                steps.push(step.clone());
+            }
+            // Measured over the last 30 steps, after 30 to get going.
+            let weights = wiring.layout().weights();
+            let p = wiring.parameters() as f64;
+            let live = |t: usize| {
+                wiring.units().iter().filter(|&&row| steps[t].is_live(row)).count() as f64 / n as f64
+            };
+            let share = |speaks: &dyn Fn(usize) -> bool| {
+                weights.entries().filter(|&(_, source)| speaks(source)).count() as f64 / p
+            };
+            let mean = |of: &dyn Fn(usize) -> f64| (30..60).map(of).sum::<f64>() / 30.0;
+            let means = Means {
+                units: n as f64,
+                parameters: p,
+                dense_parameters: wiring.unmasked().parameters() as f64,
+                couplings: wiring.previous().len() as f64,
+                carry,
+                thresholds: wiring.threshold(wiring.units()[0]).is_some(),
+                live: mean(&live),
+                live_pairs: mean(&|t| live(t - 1) * if carry { 1.0 } else { live(t) }),
+                awake: mean(&|t| share(&|source| steps[..t].iter().any(|s| s.phi[source] != 0.0))),
+                spoken: mean(&|t| share(&|source| steps[t].phi[source] != 0.0)),
+            };
+            for entry in rule::registry::<f32>().iter().filter(|r| r.name != "snap-2") {
+                let mut rule = (entry.build)(wiring, Skips::ALL, 1);
+                let mut macs = Macs::default();
+                let whole = entry.name == "bptt";
+                for (t, step) in steps.iter().enumerate() {
+                    if t == 30 && !whole {
+                        macs = Macs::default();
+                    }
+                    rule.observe(step, &mut macs);
+                    rule.credit(&vec![1.0; outputs], &mut macs);
+                }
+                rule.drain(&mut vec![0.0; wiring.parameters()], &mut macs);
+                let counted = macs.total() as f64 / if whole { 60.0 } else { 30.0 };
+                let expected = expected(&entry.name, &means).unwrap();
+                let ratio = counted / expected;
+                println!(
+                    "{cell} ω {sparsity} {}: counted {counted:.0}, expected {expected:.0}, {ratio:.3}",
+                    entry.name
+                );
+                assert!((ratio - 1.0).abs() < 0.1, "{cell} ω {sparsity} {}: {ratio}", entry.name);
+            }
+        }
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
         ),
         RuleEntry::new(
             "rtrl-activity",
-            "exact RTRL that skips what activity makes zero only",
+            "exact RTRL that skips what is zero at a step, with columns for masked parameters too",
             Claim::Exact,
             |wiring, _, _| Unmasked::new(wiring, |full| Rtrl::new(full, true)),
             |wiring| PredictUnmasked::new(wiring, |full| PredictPanels::new(full, true)),

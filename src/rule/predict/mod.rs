@@ -2,20 +2,12 @@
 //!
 //! Each rule's closed form stands at the top of its file here. The quantities in it are the measured sparsities in the place
 //! where they count: not the share β̃ of live units, but how many live units a row reads; not ω̃, but how many couplings there
-//! are. A test holds every prediction against the ledger, exactly. In the mean over masks and units they become
-//!
-//! | | event RNN | EGRU |
-//! |---|---|---|
-//! | l, live sources | `β̃(t−1) n` | `ν(t−1) n`, ν the share of units with `e ≠ 0` |
-//! | h, rows held | `β̃(t) n` | `n`: the carry keeps them all |
-//! | a, couplings from live sources into held rows | `ω̃ β̃(t) β̃(t−1) n²` | `ω̃′ ν(t−1) n²`, ω̃′ the share of pairs any gate couples |
-//! | k, columns that something has touched | `≤ ω̃ n² + (m + 2) n` | `≤ 3 ω̃ n² + (3 m + 4) n` |
-//!
-//! so that `a k`, the product A Y, falls as ω̃² β̃(t) β̃(t−1) for the event RNN over the columns of recurrent weights, which is the
-//! RTRL paper's law, and as ω̃ ω̃′ ν(t−1) for an EGRU, whose rows do not vanish. [`paper`] gives the paper's own formulas.
+//! are. A test holds every prediction against the ledger, exactly. [`expected`] says what becomes of them in the mean, from (n, m, p,
+//! ω) and measured α and β alone, and [`paper`] gives the paper's own formulas.
 
 mod blocks;
 mod dense;
+mod mean;
 mod panels;
 mod paper;
 mod tape;
@@ -29,6 +21,7 @@ pub(super) use tape::PredictTape;
 pub(super) use unmasked::PredictUnmasked;
 pub(super) use uoro::PredictUoro;
 
+pub use mean::{Means, expected};
 pub use paper::{PaperCost, Shape, paper};
 
 use crate::cell::{Step, Wiring};

@@ -1,0 +1,73 @@
+//! What rules cost in the mean, from sizes and measured sparsities alone: for planning, before a network exists.
+//!
+//! One layer of n units with m inputs, whose couplings are single weights (all cells but those with a reset gate before the
+//! product), a credit to every unit at every step:
+//!
+//! | rule | MACs a step |
+//! |---|---|
+//! | rtrl | `κ p (ν n + c + η \|A\|) + h s p + κ ν n p` |
+//! | rtrl-param | `p (n + c + \|A\|) + p + n p` |
+//! | rtrl-activity | rtrl's with the unmasked P for p: a masked coupling is zero at every step, and skipped as such |
+//! | rtrl-dense | `(n² + 2 n) P + P + n P` |
+//! | bptt, tbptt-K | `ν \|A\| + s p`, and `(K − 1) ν \|A\| + K s p` |
+//! | snap-1, rflo, e-prop | `h p + h s p + ν p` |
+//! | uoro | `\|A\| + ϑ \|A\| + 2 p + p`, ϑ being 1 for cells with thresholds, else 0 |
+//!
+//! | symbol | |
+//! |---|---|
+//! | p | kept parameters: `G_y ω̃ n² + G_x m n + G_b n` for G gates with recurrent weights, input weights, biases and thresholds; P with ω̃ = 1 |
+//! | \|A\| | couplings: `n² (1 − ω^{G_y})` with a mask per gate (and n for a coupling of units to themselves), `ω̃ n²` with one for all |
+//! | ν, h | share of units that are live (`e ≠ 0`); share of rows held: 1 with carry, else ν |
+//! | c | n with carry, else 0 |
+//! | η | mean of `ν(t−1) h(t)`: for the event RNN `β̃(t−1) β̃(t)`, for an EGRU `ν(t−1)` |
+//! | κ, s | share of parameters whose source has spoken since the reset; whose source speaks (for recurrent weights α̃) |
+//!
+//! With p ∝ ω̃ n² and |A| ∝ ω̃ n², the leading term of rtrl is the paper's `ω̃² β̃² n² p` for the event RNN, and `ω̃ ω̃′ ν n² p` for an EGRU.
+
+/// Sizes and measured sparsities of one layer; see the table of symbols above.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Means {
+    /// n.
+    pub units: f64,
+    /// p.
+    pub parameters: f64,
+    /// P, without masks.
+    pub dense_parameters: f64,
+    /// |A|.
+    pub couplings: f64,
+    /// Whether rows carry over from step to step: all cells but the event RNN and the tanh RNN.
+    pub carry: bool,
+    /// Whether the cell has thresholds.
+    pub thresholds: bool,
+    /// ν.
+    pub live: f64,
+    /// η.
+    pub live_pairs: f64,
+    /// κ.
+    pub awake: f64,
+    /// s.
+    pub spoken: f64,
+}
+
+/// MACs a step of a rule in the mean; none for rules whose pattern is not a matter of these numbers (SnAp-n from n = 2).
+pub fn expected(rule: &str, of: &Means) -> Option<f64> {
+    let Means { units: n, parameters: p, dense_parameters: dense, couplings: a, .. } = *of;
+    let (c, h) = if of.carry { (n, 1.0) } else { (0.0, of.live) };
+    let sparse = |p: f64, a: f64| {
+        of.awake * p * (of.live * n + c + of.live_pairs * a) + h * of.spoken * p + of.awake * of.live * n * p
+    };
+    let walk = of.live * a + of.spoken * p;
+    Some(match rule {
+        "rtrl" => sparse(p, a),
+        "rtrl-param" => p * (n + c + a) + p + n * p,
+        "rtrl-activity" => sparse(dense, a),
+        "rtrl-dense" => (n * n + 2.0 * n) * dense + dense + n * dense,
+        "bptt" => walk,
+        "snap-1" | "rflo" | "e-prop" => h * p + h * of.spoken * p + of.live * p,
+        "uoro" => (if of.thresholds { 2.0 } else { 1.0 }) * a + 3.0 * p,
+        _ => {
+            let window: f64 = rule.strip_prefix("tbptt-")?.parse().ok()?;
+            (window - 1.0) * of.live * a + window * of.spoken * p
+        }
+    })
+}
