@@ -6,7 +6,7 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::metrics::Fidelity;
 use sparse_rtrl::params::{Generator, Init, Kind, MaskSpec, Purpose, generator};
-use sparse_rtrl::rule::predict::{Shape, paper};
+use sparse_rtrl::rule::predict::{Means, Shape, expected, paper};
 use sparse_rtrl::rule::{self, RuleEntry, Skips};
 use std::time::Instant;
 
@@ -46,6 +46,8 @@ pub struct Measured {
     pub live_share: f64,
     pub paper_formula: &'static str,
     pub paper_macs: Option<f64>,
+    /// In the mean, from sizes and measured sparsities; the other two from what was live, exactly, and from the kernels.
+    pub expected_macs: Option<f64>,
     pub predicted_macs: f64,
     pub counted_macs: f64,
     pub paper_numbers: Option<f64>,
@@ -98,6 +100,12 @@ struct Drive {
     steep_pairs: f64,
     /// Share of the kept recurrent weights whose source had spoken by the step before; and the same times what is live.
     awake: f64,
+    /// Share of all parameters whose source had spoken by the step before, or speaks; live share at the step before, and
+    /// times the live share of now.
+    awake_all: f64,
+    spoken: f64,
+    live_pairs: f64,
+    live_before: f64,
     awake_steep_pairs: f64,
     awake_live: f64,
 }
@@ -109,7 +117,7 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
     let mut steps = Vec::new();
     let n = setting.units as f64;
     let share = |of: &dyn Fn(usize) -> bool| wiring.units().iter().filter(|&&row| of(row)).count() as f64 / n;
-    let (mut shares, mut awake) = (Vec::new(), vec![0.0]);
+    let (mut shares, mut awake, mut awake_all, mut speaking) = (Vec::new(), vec![0.0], vec![0.0], Vec::new());
     let weights = wiring.layout().weights();
     let recurrent: Vec<usize> = {
         let blocks = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
@@ -130,6 +138,11 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         steps.push((step.clone(), credit));
         spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
         let touched = recurrent.iter().filter(|&&source| spoken[source]).count();
+        let share = |speaks: &dyn Fn(usize) -> bool| {
+            weights.entries().filter(|&(_, source)| speaks(source)).count() as f64 / weights.len() as f64
+        };
+        awake_all.push(share(&|source| spoken[source]));
+        speaking.push(share(&|source| step.phi[source] != 0.0));
         awake.push(touched as f64 / recurrent.len().max(1) as f64);
     }
     let from = setting.warm_up;
@@ -141,6 +154,10 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         live: mean(&|t| shares[t][2]),
         steep_pairs: mean(&|t| shares[t][1] * shares[t - 1][1]),
         awake: mean(&|t| awake[t]),
+        awake_all: mean(&|t| awake_all[t]),
+        spoken: mean(&|t| speaking[t]),
+        live_pairs: mean(&|t| shares[t - 1][2] * shares[t][2]),
+        live_before: mean(&|t| shares[t - 1][2]),
         awake_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
         awake_live: mean(&|t| awake[t] * shares[t - 1][2]),
         steps,
@@ -215,6 +232,19 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         steps: driven.steps.len() as f64,
     };
     let paper = paper(&entry.name, &shape);
+    let carry = wiring.carries(wiring.units()[0]);
+    let means = Means {
+        units: n,
+        parameters: wiring.parameters() as f64,
+        dense_parameters: wiring.unmasked().parameters() as f64,
+        couplings: wiring.previous().len() as f64,
+        carry,
+        thresholds: true,
+        live: driven.live,
+        live_pairs: if carry { driven.live_before } else { driven.live_pairs },
+        awake: driven.awake_all,
+        spoken: driven.spoken,
+    };
     Ok(Measured {
         cell: setting.cell,
         units: setting.units,
@@ -229,6 +259,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         live_share: driven.live,
         paper_formula: paper.map_or("", |p| p.time_formula),
         paper_macs: paper.map(|p| p.time),
+        expected_macs: expected(&entry.name, &means),
         predicted_macs: predicted.total() as f64 / measured,
         counted_macs: counted.total() as f64 / measured,
         paper_numbers: paper.map(|p| p.memory),
