@@ -15,7 +15,7 @@ const INPUTS: usize = 2;
 /// Standard deviation of the input, large enough for most units to speak at some time.
 const INPUT_SCALE: f32 = 3.0;
 
-/// Beyond this many MACs a step, dense RTRL is run for two steps only: every step costs the same.
+/// Beyond this many MACs a step, rules whose steps all cost the same (from the second on) are run for three steps only.
 const PATIENCE: f64 = 2e7;
 
 /// A network and how long to run it.
@@ -175,9 +175,10 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(setting.seed, Purpose::Init))?;
     let mut driven = drive(&net, &w, setting);
     let dense = rule::DenseCost::new(&wiring.unmasked());
-    let warm_up = if entry.name == "rtrl-dense" && dense.influence as f64 > PATIENCE {
-        driven.steps.truncate(2);
-        0
+    let constant = ["rtrl-dense", "rtrl-param"].contains(&entry.name.as_str());
+    let warm_up = if constant && dense.influence as f64 > PATIENCE {
+        driven.steps.truncate(3);
+        1
     } else if entry.name == "bptt" {
         // Its work is one walk over all steps, at the end: it is shared out over all of them.
         0

@@ -13,7 +13,8 @@ Table 1 with p the recurrent weights, ω̃ as drawn, α̃ and β̃ as measured; 
 include, as they do include biases, inputs, thresholds and credit. `expected` is our closed form in the mean, from n, m, p, ω and
 measured α and β alone; `predicted` the closed form from what was live, which a test holds to be exact (both in `rule/predict`); `counted` is what the kernels counted. `bytes` are of influence or tape in use, index structure apart. BPTT is
 drained once, at the end, and its work shared out over all steps; its bytes grow with the sequence. `cosine` is to the exact gradient
-of the whole run, readout excluded. Dense RTRL is run for two steps only where it is slow.
+of the whole run, readout excluded. Rules whose steps all cost the same are run for three steps only where they
+are slow.
 
 `A Y` is the product that RTRL's cost is about: the share of its dense cost, over the columns of recurrent weights, that exact
 sparse RTRL did. `paper's law` is ω̃² β̃(t) β̃(t−1). `true law` is that times κ for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU, with κ the
@@ -87,8 +88,10 @@ fn laws(style: TableStyle, rows: &[&Measured]) -> String {
         "α",
         "β",
         "ν",
+        "κ",
         "A Y done",
         "paper's law",
+        "done/paper",
         "true law",
         "done/true",
     ]);
