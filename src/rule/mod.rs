@@ -2,6 +2,34 @@
 //!
 //! A rule hears of every step ([`Rule::observe`]), is given credit for some ([`Rule::credit`]), and hands over what it
 //! gathered ([`Rule::drain`]). It never meets a concrete cell. To add a rule, write its file and add it to [`registry()`].
+//!
+//! A rule is chosen by name, as [`find`] and the learner do, or by type:
+//!
+//! ```
+//! use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step};
+//! use sparse_rtrl::macs::Macs;
+//! use sparse_rtrl::params::{generator, Init, MaskSpec, Purpose};
+//! use sparse_rtrl::rule::{Rtrl, Rule};
+//!
+//! let layer = LayerSpec::new("egru", 8, CellConfig::default());
+//! let spec = NetworkSpec { inputs: 1, layers: vec![layer], trace: None };
+//! let mut rng = generator(0, Purpose::Mask);
+//! let net = Network::<f64>::new(&spec, |blocks| MaskSpec::default().draw(blocks, &mut rng))?;
+//! let w = Init::default().draw::<f64>(net.wiring().layout(), &mut generator(0, Purpose::Init))?;
+//!
+//! let mut rule = Rtrl::new(net.wiring().clone(), true); // skip what activity makes zero
+//! let (mut state, mut step) = (State::new(net.wiring()), Step::new(net.wiring()));
+//! let (mut gradient, mut macs) = (vec![0.0; w.len()], Macs::default());
+//! for t in 0..20 {
+//!     net.advance(&w, &[(0.5 * t as f64).sin()], &state, &mut step, &mut macs);
+//!     state.follow(&step);
+//!     rule.observe(&step, &mut macs);
+//!     rule.credit(&[1.0; 8], &mut macs); // L = Σ y, so that ∂L/∂y = 1
+//! }
+//! rule.drain(&mut gradient, &mut macs);
+//! assert!(gradient.iter().any(|g| *g != 0.0));
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
 
 mod backward;
 mod blocks;
