@@ -1,36 +1,18 @@
 //! The other examples as a user meets them: what they print, what they leave, what they say to wrong input.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::Once;
+#[path = "common/example.rs"]
+mod programs;
 
-/// An example, built if it is not: running this test alone does not build examples.
-fn example(name: &str, flags: &[&str]) -> Output {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(|| {
-        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--examples"]).args(profile);
-        let done = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-        assert!(done.success(), "the examples build");
-    });
-    let test = std::env::current_exe().expect("the path of this test");
-    let target = test.parent().and_then(Path::parent).expect("the target folder");
-    let path = target.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Command::new(path).args(flags).output().expect("the example runs")
-}
+use programs::{example, scratch, text};
+use std::process::Output;
 
-fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn run(name: &str, flags: &[&str]) -> Output {
+    example(name).args(flags).output().expect("the example runs")
 }
 
 #[test]
 fn embed_learns_and_follows() {
-    let output = example("embed", &[]);
+    let output = run("embed", &[]);
     assert!(output.status.success());
     let rows: Vec<Vec<f64>> = text(&output.stdout)
         .lines()
@@ -47,7 +29,7 @@ fn table1_measures_every_rule_and_counts_what_it_predicts() {
     let out = scratch("table1");
     let flags =
         ["--units", "8", "--param-sparsity", "0,0.5", "--epsilon", "0.5", "--steps", "4", "--warm-up", "6"];
-    let output = example("table1", &[&flags[..], &["--out", out.to_str().unwrap()]].concat());
+    let output = run("table1", &[&flags[..], &["--out", out.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("true law"));
     let mut csv = csv::Reader::from_path(out.join("table1.csv")).unwrap();
@@ -78,7 +60,7 @@ fn table1_measures_every_rule_and_counts_what_it_predicts() {
 fn compare_trains_every_rule_on_both_tasks() {
     let out = scratch("compare");
     let flags = ["--iterations", "2", "--seeds", "2", "--copy-units", "4", "--out", out.to_str().unwrap()];
-    let output = example("compare", &flags);
+    let output = run("compare", &flags);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let markdown = std::fs::read_to_string(out.join("compare.md")).unwrap();
     for rule in ["rtrl", "bptt", "snap-1", "snap-2", "rflo", "e-prop", "tbptt-8", "uoro"] {
@@ -102,7 +84,7 @@ fn wrong_input_ends_with_exit_code_2() {
         ("compare", &["--delay", "100000"], "delay"),
     ];
     for (name, flags, expected) in cases {
-        let output = example(name, &[flags, &["--out", out.to_str().unwrap()][..]].concat());
+        let output = run(name, &[flags, &["--out", out.to_str().unwrap()][..]].concat());
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{name} {flags:?}: {said}");
         assert!(said.contains(expected), "{name} {flags:?}: {said}");

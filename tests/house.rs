@@ -69,6 +69,9 @@ fn rules_never_meet_a_concrete_cell() {
     let rules = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/rule");
     for file in files(&rules) {
         let text = fs::read_to_string(&file).unwrap();
+        // Code, not documentation: an example may show where steps come from.
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let text = text.lines().filter(is_code).collect::<Vec<_>>().join("\n");
         for name in ["egru::", "event_rnn::", "trace::", "network::", "Network"] {
             assert!(!text.contains(name), "{} mentions {name}", file.display());
         }

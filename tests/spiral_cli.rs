@@ -1,34 +1,18 @@
 //! The main job as a user meets it: its output, its files, and what it says to wrong input.
 
-use std::path::{Path, PathBuf};
+#[path = "common/example.rs"]
+mod programs;
+
+use programs::{example, scratch, text};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::Once;
 
-/// The example, built if it is not: running this test alone does not build examples.
 fn spiral() -> Command {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(|| {
-        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "spiral"]).args(profile);
-        let done = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-        assert!(done.success(), "the example builds");
-    });
-    let test = std::env::current_exe().expect("the path of this test");
-    let target = test.parent().and_then(Path::parent).expect("the target folder");
-    Command::new(target.join("examples").join(format!("spiral{}", std::env::consts::EXE_SUFFIX)))
-}
-
-fn scratch(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+    example("spiral")
 }
 
 fn run(flags: &[&str]) -> Output {
     spiral().args(flags).output().expect("the example runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]

@@ -28,8 +28,8 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
         "rtrl" | "rtrl-param" => held * p,
         "rtrl-activity" => held * entries(false),
         "rtrl-dense" => 4.0 * rows as f64 * entries(false),
-        // Every coupling of every block is listed, in eight bytes.
         "snap-1" => 16.0 * p,
+        // At most all blocks, and every coupling of every block listed in eight bytes.
         snap if snap.starts_with("snap-") => 3.0 * rows as f64 * p,
         _ => 16.0 * p,
     };

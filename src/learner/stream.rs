@@ -4,7 +4,7 @@ use crate::cell::{Network, State, Step};
 use crate::macs::Macs;
 use crate::metrics::Tally;
 use crate::readout::{Loss, Readout, Target};
-use crate::rule::Rule;
+use crate::rule::{self, Rule};
 use crate::scalar::Real;
 
 /// What streams share: the network, the readout on it and the loss. Parameters are kept apart, in one flat buffer: the
@@ -208,17 +208,14 @@ impl<T: Real> Stream<T> {
 
     /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
     pub fn hand_over(&mut self, total: &mut [T]) -> u64 {
-        for (to, from) in total.iter_mut().zip(&mut self.gradient) {
-            *to += std::mem::replace(from, T::zero());
-        }
+        rule::hand_over(&mut self.gradient, total);
         std::mem::take(&mut self.earned)
     }
 
     /// Adds the shadow's drained gradient to `total` and forgets it.
     pub fn hand_over_shadow(&mut self, total: &mut [T]) {
-        let Some(shadow) = &mut self.shadow else { return };
-        for (to, from) in total.iter_mut().zip(&mut shadow.gradient) {
-            *to += std::mem::replace(from, T::zero());
+        if let Some(shadow) = &mut self.shadow {
+            rule::hand_over(&mut shadow.gradient, total);
         }
     }
 

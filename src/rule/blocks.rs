@@ -108,11 +108,6 @@ impl<T: Real> Blocks<T> {
             wiring,
         }
     }
-
-    /// Entries of S, zero or not.
-    pub fn entries(&self) -> usize {
-        self.s.len()
-    }
 }
 
 /// The blocks of a pattern, pre-activation by pre-activation.

@@ -140,9 +140,9 @@ pub trait Rule<T: Real>: Send {
     fn bytes(&self) -> usize;
 }
 
-/// Adds what a rule has gathered to the gradient it is asked for, and forgets it.
-fn hand_over<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
-    assert_eq!(gradient.len(), gathered.len(), "the gradient must have p entries");
+/// Adds what was gathered to the gradient it is asked for, and forgets it.
+pub(crate) fn hand_over<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
+    assert_eq!(gradient.len(), gathered.len(), "the gradient must have as many entries as were gathered");
     for (to, from) in gradient.iter_mut().zip(gathered) {
         *to += std::mem::replace(from, T::zero());
     }
