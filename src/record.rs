@@ -31,6 +31,16 @@ pub struct Row {
     pub live_share: f64,
     /// Entries of Y that are not zero, relative to n × p without masks; empty without an influence matrix.
     pub influence_density: Option<f64>,
+    /// The same of the columns of recurrent weights alone.
+    pub influence_density_recurrent: Option<f64>,
+    /// Zeros of Y in rows of units whose emission has no derivative, but for those in masked columns; relative to n × p without
+    /// masks, as the next two.
+    pub rows_without_derivative: Option<f64>,
+    /// Zeros of Y in columns that nothing has influenced since the reset, in the rows that are left.
+    pub columns_untouched: Option<f64>,
+    /// Entries of Y in columns of masked parameters. What is left to one are zeros no path has led to yet. (`rtrl-dense` and
+    /// `rtrl-activity` hold these columns too: what is in them is part of their density, and shares add up to more.)
+    pub columns_masked: Option<f64>,
     /// Entries of S that the rule holds, relative to n × p without masks; empty without an influence matrix.
     pub influence_held: Option<f64>,
     /// Cosine of the gradient to the exact one; empty without a shadow.
@@ -39,6 +49,9 @@ pub struct Row {
     pub gradient_error: Option<f64>,
     /// Running sum of ω̃²β̃(t)β̃(t−1), the paper's measure; ω̃ as drawn, β̃ as measured.
     pub compute_adjusted_iteration: f64,
+    /// Running sum of `influence_density`, the other measure that goes by the name of compute adjustment; empty without an
+    /// influence matrix.
+    pub density_adjusted_iteration: Option<f64>,
     /// Running sum of the MACs counted.
     pub macs: u64,
     /// Running sum of the MACs that dense RTRL without masks would have done on the same steps.

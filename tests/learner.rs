@@ -266,3 +266,54 @@ fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
+    // The first half has no target, so that nothing is learned before the end of the second.
+    let whole = sequence(2, 21);
+    let part = |from: usize, to: usize| Sequence {
+        inputs: whole.inputs[2 * from..2 * to].to_vec(),
+        width: 2,
+        classes: (from..to).map(|t| whole.classes[t].filter(|_| t == 20)).collect(),
+        judged_from: to - from,
+    };
+    for name in ["rtrl", "rtrl-dense", "snap-2", "tbptt-8", "rflo"] {
+        let learned = |parts: &[(usize, usize)], continuous| {
+            let spec = LearnerSpec { rule: name.into(), continuous, ..spec() };
+            let mut learner = Learner::<f64>::new(&spec, 7).unwrap();
+            for &(from, to) in parts {
+                learner.train(&[&part(from, to)], LossAt::Last).unwrap();
+            }
+            learner.parameters().to_vec()
+        };
+        let at_once = learned(&[(0, 21)], false);
+        assert_eq!(learned(&[(0, 11), (11, 21)], true), at_once, "{name}");
+        assert_ne!(learned(&[(0, 11), (11, 21)], false), at_once, "{name}: a reset is noticed");
+    }
+}
+
+#[test]
+fn a_rule_that_grows_is_refused_on_an_endless_stream() {
+    for spec in [
+        LearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
+        LearnerSpec { shadow: Some("bptt".into()), continuous: true, ..spec() },
+    ] {
+        let said = spec.check().unwrap_err().to_string();
+        assert!(said.contains("does not grow") && said.contains("bptt"), "{said}");
+    }
+}
+
+#[test]
+fn a_continuous_learner_is_tested_without_resets_too() {
+    let sequences: Vec<_> = (0..200).map(|k| sequence(k, 3)).collect();
+    let mut noticed = false;
+    for seed in 0..5 {
+        let learner = |continuous| Learner::<f64>::new(&LearnerSpec { continuous, ..spec() }, seed).unwrap();
+        let (with, without) = (learner(false).test(&sequences), learner(true).test(&sequences));
+        // One by one, every sequence begins afresh either way.
+        let alone = |s: &Sequence<f64>| learner(true).test(std::slice::from_ref(s));
+        assert_eq!(sequences.iter().map(alone).sum::<f64>() / 200.0, with);
+        noticed |= with != without;
+    }
+    assert!(noticed, "what came before a sequence changes some decision");
+}

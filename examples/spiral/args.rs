@@ -58,6 +58,9 @@ pub struct Args {
     /// Update every that many steps instead of once a sequence
     #[arg(long, value_name = "STEPS")]
     update_every: Option<usize>,
+    /// Let sequences follow one another without a reset, as one endless stream a place in the batch
+    #[arg(long)]
+    no_reset: bool,
     /// Height of the pseudo-derivative [default: 0.7; paper: 0.7]
     #[arg(long)]
     gamma: Option<f64>,
@@ -253,6 +256,7 @@ impl Args {
         config.batch = self.batch;
         config.optimiser = self.optimiser.clone();
         config.test_every = self.test_every;
+        config.continuous = self.no_reset;
         config.mask.sparsity = omega;
         config.mask.on = match self.mask {
             MaskArg::Recurrent => MaskOn::Recurrent,
@@ -339,6 +343,7 @@ mod tests {
         changes(&["--clip", "2"], |c| c.clip = Some(2.0));
         changes(&["--clip", "off"], |c| c.clip = None);
         changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));
+        changes(&["--no-reset"], |c| c.continuous = true);
         changes(&["--gamma", "0.3"], |c| c.cell_config.surrogate.gamma = 0.3);
         changes(&["--epsilon", "0.3"], |c| c.cell_config.surrogate.epsilon = 0.3);
         changes(&["--threshold-mean", "0.3"], |c| c.init.threshold = ThresholdInit::Beta { mean: 0.3 });

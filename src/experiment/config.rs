@@ -59,6 +59,8 @@ pub struct Config {
     pub clip: Option<f64>,
     /// When weights are updated.
     pub update: Update,
+    /// Whether sequences follow one another without a reset.
+    pub continuous: bool,
     /// Sequences a batch.
     pub batch: usize,
     /// Batches.
@@ -88,6 +90,7 @@ impl Config {
             learning_rate: 1e-2,
             clip: Some(0.1),
             update: Update::Sequence,
+            continuous: false,
             batch: 32,
             iterations: 1700,
             test_every: 50,
@@ -130,6 +133,7 @@ impl Config {
             learning_rate: self.learning_rate,
             clip: self.clip,
             update: self.update,
+            continuous: self.continuous,
             streams: self.batch,
         }
     }

@@ -1,8 +1,10 @@
 //! Experiments: a configuration in, a run out.
 
 mod config;
+mod fan_out;
 
 pub use config::{Config, Preset};
+pub use fan_out::fan_out;
 
 use crate::error::Result;
 use crate::learner::Learner;
@@ -65,13 +67,14 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
     let kept_share = wiring.layout().kept_share(config.mask.on.kinds());
 
     let mut sums = Means::default();
-    let (mut compute, mut macs, mut macs_dense, mut bytes) = (0.0, 0, 0, 0);
+    let (mut compute, mut density, mut macs, mut macs_dense, mut bytes) = (0.0, 0.0, 0, 0, 0);
     let (mut reached, mut last) = (None, None);
     for iteration in 1..=config.iterations {
         let batch: Vec<&Sequence<T>> = (0..config.batch).map(|_| &data.train[shuffle.next()]).collect();
         let tally = learner.train(&batch, config.loss_at).map_err(|error| at_iteration(error, iteration))?;
 
         compute += kept_share * kept_share * tally.beta_product();
+        density += tally.influence_density();
         macs += tally.macs.total();
         let (all, taps) = ((readout.inputs * readout.outputs) as u64, tally.supervised);
         macs_dense += tally.steps * (dense.influence + dense.coupling + dense.forward + all)
@@ -96,10 +99,15 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
             backward_sparsity: tally.backward_sparsity(),
             live_share: tally.live_share(),
             influence_density: number(tally.influence_density()),
+            influence_density_recurrent: number(tally.influence_density_recurrent()),
+            rows_without_derivative: number(tally.rows_without_derivative()),
+            columns_untouched: number(tally.columns_untouched()),
+            columns_masked: number(tally.columns_masked()),
             influence_held: number(tally.influence_held()),
             gradient_cosine: number(tally.gradient_cosine()),
             gradient_error: number(tally.gradient_error()),
             compute_adjusted_iteration: compute,
+            density_adjusted_iteration: number(density),
             macs,
             macs_dense,
         };

@@ -60,6 +60,9 @@ impl LossAt {
     }
 }
 
+/// Sequences that are tested one after another by the same thread.
+const TEST_RUN: usize = 64;
+
 /// A network that learns online.
 pub struct Learner<T: Real> {
     model: Model<T>,
@@ -67,6 +70,7 @@ pub struct Learner<T: Real> {
     optimiser: Box<dyn Optimiser<T>>,
     clip: Option<f64>,
     update: Update,
+    continuous: bool,
     streams: Vec<Stream<T>>,
     gradient: Vec<T>,
     /// The weights before an update, in case it must be taken back.
@@ -116,6 +120,7 @@ impl<T: Real> Learner<T> {
             optimiser,
             clip: spec.clip,
             update: spec.update,
+            continuous: spec.continuous,
             streams,
             updates: 0,
             since_update: 0,
@@ -190,6 +195,8 @@ impl<T: Real> Learner<T> {
     /// Learns from a batch: one sequence a stream, all streams side by side over the threads of the current rayon pool.
     /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
     ///
+    /// Every stream begins its sequence afresh, unless streams are continuous: then it goes on from where it is.
+    ///
     /// What [`step`](Self::step) has gathered and not learned from yet is dropped. Without a single target nothing is learned,
     /// and the mean loss is NaN.
     ///
@@ -205,7 +212,7 @@ impl<T: Real> Learner<T> {
             Update::Sequence => steps.max(1),
             Update::Steps(k) => k,
         };
-        self.streams.iter_mut().for_each(Stream::discard);
+        self.streams.iter_mut().for_each(if self.continuous { Stream::forget } else { Stream::discard });
         self.since_update = 0;
         for start in (0..steps).step_by(segment) {
             let end = (start + segment).min(steps);
@@ -229,11 +236,12 @@ impl<T: Real> Learner<T> {
     }
 
     /// The share of judged steps at which the output stands for the right class; NaN if none is judged. Learns nothing.
+    /// Every sequence begins afresh; where streams are continuous, every 64th does.
     ///
     /// # Panics
     /// If an input has not m entries.
     pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
-        let model = &self.model;
+        let (model, continuous) = (&self.model, self.continuous);
         let wiring = model.network.wiring();
         let (w, w_out) = self.w.split_at(wiring.parameters());
         let judge = |chunk: &[Sequence<T>]| {
@@ -241,7 +249,9 @@ impl<T: Real> Learner<T> {
             let mut output = vec![T::zero(); model.readout.outputs];
             let (mut right, mut judged) = (0, 0);
             for sequence in chunk {
-                state.reset();
+                if !continuous {
+                    state.reset();
+                }
                 for t in 0..sequence.steps() {
                     model.network.forward(w, sequence.input(t), &state, &mut step);
                     state.follow(&step);
@@ -255,7 +265,7 @@ impl<T: Real> Learner<T> {
             (right, judged)
         };
         let add = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
-        let (right, judged) = sequences.par_chunks(64).map(judge).reduce(|| (0, 0), add);
+        let (right, judged) = sequences.par_chunks(TEST_RUN).map(judge).reduce(|| (0, 0), add);
         right as f64 / judged as f64
     }
 

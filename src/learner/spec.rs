@@ -46,6 +46,8 @@ pub struct LearnerSpec {
     pub clip: Option<f64>,
     /// When weights are updated.
     pub update: Update,
+    /// Whether sequences follow one another without a reset: state and influence are carried over, and each stream is endless.
+    pub continuous: bool,
     /// Streams that share the weights.
     pub streams: usize,
 }
@@ -67,6 +69,7 @@ impl LearnerSpec {
             learning_rate: 1e-2,
             clip: None,
             update: Update::Steps(1),
+            continuous: false,
             streams: 1,
         }
     }
@@ -83,7 +86,15 @@ impl LearnerSpec {
         self.network.check()?;
         self.mask.check()?;
         self.init.check()?;
-        rule::find::<f64>(&self.rule)?;
+        for name in std::iter::once(&self.rule).chain(&self.shadow) {
+            if rule::find::<f64>(name)?.grows && self.continuous {
+                return Err(Error::setting(
+                    "rule",
+                    "one whose memory does not grow on an endless stream",
+                    name,
+                ));
+            }
+        }
         if let Some(shadow) = &self.shadow
             && rule::find::<f64>(shadow)?.claim != Claim::Exact
         {

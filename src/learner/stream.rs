@@ -2,7 +2,7 @@
 
 use crate::cell::{Network, State, Step};
 use crate::macs::Macs;
-use crate::metrics::Tally;
+use crate::metrics::{Dense, Spoken, Tally};
 use crate::readout::{Loss, Readout, Target};
 use crate::rule::{self, Rule};
 use crate::scalar::Real;
@@ -16,8 +16,8 @@ pub struct Model<T> {
     pub readout: Readout,
     /// The loss on the readout.
     pub loss: Loss,
-    /// Entries the influence matrix would have without masks: units × parameters.
-    pub(super) dense_influence: usize,
+    /// Entries the influence matrix would have without masks.
+    dense_influence: Dense,
 }
 
 impl<T: Real> Model<T> {
@@ -25,8 +25,7 @@ impl<T: Real> Model<T> {
     pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
         let wiring = network.wiring();
         let readout = Readout { inputs: wiring.outputs().len(), outputs };
-        let dense: usize = wiring.layout().blocks().iter().map(|b| b.spec.dense_len()).sum();
-        let dense_influence = dense * wiring.units().len();
+        let dense_influence = Dense::new(wiring);
         Self { network, readout, loss, dense_influence }
     }
 
@@ -65,6 +64,7 @@ pub struct Stream<T> {
     gradient: Vec<T>,
     /// Share of units with nonzero pseudo-derivative at the step before.
     steep: Option<f64>,
+    spoken: Spoken,
     /// Steps since the reset; losses since the gradient was handed over.
     t: usize,
     earned: u64,
@@ -88,6 +88,7 @@ impl<T: Real> Stream<T> {
             credit: zeros(model.readout.inputs),
             gradient: zeros(model.parameters()),
             steep: None,
+            spoken: Spoken::new(wiring),
             t: 0,
             earned: 0,
             trouble: None,
@@ -114,6 +115,7 @@ impl<T: Real> Stream<T> {
             shadow.rule.reset();
         }
         self.steep = None;
+        self.spoken.reset();
         self.trouble = None;
         self.t = 0;
     }
@@ -149,7 +151,8 @@ impl<T: Real> Stream<T> {
 
         self.steep = Some(self.tally.observe(wiring, &self.step, self.steep));
         if let Some(influence) = self.rule.influence() {
-            self.tally.influence(influence, model.dense_influence);
+            let zeros = self.spoken.observe(wiring, &self.step, model.dense_influence);
+            self.tally.influence(influence, zeros, model.dense_influence);
         }
         if let Some(loss) = loss {
             self.tally.loss(loss.as_f64());
@@ -164,6 +167,11 @@ impl<T: Real> Stream<T> {
     /// Drops state, influence, gradients, also those already earned, and measurements.
     pub fn discard(&mut self) {
         self.reset();
+        self.forget();
+    }
+
+    /// Drops gradients, also those already earned, and measurements; state and influence stay.
+    pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
         if let Some(shadow) = &mut self.shadow {

@@ -117,6 +117,14 @@ impl Layout {
         self.blocks.iter().find(|b| b.spec.name == name)
     }
 
+    /// For every parameter, whether it lies in a block of that kind.
+    pub fn of_kind(&self, kind: Kind) -> Vec<bool> {
+        let mut found = vec![false; self.len()];
+        let blocks = self.blocks.iter().filter(|b| b.spec.kind == kind);
+        blocks.flat_map(|b| &b.places).for_each(|&place| found[place] = true);
+        found
+    }
+
     /// ω̃ = 1 − ω: the share that is kept of the blocks of these kinds, as drawn; 1 if there is none.
     pub fn kept_share(&self, kinds: &[Kind]) -> f64 {
         let of_kind = || self.blocks.iter().filter(|b| kinds.contains(&b.spec.kind));

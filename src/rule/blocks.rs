@@ -15,6 +15,7 @@ use super::form::Form;
 use super::{Claim, Influence, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
+use crate::params::Kind;
 use crate::scalar::Real;
 use crate::sparse::kernel;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct Blocks<T> {
     e: Vec<T>,
     e_bar: Vec<T>,
     gradient: Vec<T>,
+    /// Which parameters are recurrent weights.
+    recurrent: Vec<bool>,
     terms: Vec<(T, usize)>,
 }
 
@@ -103,6 +106,7 @@ impl<T: Real> Blocks<T> {
             e: zeros(wiring.rows()),
             e_bar: zeros(wiring.rows()),
             gradient: zeros(wiring.parameters()),
+            recurrent: wiring.layout().of_kind(Kind::Recurrent),
             terms: Vec::with_capacity(wiring.rows()),
             form,
             wiring,
@@ -297,7 +301,7 @@ impl<T: Real> Rule<T> for Blocks<T> {
     }
 
     fn influence(&self) -> Option<Influence> {
-        let mut nonzero = 0;
+        let mut total = Influence { held: self.s.len(), ..Influence::default() };
         for group in &self.groups {
             let k = group.columns.len();
             for (b, block) in group.blocks.iter().enumerate() {
@@ -306,14 +310,15 @@ impl<T: Real> Rule<T> for Blocks<T> {
                 }
                 let (e, e_bar) = (self.e[block.row], self.e_bar[block.row]);
                 let own = group.theta.filter(|theta| theta.0 == b).map(|theta| theta.1);
-                let y = |(column, &s): (usize, &T)| {
-                    e * s + if own == Some(column) { e_bar } else { T::zero() } != T::zero()
-                };
-                let entries = self.s[group.at + b * k..][..k].iter().enumerate();
-                nonzero += entries.filter(|&entry| y(entry)).count();
+                for (at, &s) in self.s[group.at + b * k..][..k].iter().enumerate() {
+                    if e * s + if own == Some(at) { e_bar } else { T::zero() } != T::zero() {
+                        total.nonzero += 1;
+                        total.recurrent += usize::from(self.recurrent[group.columns.start + at]);
+                    }
+                }
             }
         }
-        Some(Influence { held: self.s.len(), nonzero })
+        Some(total)
     }
 
     fn bytes(&self) -> usize {

@@ -99,6 +99,8 @@ pub struct Influence {
     pub held: usize,
     /// Entries of Y that are not zero, over the rows that are units.
     pub nonzero: usize,
+    /// Those of them in columns of recurrent weights.
+    pub recurrent: usize,
 }
 
 /// An online learning rule for one stream of steps.

@@ -9,7 +9,6 @@ use crate::cell::{Step, Wiring};
 use crate::params::Kind;
 use crate::scalar::Real;
 use crate::sparse::kernel;
-use std::collections::HashSet;
 use std::ops::Range;
 
 /// No line of storage, no column group, no threshold here.
@@ -89,9 +88,8 @@ impl<T: Real> Panel<T> {
         let own = |source| weights.col(source).filter(|&(pre, _)| belong(pre)).map(|(_, column)| column);
         let columns: Vec<Vec<usize>> = (0..wiring.sources().len()).map(|s| own(s).collect()).collect();
         let p = columns.iter().map(Vec::len).sum();
-        let of_kind = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
-        let recurrent: HashSet<usize> = of_kind.flat_map(|b| b.places.iter().copied()).collect();
-        let recurrent = |columns: &Vec<usize>| columns.iter().filter(|c| recurrent.contains(c)).count();
+        let recurrent = wiring.layout().of_kind(Kind::Recurrent);
+        let recurrent = |columns: &Vec<usize>| columns.iter().filter(|&&c| recurrent[c]).count();
         let theta_of = |row| {
             let column = wiring.threshold(row);
             columns[0].iter().position(|&c| Some(c) == column).unwrap_or(NOWHERE)
@@ -338,23 +336,29 @@ impl<T: Real> Panel<T> {
         self.lines() * self.len
     }
 
-    /// Entries of Y that are not zero, over those of its rows that are units.
-    pub fn nonzero(&self, last: &Last<T>, units: &[usize]) -> usize {
-        let live = self.rows.iter().filter(|(row, _)| self.was_live(*row, last));
-        let unit = live.filter(|(row, _)| units.binary_search(row).is_ok());
-        let count = unit.map(|&(row, _)| {
+    /// Entries of Y that are not zero, over those of its rows that are units, and those of them in columns of recurrent weights:
+    /// a source is read by recurrent weights of this layer or by none.
+    pub fn nonzero(&self, last: &Last<T>, units: &[usize]) -> (usize, usize) {
+        let (mut all, mut recurrent) = (0, 0);
+        let live = self.rows.iter().map(|row| row.0).filter(|&row| self.was_live(row, last));
+        for row in live.filter(|row| units.binary_search(row).is_ok()) {
             let (e, e_bar) = (last.e[row], last.e_bar[row]);
             let entries = &self.s[self.line[row] * self.p..][..self.len];
-            let nonzero = |s: &T| usize::from(*s != T::zero());
-            let through = if e == T::zero() { 0 } else { entries.iter().map(nonzero).sum() };
-            if self.theta[row] == NOWHERE {
-                return through;
+            let count = |entries: &[T]| entries.iter().filter(|&&s| s != T::zero()).count();
+            if e != T::zero() {
+                all += count(entries);
+                let awake = |source: &usize| self.start[*source] != NOWHERE && self.recurrent[*source] > 0;
+                for source in (0..self.start.len()).filter(awake) {
+                    recurrent += count(&entries[self.start[source]..][..self.columns[source].len()]);
+                }
             }
             // The entry of the unit's own threshold has Ē on top.
-            let own = e * entries[self.theta[row]];
-            through + nonzero(&(own + e_bar)) - nonzero(&own)
-        });
-        count.sum()
+            if self.theta[row] != NOWHERE {
+                let own = e * entries[self.theta[row]];
+                all = all + count(&[own + e_bar]) - count(&[own]);
+            }
+        }
+        (all, recurrent)
     }
 
     /// Numbers in use: S, the copies of Y, and the gathered gradient.

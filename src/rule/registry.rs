@@ -23,6 +23,8 @@ pub struct RuleEntry<T> {
     pub about: &'static str,
     /// What it says of its gradient.
     pub claim: Claim,
+    /// Whether it keeps every step since the reset, so that an endless stream would fill the memory.
+    pub grows: bool,
     /// A rule for one stream over that wiring; the seed is for rules that draw random numbers.
     pub build: Build<T>,
     /// What predicts its cost over that wiring, all skips on.
@@ -39,7 +41,7 @@ impl<T: Real> RuleEntry<T> {
     ) -> Self {
         let build: Build<T> = Box::new(move |wiring, skips, seed| Box::new(build(wiring, skips, seed)));
         let predict: Foresee<T> = Box::new(move |wiring| Box::new(predict(wiring)));
-        Self { name: name.into(), about, claim, build, predict }
+        Self { name: name.into(), about, claim, grows: false, build, predict }
     }
 
     /// A rule that can also be run as if nothing were masked.
@@ -55,7 +57,11 @@ impl<T: Real> RuleEntry<T> {
             false => Box::new(Unmasked::new(wiring, |full| build(full, skips.activity))),
         });
         let predict: Foresee<T> = Box::new(move |wiring| Box::new(predict(wiring)));
-        Self { name: name.into(), about, claim, build, predict }
+        Self { name: name.into(), about, claim, grows: false, build, predict }
+    }
+
+    fn growing(self) -> Self {
+        Self { grows: true, ..self }
     }
 }
 
@@ -96,7 +102,8 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             Claim::Exact,
             Bptt::new,
             |wiring| PredictTape::new(wiring.clone(), None),
-        ),
+        )
+        .growing(),
         snap_entry(1),
         snap_entry(2),
         RuleEntry::new(

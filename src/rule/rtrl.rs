@@ -164,7 +164,9 @@ impl<T: Real> Rule<T> for Rtrl<T> {
         let mut total = Influence::default();
         for panel in &self.panels {
             total.held += panel.held();
-            total.nonzero += panel.nonzero(&self.last, self.wiring.units());
+            let (all, recurrent) = panel.nonzero(&self.last, self.wiring.units());
+            total.nonzero += all;
+            total.recurrent += recurrent;
         }
         Some(total)
     }

@@ -14,6 +14,7 @@
 use super::{Claim, Influence, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
+use crate::params::Kind;
 use crate::scalar::Real;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -120,6 +121,8 @@ pub struct RtrlDense<T: Real> {
     b: DMatrix<T>,
     m_bar: DMatrix<T>,
     gradient: DVector<T>,
+    /// Which parameters are recurrent weights.
+    recurrent: Vec<bool>,
 }
 
 impl<T: Real> RtrlDense<T> {
@@ -136,6 +139,7 @@ impl<T: Real> RtrlDense<T> {
             b: square,
             m_bar: tall,
             gradient: DVector::zeros(p),
+            recurrent: wiring.layout().of_kind(Kind::Recurrent),
             wiring,
         }
     }
@@ -223,11 +227,16 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
     }
 
     fn influence(&self) -> Option<Influence> {
-        let nonzero = |&row: &usize| self.y.column(row).iter().filter(|&&y| y != T::zero()).count();
-        Some(Influence {
-            held: self.form.outer.len() * self.wiring.parameters(),
-            nonzero: self.wiring.units().iter().map(nonzero).sum(),
-        })
+        let emissions = self.wiring.units().iter().map(|&row| self.y.column(row));
+        let mut total =
+            Influence { held: self.form.outer.len() * self.wiring.parameters(), ..Influence::default() };
+        for emission in emissions {
+            for (_, &recurrent) in emission.iter().zip(&self.recurrent).filter(|(y, _)| **y != T::zero()) {
+                total.nonzero += 1;
+                total.recurrent += usize::from(recurrent);
+            }
+        }
+        Some(total)
     }
 
     fn bytes(&self) -> usize {

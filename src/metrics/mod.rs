@@ -1,39 +1,15 @@
 //! What is measured as a network runs: loss, accuracy, and the sparsities α, β with the costs they stand for.
 
+mod fidelity;
+mod zeros;
+
+pub use fidelity::Fidelity;
+pub use zeros::{Dense, Spoken, Zeros};
+
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
 use crate::rule::Influence;
 use crate::scalar::Real;
-
-/// How true a gradient g is to the exact one, g*.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fidelity {
-    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both vanish, 0 if one does.
-    pub cosine: f64,
-    /// `‖g − g*‖ / ‖g*‖`; 0 if both vanish, infinite if only g* does.
-    pub error: f64,
-}
-
-impl Fidelity {
-    /// Compares a gradient with the exact one.
-    ///
-    /// # Panics
-    /// If they differ in length.
-    pub fn between<T: Real>(gradient: &[T], exact: &[T]) -> Self {
-        assert_eq!(gradient.len(), exact.len(), "gradients must have as many entries");
-        let sum = |f: &dyn Fn(f64, f64) -> f64| {
-            gradient.iter().zip(exact).map(|(g, x)| f(g.as_f64(), x.as_f64())).sum::<f64>()
-        };
-        let (own, other) = (sum(&|g, _| g * g).sqrt(), sum(&|_, x| x * x).sqrt());
-        let off = sum(&|g, x| (g - x) * (g - x)).sqrt();
-        match (own == 0.0, other == 0.0) {
-            (true, true) => Self { cosine: 1.0, error: 0.0 },
-            (false, true) => Self { cosine: 0.0, error: f64::INFINITY },
-            (true, false) => Self { cosine: 0.0, error: 1.0 },
-            (false, false) => Self { cosine: sum(&|g, x| g * x) / (own * other), error: off / other },
-        }
-    }
-}
 
 /// Sums over steps and streams; every figure is a mean of what was added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -50,7 +26,10 @@ pub struct Tally {
     product: f64,
     held: u64,
     nonzero: u64,
+    recurrent: u64,
+    zeros: Zeros,
     dense: u64,
+    dense_recurrent: u64,
     loss: f64,
     /// Steps with a target.
     pub supervised: u64,
@@ -84,11 +63,14 @@ impl Tally {
         steep
     }
 
-    /// Adds what a rule holds of an influence matrix that has `dense` entries without any sparsity.
-    pub fn influence(&mut self, influence: Influence, dense: usize) {
+    /// Adds what a rule holds of an influence matrix, where its zeros come from, and how large it is without masks.
+    pub fn influence(&mut self, influence: Influence, zeros: Zeros, dense: Dense) {
         self.held += influence.held as u64;
         self.nonzero += influence.nonzero as u64;
-        self.dense += dense as u64;
+        self.recurrent += influence.recurrent as u64;
+        self.zeros += zeros;
+        self.dense += dense.all as u64;
+        self.dense_recurrent += dense.recurrent as u64;
     }
 
     /// Adds the loss of a step that had a target.
@@ -121,7 +103,10 @@ impl Tally {
         self.product += other.product;
         self.held += other.held;
         self.nonzero += other.nonzero;
+        self.recurrent += other.recurrent;
+        self.zeros += other.zeros;
         self.dense += other.dense;
+        self.dense_recurrent += other.dense_recurrent;
         self.loss += other.loss;
         self.supervised += other.supervised;
         self.compared += other.compared;
@@ -179,6 +164,27 @@ impl Tally {
         self.nonzero as f64 / self.dense as f64
     }
 
+    /// The same of the columns of recurrent weights alone: relative to n × their number without masks.
+    pub fn influence_density_recurrent(&self) -> f64 {
+        self.recurrent as f64 / self.dense_recurrent as f64
+    }
+
+    /// Zeros of Y in rows of units whose emission has no derivative, relative to n × p without masks; masked columns are
+    /// not among them.
+    pub fn rows_without_derivative(&self) -> f64 {
+        self.zeros.rows as f64 / self.dense as f64
+    }
+
+    /// Zeros of Y in columns that nothing has influenced since the reset, in the rows that are left.
+    pub fn columns_untouched(&self) -> f64 {
+        self.zeros.columns as f64 / self.dense as f64
+    }
+
+    /// Zeros of Y in columns of masked parameters.
+    pub fn columns_masked(&self) -> f64 {
+        self.zeros.masked as f64 / self.dense as f64
+    }
+
     /// Entries of the state influence S that are held, relative to n × p without masks.
     pub fn influence_held(&self) -> f64 {
         self.held as f64 / self.dense as f64
@@ -220,8 +226,11 @@ mod tests {
         assert_relative_eq!(tally.live_share(), 5.0 / 12.0);
         assert_relative_eq!(tally.beta_product(), (0.5 * 0.25 + 0.25 * 0.25) / 2.0);
 
-        tally.influence(Influence { held: 30, nonzero: 10 }, 100);
-        tally.influence(Influence { held: 10, nonzero: 0 }, 100);
+        let dense = Dense { all: 100, recurrent: 50 };
+        let zeros = Zeros { masked: 20, rows: 40, columns: 10 };
+        tally.influence(Influence { held: 30, nonzero: 10, recurrent: 5 }, zeros, dense);
+        let zeros = Zeros { masked: 20, rows: 80, columns: 0 };
+        tally.influence(Influence { held: 10, nonzero: 0, recurrent: 0 }, zeros, dense);
         tally.loss(3.0);
         tally.loss(1.0);
         for correct in [true, true, false, true] {
@@ -234,6 +243,10 @@ mod tests {
         for t in [tally, twice] {
             assert_relative_eq!(t.influence_held(), 0.2);
             assert_relative_eq!(t.influence_density(), 0.05);
+            assert_relative_eq!(t.influence_density_recurrent(), 0.05);
+            assert_relative_eq!(t.columns_masked(), 0.2);
+            assert_relative_eq!(t.rows_without_derivative(), 0.6);
+            assert_relative_eq!(t.columns_untouched(), 0.05);
             assert_relative_eq!(t.mean_loss(), 2.0);
             assert_relative_eq!(t.accuracy(), 0.75);
             assert_relative_eq!(t.gradient_cosine(), 0.75);
@@ -242,16 +255,5 @@ mod tests {
             assert_relative_eq!(t.beta_product(), 0.09375);
         }
         assert_eq!((twice.steps, twice.supervised), (6, 4));
-    }
-
-    #[test]
-    fn fidelity_by_hand() {
-        let f = Fidelity::between(&[3.0, 4.0], &[3.0, 0.0]);
-        assert_relative_eq!(f.cosine, 0.6);
-        assert_relative_eq!(f.error, 4.0 / 3.0);
-        assert_eq!(Fidelity::between(&[0.0], &[0.0]), Fidelity { cosine: 1.0, error: 0.0 });
-        assert_eq!(Fidelity::between(&[0.0], &[2.0]), Fidelity { cosine: 0.0, error: 1.0 });
-        assert_eq!(Fidelity::between(&[1.0], &[0.0]).error, f64::INFINITY);
-        assert_relative_eq!(Fidelity::between(&[-2.0f32], &[1.0]).cosine, -1.0);
     }
 }

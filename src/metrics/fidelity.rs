@@ -1,0 +1,50 @@
+//! How true a gradient g is to the exact one, g*: `g · g* / (‖g‖ ‖g*‖)` and `‖g − g*‖ / ‖g*‖`.
+
+use crate::scalar::Real;
+
+/// How true a gradient g is to the exact one, g*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fidelity {
+    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both vanish, 0 if one does.
+    pub cosine: f64,
+    /// `‖g − g*‖ / ‖g*‖`; 0 if both vanish, infinite if only g* does.
+    pub error: f64,
+}
+
+impl Fidelity {
+    /// Compares a gradient with the exact one.
+    ///
+    /// # Panics
+    /// If they differ in length.
+    pub fn between<T: Real>(gradient: &[T], exact: &[T]) -> Self {
+        assert_eq!(gradient.len(), exact.len(), "gradients must have as many entries");
+        let sum = |f: &dyn Fn(f64, f64) -> f64| {
+            gradient.iter().zip(exact).map(|(g, x)| f(g.as_f64(), x.as_f64())).sum::<f64>()
+        };
+        let (own, other) = (sum(&|g, _| g * g).sqrt(), sum(&|_, x| x * x).sqrt());
+        let off = sum(&|g, x| (g - x) * (g - x)).sqrt();
+        match (own == 0.0, other == 0.0) {
+            (true, true) => Self { cosine: 1.0, error: 0.0 },
+            (false, true) => Self { cosine: 0.0, error: f64::INFINITY },
+            (true, false) => Self { cosine: 0.0, error: 1.0 },
+            (false, false) => Self { cosine: sum(&|g, x| g * x) / (own * other), error: off / other },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn fidelity_by_hand() {
+        let f = Fidelity::between(&[3.0, 4.0], &[3.0, 0.0]);
+        assert_relative_eq!(f.cosine, 0.6);
+        assert_relative_eq!(f.error, 4.0 / 3.0);
+        assert_eq!(Fidelity::between(&[0.0], &[0.0]), Fidelity { cosine: 1.0, error: 0.0 });
+        assert_eq!(Fidelity::between(&[0.0], &[2.0]), Fidelity { cosine: 0.0, error: 1.0 });
+        assert_eq!(Fidelity::between(&[1.0], &[0.0]).error, f64::INFINITY);
+        assert_relative_eq!(Fidelity::between(&[-2.0f32], &[1.0]).cosine, -1.0);
+    }
+}

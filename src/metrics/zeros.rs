@@ -1,0 +1,90 @@
+//! Where the zeros of the event influence Y = diag(e) S + Ē come from. Every entry of the n × p matrix without masks counts once,
+//! under the first reason that holds:
+//!
+//! 1. *masked*: the column's parameter does not exist;
+//! 2. *row*: the unit's emission has no derivative, e = 0 and Ē = 0;
+//! 3. *column*: nothing has influenced the column since the reset, since its parameter's source has not spoken yet;
+//! 4. *unreached*: the rest, zero because no path has led from the parameter to the unit yet.
+
+use crate::cell::{Step, Wiring};
+use crate::params::Kind;
+use crate::scalar::Real;
+
+/// Entries the influence matrix would have without masks: units × parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dense {
+    /// All of them.
+    pub all: usize,
+    /// Those in columns of recurrent weights.
+    pub recurrent: usize,
+}
+
+impl Dense {
+    /// That of this network, were nothing masked.
+    pub fn new(wiring: &Wiring) -> Self {
+        let units = wiring.units().len();
+        let blocks = || wiring.layout().blocks().iter().map(|b| &b.spec);
+        let recurrent = blocks().filter(|b| b.kind == Kind::Recurrent);
+        Self {
+            all: units * blocks().map(|b| b.dense_len()).sum::<usize>(),
+            recurrent: units * recurrent.map(|b| b.dense_len()).sum::<usize>(),
+        }
+    }
+}
+
+/// Zeros of Y by reason, in entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Zeros {
+    /// In columns of masked parameters.
+    pub masked: u64,
+    /// In rows of units whose emission has no derivative.
+    pub rows: u64,
+    /// In columns that nothing has influenced since the reset.
+    pub columns: u64,
+}
+
+impl std::ops::AddAssign for Zeros {
+    fn add_assign(&mut self, other: Self) {
+        self.masked += other.masked;
+        self.rows += other.rows;
+        self.columns += other.columns;
+    }
+}
+
+/// Which sources have spoken since the reset, and so which columns may hold anything.
+#[derive(Clone, Debug)]
+pub struct Spoken {
+    sources: Vec<bool>,
+    /// Kept parameters that read one of them.
+    columns: usize,
+}
+
+impl Spoken {
+    /// Nobody has spoken yet.
+    pub fn new(wiring: &Wiring) -> Self {
+        Self { sources: vec![false; wiring.sources().len()], columns: 0 }
+    }
+
+    /// Back to silence.
+    pub fn reset(&mut self) {
+        self.sources.fill(false);
+        self.columns = 0;
+    }
+
+    /// Hears a step, and tells the zeros of Y after it.
+    pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, dense: Dense) -> Zeros {
+        for (source, spoken) in self.sources.iter_mut().enumerate() {
+            if !*spoken && step.phi[source] != T::zero() {
+                *spoken = true;
+                self.columns += wiring.layout().weights().col(source).len();
+            }
+        }
+        let (units, p) = (wiring.units(), wiring.parameters());
+        let live = units.iter().filter(|&&row| step.is_live(row)).count();
+        Zeros {
+            masked: (dense.all - units.len() * p) as u64,
+            rows: ((units.len() - live) * p) as u64,
+            columns: (live * (p - self.columns)) as u64,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Where the zeros of the influence matrix come from, held against the matrix itself, entry by entry.
+
+use sparse_rtrl::cell::{self, CellConfig, LayerSpec, Network, NetworkSpec, State, Step};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::metrics::{Dense, Spoken, Zeros};
+use sparse_rtrl::params::{Init, Kind, MaskOn, MaskSpec, Purpose, generator};
+use sparse_rtrl::rule::{self, Influence, Skips};
+
+/// Over all cells, masks and depths: Y row by row from the oracle, every entry put under its reason by looking at it.
+#[test]
+fn every_entry_is_counted_once_and_under_its_reason() {
+    let mut seen = Zeros::default();
+    for entry in cell::registry::<f64>() {
+        for (sparsity, depth) in [(0.0, 1), (0.6, 1), (0.6, 2)] {
+            let layer = LayerSpec::new(entry.name, 6, CellConfig::default());
+            let spec = NetworkSpec { inputs: 2, layers: vec![layer; depth], trace: None };
+            let mask = MaskSpec { sparsity, on: MaskOn::All, ..Default::default() };
+            let mut rng = generator(3, Purpose::Mask);
+            let net = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+            let wiring = net.wiring();
+            let w = Init::default().draw(wiring.layout(), &mut generator(4, Purpose::Init)).unwrap();
+            let p = w.len();
+            let (units, dense) = (wiring.units(), Dense::new(wiring));
+            let unmasked = wiring.unmasked();
+            assert_eq!(dense.all, units.len() * unmasked.parameters());
+            assert_eq!(dense.recurrent, units.len() * depth * 36 * gates(wiring));
+
+            let mut rule = (rule::find("rtrl").unwrap().build)(wiring, Skips::ALL, 0);
+            let mut oracle = (rule::find("rtrl-dense").unwrap().build)(wiring, Skips::NONE, 0);
+            let mut param = (rule::find("rtrl-param").unwrap().build)(wiring, Skips::NONE, 0);
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let (mut macs, mut spoken) = (Macs::default(), Spoken::new(wiring));
+            let mut heard = vec![false; wiring.sources().len()];
+            let recurrent = wiring.layout().of_kind(Kind::Recurrent);
+            for t in 0..12 {
+                // The second input is silent at first.
+                let x = [2.0 * (1.3 * t as f64).sin(), if t < 4 { 0.0 } else { 1.0 }];
+                net.advance(&w, &x, &state, &mut step, &mut macs);
+                state.follow(&step);
+                for rule in [&mut rule, &mut oracle, &mut param] {
+                    rule.observe(&step, &mut macs);
+                }
+                heard.iter_mut().zip(&step.phi).for_each(|(heard, &phi)| *heard |= phi != 0.0);
+
+                let (mut zeros, mut influence) = (Zeros::default(), Influence::default());
+                zeros.masked = (dense.all - units.len() * p) as u64;
+                for row in emission_rows(oracle.as_mut(), wiring, p) {
+                    let unit = row.unit;
+                    for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
+                        let y = row.entries.as_ref().map(|entries| entries[column]);
+                        if step.e[unit] == 0.0 && step.e_bar[unit] == 0.0 {
+                            assert_eq!(y.unwrap_or(0.0), 0.0);
+                            zeros.rows += 1;
+                        } else if !heard[source] {
+                            assert_eq!(y.unwrap_or(0.0), 0.0);
+                            zeros.columns += 1;
+                        }
+                        if y.is_some_and(|y| y != 0.0) {
+                            influence.nonzero += 1;
+                            influence.recurrent += usize::from(recurrent[column]);
+                        }
+                    }
+                }
+                assert_eq!(spoken.observe(wiring, &step, dense), zeros, "{} step {t}", entry.name);
+                for rule in [&rule, &oracle, &param] {
+                    let said = rule.influence().unwrap();
+                    if depth == 1 {
+                        assert_eq!((said.nonzero, said.recurrent), (influence.nonzero, influence.recurrent));
+                    } else {
+                        assert_eq!(said.nonzero, oracle.influence().unwrap().nonzero);
+                        assert_eq!(said.recurrent, oracle.influence().unwrap().recurrent);
+                    }
+                }
+                seen += zeros;
+            }
+        }
+    }
+    assert!(seen.masked > 0 && seen.rows > 0 && seen.columns > 0, "every reason occurs: {seen:?}");
+}
+
+fn gates(wiring: &sparse_rtrl::cell::Wiring) -> usize {
+    let blocks = wiring.layout().blocks().iter();
+    blocks.filter(|b| b.spec.kind == Kind::Recurrent && b.spec.layer == 0).count()
+}
+
+/// A unit's row of Y; only those of the last layer can be asked for.
+struct EmissionRow {
+    unit: usize,
+    entries: Option<Vec<f64>>,
+}
+
+fn emission_rows(
+    rule: &mut dyn rule::Rule<f64>,
+    wiring: &sparse_rtrl::cell::Wiring,
+    p: usize,
+) -> Vec<EmissionRow> {
+    let outputs = wiring.outputs();
+    let row = |&unit: &usize| {
+        let entries = outputs.contains(&unit).then(|| {
+            let mut credit = vec![0.0; outputs.len()];
+            credit[unit - outputs.start] = 1.0;
+            let mut entries = vec![0.0; p];
+            rule.credit(&credit, &mut Macs::default());
+            rule.drain(&mut entries, &mut Macs::default());
+            entries
+        });
+        EmissionRow { unit, entries }
+    };
+    wiring.units().iter().map(row).collect()
+}
