@@ -64,6 +64,22 @@ pub enum Error {
         /// What may be used.
         limit: f64,
     },
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{path}: {why}", path = path.display())]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// Where, what was expected and what came.
+        why: String,
+    },
     /// A file could not be written.
     #[error("cannot write {path}: {source}", path = path.display())]
     Write {

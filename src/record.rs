@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// One iteration of a run. Shares are means over the iteration's steps and streams; sums run from the first iteration.
@@ -77,6 +78,25 @@ pub fn check_writable(path: &Path) -> Result<()> {
 pub fn create_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: path.into(), source })
+}
+
+/// Puts a new text in the place of a file: written beside it, synced, and renamed, so that whatever stops the program leaves the
+/// old text or the new one, whole.
+///
+/// # Errors
+/// If it cannot be written; the old file is as it was then.
+pub fn replace(path: &Path, text: &str) -> Result<()> {
+    create_folder(path)?;
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, path)
+    };
+    write().map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// A CSV file of rows.

@@ -338,19 +338,24 @@ impl<T: Real> Panel<T> {
 
     /// Entries of Y that are not zero, over those of its rows that are units, and those of them in columns of recurrent weights:
     /// a source is read by recurrent weights of this layer or by none.
+    #[inline(always)]
     pub fn nonzero(&self, last: &Last<T>, units: &[usize]) -> (usize, usize) {
         let (mut all, mut recurrent) = (0, 0);
+        let awake = |source: &usize| self.start[*source] != NOWHERE;
         let live = self.rows.iter().map(|row| row.0).filter(|&row| self.was_live(row, last));
         for row in live.filter(|row| units.binary_search(row).is_ok()) {
             let (e, e_bar) = (last.e[row], last.e_bar[row]);
             let entries = &self.s[self.line[row] * self.p..][..self.len];
-            let count = |entries: &[T]| entries.iter().filter(|&&s| s != T::zero()).count();
+            // Sums of u32 are what vector units count with.
+            let count =
+                |entries: &[T]| entries.iter().map(|&s| u32::from(s != T::zero())).sum::<u32>() as usize;
             if e != T::zero() {
-                all += count(entries);
-                let awake = |source: &usize| self.start[*source] != NOWHERE && self.recurrent[*source] > 0;
-                for source in (0..self.start.len()).filter(awake) {
-                    recurrent += count(&entries[self.start[source]..][..self.columns[source].len()]);
-                }
+                let through = count(entries);
+                let others =
+                    (0..self.start.len()).filter(|source| awake(source) && self.recurrent[*source] == 0);
+                let of = |source: usize| count(&entries[self.start[source]..][..self.columns[source].len()]);
+                recurrent += through - others.map(of).sum::<usize>();
+                all += through;
             }
             // The entry of the unit's own threshold has Ē on top.
             if self.theta[row] != NOWHERE {

@@ -122,6 +122,22 @@ impl<T: Real> pulp::WithSimd for Gather<'_, T> {
     }
 }
 
+/// Nonzero entries of a panel's Y, counted by the machine's vector units.
+struct Count<'a, T> {
+    panel: &'a Panel<T>,
+    last: &'a Last<T>,
+    units: &'a [usize],
+}
+
+impl<T: Real> pulp::WithSimd for Count<'_, T> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> (usize, usize) {
+        self.panel.nonzero(self.last, self.units)
+    }
+}
+
 impl<T: Real> Rule<T> for Rtrl<T> {
     fn claim(&self) -> Claim {
         Claim::Exact
@@ -164,7 +180,8 @@ impl<T: Real> Rule<T> for Rtrl<T> {
         let mut total = Influence::default();
         for panel in &self.panels {
             total.held += panel.held();
-            let (all, recurrent) = panel.nonzero(&self.last, self.wiring.units());
+            let count = Count { panel, last: &self.last, units: self.wiring.units() };
+            let (all, recurrent) = self.arch.dispatch(count);
             total.nonzero += all;
             total.recurrent += recurrent;
         }

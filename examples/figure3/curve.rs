@@ -1,0 +1,100 @@
+//! Mean and standard error over seeds.
+
+use crate::store::{Curves, Point};
+use crate::study::{Key, Study};
+
+/// Mean and standard error of some numbers, and how many they are. One number has no standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    pub mean: f64,
+    pub error: f64,
+    pub n: usize,
+}
+
+impl Estimate {
+    /// `error = s / √n` with the sample standard deviation s.
+    pub fn of(values: &[f64]) -> Self {
+        let n = values.len();
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let squares: f64 = values.iter().map(|x| (x - mean) * (x - mean)).sum();
+        let error = if n > 1 { (squares / ((n - 1) * n) as f64).sqrt() } else { f64::NAN };
+        Self { mean, error, n }
+    }
+
+    /// How many standard errors of the difference this mean lies below another.
+    pub fn below(self, other: Self) -> f64 {
+        (other.mean - self.mean) / self.error.hypot(other.error)
+    }
+
+    /// The error for drawing: none where it is not known.
+    pub fn spread(self) -> f64 {
+        if self.error.is_finite() { self.error } else { 0.0 }
+    }
+}
+
+/// All seeds of a setting, side by side.
+pub struct Setting<'a> {
+    pub omega: f64,
+    pub activity: bool,
+    pub runs: Vec<&'a [Point]>,
+}
+
+impl<'a> Setting<'a> {
+    /// The settings of a study, those that have runs.
+    pub fn all(study: &Study, curves: &'a Curves) -> Vec<Self> {
+        let runs = |omega, activity| {
+            let runs = study.seeds.iter().map(|&seed| curves.run(Key { omega, activity, seed }));
+            runs.filter(|run| !run.is_empty()).collect::<Vec<_>>()
+        };
+        let setting = |config: &sparse_rtrl::experiment::Config| {
+            let (omega, activity) = (config.mask.sparsity, config.cell_config.activity);
+            Self { omega, activity, runs: runs(omega, activity) }
+        };
+        study.settings.iter().map(setting).filter(|s| !s.runs.is_empty()).collect()
+    }
+
+    /// Over seeds, at every row.
+    pub fn over_seeds(&self, of: impl Fn(&Point) -> f64) -> Vec<Estimate> {
+        let rows = self.runs.iter().map(|run| run.len()).min().unwrap_or(0);
+        let at = |row: usize| Estimate::of(&self.runs.iter().map(|run| of(&run[row])).collect::<Vec<_>>());
+        (0..rows).map(at).collect()
+    }
+
+    /// Over seeds, of the mean over those rows of a run whose iteration lies in a range.
+    pub fn within(
+        &self,
+        iterations: std::ops::RangeInclusive<usize>,
+        of: impl Fn(&Point) -> f64,
+    ) -> Estimate {
+        let mean = |run: &&[Point]| {
+            let values: Vec<f64> =
+                run.iter().filter(|p| iterations.contains(&p.iteration)).map(&of).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        Estimate::of(&self.runs.iter().map(mean).collect::<Vec<_>>())
+    }
+
+    /// Over seeds, at the first row whose loss is at most `loss`, or the last row where none is; and how many runs got there.
+    pub fn when(&self, loss: f64, of: impl Fn(&Point) -> f64) -> (Estimate, usize) {
+        let first = |run: &&[Point]| run.iter().position(|p| p.loss <= loss);
+        let reached = self.runs.iter().filter(|run| first(run).is_some()).count();
+        let value = |run: &&[Point]| of(&run[first(run).unwrap_or(run.len() - 1)]);
+        (Estimate::of(&self.runs.iter().map(value).collect::<Vec<_>>()), reached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_by_hand() {
+        let e = Estimate::of(&[1.0, 2.0, 6.0]);
+        assert_eq!((e.mean, e.n), (3.0, 3));
+        assert!((e.error - (7.0f64 / 3.0).sqrt()).abs() < 1e-15);
+        let higher = Estimate { mean: 8.0, error: 0.0, n: 3 };
+        assert!((e.below(higher) - 5.0 / e.error).abs() < 1e-15);
+        assert!(Estimate::of(&[1.0]).error.is_nan());
+        assert_eq!(Estimate::of(&[1.0]).spread(), 0.0);
+    }
+}

@@ -1,0 +1,208 @@
+//! One panel: curves with their standard errors, or shares stacked to one.
+
+use crate::curve::Estimate;
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::prelude::*;
+use std::ops::Range;
+
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+
+pub const TEXT: (&str, i32) = ("sans-serif", 15);
+const GRID: RGBColor = RGBColor(228, 228, 228);
+
+/// How a curve looks: a colour that the colour-blind can tell apart and that prints in order of darkness (viridis), and a marker.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub rank: usize,
+    /// Dashes, for the other one of two kinds.
+    pub dashed: bool,
+}
+
+impl Look {
+    pub fn colour(self) -> RGBColor {
+        let viridis =
+            [RGBColor(68, 1, 84), RGBColor(49, 104, 142), RGBColor(53, 183, 121), RGBColor(200, 165, 10)];
+        viridis[self.rank % viridis.len()]
+    }
+
+    /// Its marker: circle, square, triangle or cross, hollow on a dashed curve.
+    pub fn mark(self, area: &Area, (x, y): (i32, i32)) -> Drawn {
+        let style = if self.dashed { self.colour().stroke_width(1) } else { self.colour().filled() };
+        match self.rank % 4 {
+            0 => area.draw(&Circle::new((x, y), 4, style))?,
+            1 => area.draw(&Rectangle::new([(x - 4, y - 4), (x + 4, y + 4)], style))?,
+            2 => {
+                let corners = vec![(x, y - 5), (x - 5, y + 4), (x + 5, y + 4)];
+                match self.dashed {
+                    true => {
+                        area.draw(&PathElement::new([corners.clone(), vec![(x, y - 5)]].concat(), style))?
+                    }
+                    false => area.draw(&Polygon::new(corners, style))?,
+                }
+            }
+            _ => area.draw(&Cross::new((x, y), 4, self.colour().stroke_width(2)))?,
+        }
+        Ok(())
+    }
+}
+
+/// The curve of a setting: places on the x axis, and what was found there.
+pub struct Curve {
+    pub look: Look,
+    pub points: Vec<(f64, Estimate)>,
+}
+
+/// What a panel says of itself.
+pub struct Labels<'a> {
+    pub title: &'a str,
+    pub x: &'a str,
+    pub y: &'a str,
+}
+
+/// An axis from here to there, linear or logarithmic.
+#[derive(Clone)]
+pub enum Axis {
+    Linear(Range<f64>),
+    Log(Range<f64>),
+}
+
+impl Axis {
+    /// A logarithmic axis around all values above zero.
+    pub fn log(values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values
+            .filter(|x| *x > 0.0 && x.is_finite())
+            .fold((f64::MAX, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
+        if low > high { Self::Log(0.1..1.0) } else { Self::Log(low * 0.8..high * 1.25) }
+    }
+
+    fn clamp(&self, x: f64) -> f64 {
+        let (Self::Linear(range) | Self::Log(range)) = self;
+        x.clamp(range.start, range.end)
+    }
+}
+
+/// Curves over a linear or logarithmic axis.
+pub fn curves(area: &Area, labels: &Labels, x: &Axis, y: &Axis, curves: &[Curve]) -> Drawn {
+    let clamp = |v: f64| y.clamp(v);
+    match (x.clone(), y.clone()) {
+        (Axis::Linear(x), Axis::Linear(y)) => on(area, labels, x, y, clamp, curves),
+        (Axis::Linear(x), Axis::Log(y)) => on(area, labels, x, y.log_scale(), clamp, curves),
+        (Axis::Log(x), Axis::Linear(y)) => on(area, labels, x.log_scale(), y, clamp, curves),
+        (Axis::Log(x), Axis::Log(y)) => on(area, labels, x.log_scale(), y.log_scale(), clamp, curves),
+    }
+}
+
+/// Five digits at most, powers of ten beyond.
+fn number(x: &f64) -> String {
+    match x.abs() {
+        0.0 | 1e-3..1e5 => format!("{}", (x * 1e6).round() / 1e6),
+        _ => format!("{x:e}"),
+    }
+}
+
+fn on<X, Y>(area: &Area, labels: &Labels, x: X, y: Y, clamp: impl Fn(f64) -> f64, curves: &[Curve]) -> Drawn
+where
+    X: AsRangedCoord<Value = f64>,
+    Y: AsRangedCoord<Value = f64>,
+    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let mut chart = ChartBuilder::on(area)
+        .caption(labels.title, ("sans-serif", 18))
+        .margin(8)
+        .margin_right(18)
+        .x_label_area_size(42)
+        .y_label_area_size(58)
+        .build_cartesian_2d(x, y)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .bold_line_style(GRID)
+        .max_light_lines(0)
+        .x_labels(5)
+        .y_labels(6)
+        .x_desc(labels.x)
+        .y_desc(labels.y)
+        .label_style(TEXT)
+        .axis_desc_style(TEXT)
+        .x_label_formatter(&number)
+        .y_label_formatter(&number)
+        .draw()?;
+    for Curve { look, points } in curves {
+        let points: Vec<_> = points.iter().filter(|(x, y)| x.is_finite() && y.mean.is_finite()).collect();
+        let edge = |sign: f64| move |(x, y): &&(f64, Estimate)| (*x, y.mean + sign * y.spread());
+        let upper = points.iter().copied().map(|p| edge(1.0)(&p));
+        let lower = points.iter().copied().rev().map(|p| edge(-1.0)(&p));
+        let band: Vec<_> = upper.chain(lower).map(|(x, y)| (x, clamp(y))).collect();
+        if points.iter().any(|p| p.1.spread() > 0.0) {
+            chart.draw_series([Polygon::new(band, look.colour().mix(0.18))])?;
+        }
+        let line = points.iter().map(|(x, y)| (*x, clamp(y.mean)));
+        let style = look.colour().stroke_width(2);
+        match look.dashed {
+            true => {
+                chart.draw_series(DashedLineSeries::new(line.clone().collect::<Vec<_>>(), 5, 4, style))?;
+            }
+            false => {
+                chart.draw_series(LineSeries::new(line.clone(), style))?;
+            }
+        }
+        // A marker here and there, the curves' markers not above one another.
+        let line: Vec<_> = line.collect();
+        let stride = (line.len() / 6).max(1);
+        for at in line.iter().skip((look.rank + 1) * stride / 5).step_by(stride) {
+            let (x, y) = chart.backend_coord(at);
+            let (left, top) = area.get_base_pixel();
+            look.mark(area, (x - left, y - top))?;
+        }
+    }
+    Ok(())
+}
+
+/// A share of a whole and its colour.
+pub struct Share {
+    pub name: &'static str,
+    pub colour: RGBColor,
+}
+
+/// Shares over iterations, stacked from below; `values[k]` belongs to `shares[k]`.
+pub fn stack(
+    area: &Area,
+    labels: &Labels,
+    last: f64,
+    iterations: &[f64],
+    shares: &[Share],
+    values: &[Vec<f64>],
+) -> Drawn {
+    let mut chart = ChartBuilder::on(area)
+        .caption(labels.title, ("sans-serif", 18))
+        .margin(8)
+        .margin_right(18)
+        .x_label_area_size(42)
+        .y_label_area_size(58)
+        .build_cartesian_2d(0.0..last, 0.0..1.0)?;
+    let mut floor = vec![0.0; iterations.len()];
+    for (share, values) in shares.iter().zip(values) {
+        let top: Vec<f64> = floor.iter().zip(values).map(|(floor, value)| floor + value).collect();
+        let upper = iterations.iter().copied().zip(top.iter().copied());
+        let lower = iterations.iter().copied().zip(floor.iter().copied()).rev();
+        chart.draw_series([Polygon::new(upper.clone().chain(lower).collect::<Vec<_>>(), share.colour)])?;
+        chart.draw_series(LineSeries::new(upper, WHITE.stroke_width(1)))?;
+        floor = top;
+    }
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_labels(4)
+        .y_labels(6)
+        .x_desc(labels.x)
+        .y_desc(labels.y)
+        .label_style(TEXT)
+        .axis_desc_style(TEXT)
+        .x_label_formatter(&number)
+        .y_label_formatter(&number)
+        .draw()?;
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Figure 3 of the RTRL paper with error bars: `cargo run --release --example figure3`.
+
+mod args;
+mod curve;
+mod draw;
+mod figure;
+mod picture;
+mod report;
+mod store;
+mod study;
+mod verdict;
+
+use args::Args;
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl::experiment::{self, Config};
+use sparse_rtrl::record;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use store::Curves;
+use study::{Experiment, Key, Made, Study, read_json, write_json};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let prepared = args.studies().and_then(|studies| match args.plot_only {
+        true => Ok(Vec::new()),
+        false => prepare(&args, studies),
+    });
+    let outcome = match prepared {
+        Err(error) => return failed(&error, 2),
+        Ok(studies) => run(&args, studies).and_then(|()| present(&args.out)),
+    };
+    match outcome {
+        Ok(files) => {
+            println!("{}", files.join("\n"));
+            ExitCode::SUCCESS
+        }
+        Err(error @ (Error::Read { .. } | Error::Format { .. })) => failed(&error, 2),
+        Err(error) => failed(&error, 1),
+    }
+}
+
+fn failed(error: &Error, status: u8) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(status)
+}
+
+/// A study that is being run, and the curves it has so far.
+struct Running {
+    study: Study,
+    curves: Mutex<Curves>,
+}
+
+/// Finds what an interrupted command has left, before anything is run or written.
+fn prepare(args: &Args, studies: Vec<Study>) -> Result<Vec<Running>> {
+    record::check_writable(&args.out.join("README.md"))?;
+    let with_curves = |study: Study| {
+        let curves = if args.fresh { Curves::default() } else { unfinished(&args.out, &study)? };
+        Ok(Running { study, curves: Mutex::new(curves) })
+    };
+    studies.into_iter().map(with_curves).collect()
+}
+
+fn unfinished(folder: &Path, study: &Study) -> Result<Curves> {
+    let (json, csv) = (study.file(folder, "unfinished.json"), study.file(folder, "unfinished.csv"));
+    if !json.exists() {
+        return Ok(Curves::default());
+    }
+    if read_json::<Study>(&json)? != *study {
+        return Err(Error::Format {
+            path: json,
+            why: "an interrupted command had other settings: finish it with them, or start over with --fresh"
+                .into(),
+        });
+    }
+    if csv.exists() { Curves::read(&csv, study) } else { Ok(Curves::default()) }
+}
+
+/// A run that is missing.
+struct Job<'a> {
+    of: &'a Running,
+    config: &'a Config,
+    key: Key,
+}
+
+/// Does the runs that are missing, and puts finished studies in place once all are there.
+fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
+    let out = &args.out;
+    let mut jobs = Vec::new();
+    let mut known = 0;
+    for of in &studies {
+        write_json(&of.study.file(out, "unfinished.json"), &of.study)?;
+        let curves = of.curves.lock().expect("nobody else runs yet");
+        for (config, key) in of.study.runs() {
+            match curves.run(key) {
+                [] => jobs.push(Job { of, config, key }),
+                _ => known += 1,
+            }
+        }
+    }
+    if known > 0 {
+        eprintln!("going on: {known} runs are there, {} are missing", jobs.len());
+    }
+    // The costly ones first, so that no thread is left with one in the end.
+    jobs.sort_by(|a, b| {
+        (a.key.omega, a.key.activity).partial_cmp(&(b.key.omega, b.key.activity)).expect("finite")
+    });
+    let progress = Progress::new(&jobs);
+    let outcome = experiment::fan_out(&jobs, args.threads, |job| {
+        let mut rows = Vec::new();
+        experiment::run::<f32>(job.config, job.key.seed, |row| {
+            progress.bar.inc(1);
+            rows.push(row.clone());
+            Ok(())
+        })?;
+        let Running { study, curves } = job.of;
+        let mut curves = curves.lock().expect("no thread panics while it holds this");
+        curves.add(study, store::points(&rows, job.key.activity));
+        curves.write(&study.file(out, "unfinished.csv"))?;
+        progress.ended(job);
+        Ok(())
+    });
+    progress.bar.finish_and_clear();
+    if let Err(error) = outcome {
+        eprintln!("finished runs are kept in {}; the same command goes on with the rest", out.display());
+        return Err(error);
+    }
+    studies.into_iter().try_for_each(|running| finish(out, running))
+}
+
+fn finish(out: &Path, running: Running) -> Result<()> {
+    let Running { study, curves } = running;
+    curves.into_inner().expect("as above").write(&study.file(out, "csv"))?;
+    let leftovers = [study.file(out, "unfinished.json"), study.file(out, "unfinished.csv")];
+    let json = study.file(out, "json");
+    write_json(
+        &json,
+        &Made { command: command(), date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(), study },
+    )?;
+    for path in leftovers {
+        std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
+    }
+    Ok(())
+}
+
+/// The command line, as one would type it.
+fn command() -> String {
+    let build = if cfg!(debug_assertions) { "" } else { " --release" };
+    let flags: String = std::env::args().skip(1).map(|flag| format!(" {flag}")).collect();
+    let dashes = if flags.is_empty() { "" } else { " --" };
+    format!("cargo run{build} --example figure3{dashes}{flags}")
+}
+
+/// Draws and reports every finished study in the folder. Returns what to tell of it.
+fn present(out: &Path) -> Result<Vec<String>> {
+    let mut finished = Vec::new();
+    for preset in [experiment::Preset::Default, experiment::Preset::Paper] {
+        for experiment in [Experiment::Spirals, Experiment::Stream] {
+            let json = Study::new(preset, experiment, &[], 0, |_| ()).file(out, "json");
+            if json.exists() {
+                let made: Made = read_json(&json)?;
+                let curves = Curves::read(&made.study.file(out, "csv"), &made.study)?;
+                finished.push((made, curves));
+            }
+        }
+    }
+    if finished.is_empty() {
+        return Err(Error::Format {
+            path: out.into(),
+            why: "expected curves of a finished command, found none".into(),
+        });
+    }
+    let mut said = Vec::new();
+    for (made, curves) in &finished {
+        let study = &made.study;
+        let other = |other: &&(Made, Curves)| {
+            other.0.study.preset == study.preset && other.0.study.experiment != study.experiment
+        };
+        let svg = figure::figure(
+            study,
+            curves,
+            finished.iter().find(other).map(|(made, curves)| (&made.study, curves)),
+        );
+        record::replace(&study.file(out, "svg"), &svg)?;
+        picture::write_png(&study.file(out, "png"), &svg)?;
+        said.push(format!("{}: .svg, .png, .csv and .json", out.join(study.name()).display()));
+    }
+    let readme = out.join("README.md");
+    record::replace(&readme, &report::markdown(&finished))?;
+    said.push(format!("what was found: {}", readme.display()));
+    Ok(said)
+}
+
+/// One bar over all iterations on a terminal, a line a run elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    runs: usize,
+    ended: Mutex<usize>,
+}
+
+impl Progress {
+    fn new(jobs: &[Job]) -> Self {
+        let iterations = jobs.iter().map(|job| job.config.iterations as u64).sum();
+        let style = "{elapsed_precise} [{bar:30}] {percent} % {eta} left  {wide_msg}";
+        let style = ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> ");
+        Self { bar: ProgressBar::new(iterations).with_style(style), runs: jobs.len(), ended: Mutex::new(0) }
+    }
+
+    fn ended(&self, job: &Job) {
+        let mut ended = self.ended.lock().expect("no thread panics while it holds this");
+        *ended += 1;
+        let activity = if job.key.activity { "with" } else { "without" };
+        let run = format!(
+            "{}, ω {} {activity} activity sparsity, seed {}",
+            job.of.study.name(),
+            job.key.omega,
+            job.key.seed
+        );
+        let told = format!("{} of {} runs: {run}", ended, self.runs);
+        self.bar.set_message(told.clone());
+        if !std::io::stderr().is_terminal() {
+            eprintln!("{told}; about {} s left", self.bar.eta().as_secs());
+        }
+    }
+}

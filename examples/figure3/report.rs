@@ -1,0 +1,306 @@
+//! What the paper claims, what it published, and what was found, as Markdown.
+
+use crate::curve::{Estimate, Setting};
+use crate::store::{Curves, Point};
+use crate::study::{Experiment, Made};
+use crate::verdict::{LEARNED, MEASURES, name, show, sparsest_is_cheapest};
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, Table};
+use sparse_rtrl::experiment::Preset;
+
+/// A loss that leaves no doubt.
+const LOW: f64 = 0.01;
+
+/// The whole page over every finished study.
+pub fn markdown(finished: &[(Made, Curves)]) -> String {
+    let mut page = vec![HEAD.trim().to_string()];
+    page.push(commands(finished));
+    for (made, curves) in finished {
+        let study = &made.study;
+        let settings = Setting::all(study, curves);
+        let (name, title) = (study.name(), title(study.preset, study.experiment));
+        page.push(format!("## {title}\n\n![{title}]({name}.svg)"));
+        match study.experiment {
+            Experiment::Spirals => {
+                page.push(verdicts(&settings));
+                page.push(to_learn(&settings));
+                if study.preset == Preset::Paper {
+                    page.push(published(&settings));
+                }
+            }
+            Experiment::Stream => {
+                let same = |(other, _): &&(Made, Curves)| {
+                    other.study.preset == study.preset && other.study.experiment == Experiment::Spirals
+                };
+                let reset =
+                    finished.iter().find(same).map(|(made, curves)| Setting::all(&made.study, curves));
+                page.push(without_reset(&settings, &reset.unwrap_or_default()));
+            }
+        }
+    }
+    page.push(WHY.trim().to_string());
+    page.join("\n\n") + "\n"
+}
+
+const HEAD: &str = include_str!("head.md");
+const WHY: &str = include_str!("why.md");
+
+fn title(preset: Preset, experiment: Experiment) -> &'static str {
+    match (preset, experiment) {
+        (Preset::Default, Experiment::Spirals) => "Our setting",
+        (Preset::Paper, Experiment::Spirals) => "The setting of the paper's code",
+        (Preset::Default, Experiment::Stream) => "Our setting, never reset",
+        (Preset::Paper, Experiment::Stream) => "The setting of the paper's code, never reset",
+    }
+}
+
+fn commands(finished: &[(Made, Curves)]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (made, _) in finished {
+        let seeds = made.study.seeds.len();
+        let line = format!(
+            "- {}: sparse-rtrl {}, {}, seeds 0 to {}, with `{}`",
+            made.study.name(),
+            made.study.version,
+            made.date,
+            seeds.saturating_sub(1),
+            made.command
+        );
+        lines.push(line);
+    }
+    format!("Made by\n\n{}", lines.join("\n"))
+}
+
+fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN);
+    table.set_header(head);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// The paper's claims, each under every measure.
+fn verdicts(settings: &[Setting]) -> String {
+    let all: Vec<&Setting> = settings.iter().collect();
+    let active: Vec<&Setting> = settings.iter().filter(|s| s.activity).collect();
+    let omega = active.iter().map(|s| s.omega).fold(0.0, f64::max);
+    let claimed = format!("ω = {omega} with activity sparsity");
+    let mut table = table(&[
+        "the least compute of",
+        "measured by",
+        "verdict",
+        &claimed,
+        "its rival",
+        "of the rival",
+        "difference / its error",
+    ]);
+    for (among, which) in [(&all, "all settings"), (&active, "those with activity sparsity")] {
+        for measure in &MEASURES {
+            if let Some(verdict) = sparsest_is_cheapest(among, measure) {
+                let gap = format!("{:+.1}", verdict.gap);
+                table.add_row([
+                    which,
+                    measure.name,
+                    verdict.says,
+                    &verdict.claimed,
+                    &verdict.rival,
+                    &verdict.rival_cost,
+                    &gap,
+                ]);
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    let runs: Vec<&&[Point]> = settings.iter().flat_map(|s| &s.runs).collect();
+    let half = runs.iter().filter_map(|r| r.last()).map(|p| p.iteration).max().unwrap_or(0) / 2;
+    let early = |run: &&&&[Point]| run.iter().any(|p| p.iteration <= half && p.loss <= LEARNED);
+    lines.push(format!(
+        "- Most variants converge well before the end: {} of {} runs pass a loss of {LEARNED} in the first half ({half} iterations).",
+        runs.iter().filter(early).count(),
+        runs.len()
+    ));
+    let moved = |s: &Setting| {
+        let ends = |run: &&[Point]| (run[0].influence_density - run[run.len() - 1].influence_density).abs();
+        s.runs.iter().map(ends).fold(0.0, f64::max)
+    };
+    let most = settings.iter().filter(|s| !s.activity).map(moved).fold(0.0, f64::max);
+    lines.push(format!(
+        "- Without activity sparsity the influence matrix's sparsity stays fixed: between the first and the last iterations it moves by {most:.4} \
+         at most in any run."
+    ));
+    format!(
+        "The paper claims that {claimed} learns with the least total compute. To a loss of {LEARNED}, mean over seeds ± standard error; the rival is the \
+         cheapest other setting, and a difference counts from two standard errors on:\n\n{}\n\nAnd further:\n\n{}",
+        table.trim_fmt(),
+        lines.join("\n")
+    )
+}
+
+/// Iterations and compute to a loss of 0.1.
+fn to_learn(settings: &[Setting]) -> String {
+    let mut table = table(&[
+        "",
+        "runs",
+        "iterations",
+        "compute-adjusted (factor)",
+        "density-adjusted",
+        "MACs",
+        "loss at the end",
+        "test acc. at the end",
+    ]);
+    for setting in settings {
+        let (iterations, reached) = setting.when(LEARNED, |p| p.iteration as f64);
+        let bound = reached < setting.runs.len();
+        let cost = |of: fn(&Point) -> f64| show(setting.when(LEARNED, of).0, bound);
+        let at_end = |of: &dyn Fn(&Point) -> f64| {
+            Estimate::of(&setting.runs.iter().filter_map(|r| r.last()).map(of).collect::<Vec<_>>())
+        };
+        let accuracy = at_end(&|p| 100.0 * p.test_accuracy.unwrap_or(f64::NAN));
+        table.add_row([
+            name(setting),
+            format!("{reached}/{}", setting.runs.len()),
+            show(iterations, bound),
+            cost(MEASURES[0].of),
+            cost(MEASURES[1].of),
+            cost(MEASURES[2].of),
+            format!("{:.1e}", at_end(&|p| p.loss).mean),
+            format!("{:.2} %", accuracy.mean),
+        ]);
+    }
+    format!(
+        "To reach a loss of {LEARNED} (mean of ten iterations; mean over seeds ± standard error; where not every run gets there, the whole run \
+         stands in for it and the mean is a lower bound):\n\n{}",
+        table.trim_fmt()
+    )
+}
+
+/// A number of the published curves: where, what the paper shows, and what we find.
+struct Published {
+    omega: f64,
+    start: Option<f64>,
+    end: f64,
+}
+
+const INFLUENCE: [Published; 4] = [
+    Published { omega: 0.0, start: Some(0.905), end: 0.57 },
+    Published { omega: 0.5, start: None, end: 0.765 },
+    Published { omega: 0.8, start: None, end: 0.915 },
+    Published { omega: 0.9, start: Some(0.998), end: 0.965 },
+];
+
+/// Iterations to converge as read off the published curves: ω, activity sparsity, from, to.
+const CONVERGED: [(f64, bool, &str); 4] =
+    [(0.0, true, "500 to 600"), (0.9, true, "1,000 to 1,050"), (0.0, false, "310"), (0.9, false, "730")];
+
+/// The published curves' numbers beside ours.
+fn published(settings: &[Setting]) -> String {
+    let last = settings
+        .iter()
+        .flat_map(|s| &s.runs)
+        .filter_map(|r| r.last())
+        .map(|p| p.iteration)
+        .max()
+        .unwrap_or(0);
+    let find =
+        |omega: f64, activity: bool| settings.iter().find(|s| s.omega == omega && s.activity == activity);
+    let start = |s: &Setting, of: fn(&Point) -> f64| share(s.within(1..=10, of));
+    let end = |s: &Setting, of: fn(&Point) -> f64| share(s.within(last.saturating_sub(99)..=last, of));
+    let mut sparsities = table(&["sparsity", "ω", "", "published", "ours", "ours, recurrent columns only"]);
+    for setting in settings.iter().filter(|s| s.activity) {
+        let of: fn(&Point) -> f64 = |p| p.activity_sparsity;
+        let omega = setting.omega.to_string();
+        sparsities.add_row(["activity", &omega, "first 10 iterations", "0.945", &start(setting, of), ""]);
+        sparsities.add_row(["activity", &omega, "last 100", "about 0.6", &end(setting, of), ""]);
+    }
+    for Published { omega, start: first, end: value } in INFLUENCE {
+        let Some(setting) = find(omega, true) else { continue };
+        let all: fn(&Point) -> f64 = |p| 1.0 - p.influence_density;
+        let recurrent: fn(&Point) -> f64 = |p| 1.0 - p.influence_density_recurrent;
+        let known = first.map_or("–".into(), |x| x.to_string());
+        let (omega, value) = (omega.to_string(), value.to_string());
+        sparsities.add_row([
+            "influence",
+            &omega,
+            "first 10 iterations",
+            &known,
+            &start(setting, all),
+            &start(setting, recurrent),
+        ]);
+        sparsities.add_row([
+            "influence",
+            &omega,
+            "last 100",
+            &value,
+            &end(setting, all),
+            &end(setting, recurrent),
+        ]);
+    }
+    let head = ["iterations to converge", "published"].map(String::from);
+    let losses = [LEARNED, LOW].map(|loss| format!("ours, to a loss of {loss}"));
+    let head: Vec<String> = head.into_iter().chain(losses).collect();
+    let mut converged = table(&head.iter().map(String::as_str).collect::<Vec<_>>());
+    for (omega, activity, value) in CONVERGED {
+        let Some(setting) = find(omega, activity) else { continue };
+        let [first, second] = [LEARNED, LOW].map(|loss| {
+            let (iterations, reached) = setting.when(loss, |p| p.iteration as f64);
+            let missing = reached < setting.runs.len();
+            let runs =
+                if missing { format!(" ({reached}/{} runs)", setting.runs.len()) } else { String::new() };
+            format!("{}{runs}", show(iterations, missing))
+        });
+        converged.add_row([name(setting), value.into(), first, second]);
+    }
+    format!(
+        "Numbers of the published curves (read off them, so to a few per cent) beside ours:\n\n{}\n\n{}",
+        sparsities.trim_fmt(),
+        converged.trim_fmt()
+    )
+}
+
+fn share(e: Estimate) -> String {
+    if e.error.is_finite() { format!("{:.3} ± {:.3}", e.mean, e.error) } else { format!("{:.3}", e.mean) }
+}
+
+/// What remains of the savings on an endless stream.
+fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
+    let mut table = table(&[
+        "",
+        "resets",
+        "loss 0.1 at",
+        "activity sparsity",
+        "influence sparsity",
+        "rows",
+        "columns",
+        "masked",
+        "MACs, of dense",
+    ]);
+    for setting in settings {
+        let twin = with_reset.iter().find(|s| s.omega == setting.omega && s.activity);
+        for (which, s) in [("never", Some(setting)), ("every spiral", twin)] {
+            let Some(s) = s else { continue };
+            let (iterations, reached) = s.when(LEARNED, |p| p.iteration as f64);
+            let of = |of: fn(&Point) -> f64| share(s.within(0..=usize::MAX, of));
+            let last = |run: &&[Point]| run[run.len() - 1].macs as f64 / run[run.len() - 1].macs_dense as f64;
+            let macs = Estimate::of(&s.runs.iter().map(last).collect::<Vec<_>>());
+            table.add_row([
+                format!("ω = {}", s.omega),
+                which.into(),
+                show(iterations, reached < s.runs.len()),
+                of(|p| p.activity_sparsity),
+                of(|p| 1.0 - p.influence_density),
+                of(|p| p.rows_without_derivative),
+                of(|p| p.columns_untouched),
+                of(|p| p.columns_masked),
+                share(macs),
+            ]);
+        }
+    }
+    format!(
+        "What remains of the savings when no reset clears the columns (means over the whole run and over seeds ± standard error; rows, columns, \
+         masked: share of the n × p entries that are zero since their unit has no derivative, since nothing has influenced their column yet, since \
+         their parameter is masked):\n\n{}",
+        table.trim_fmt()
+    )
+}
