@@ -62,8 +62,10 @@ impl Count {
         let of_kind = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
         let recurrent_before = of_kind.flat_map(|b| &b.places).filter(|&&k| self.awake[k]).count() as u64;
         let sources = (0..wiring.rows()).filter(|&l| a.0.iter().any(|row| row[l].is_some()));
-        macs.influence +=
-            before * sources.filter(|&l| before > 0 && self.held[l] && self.live[l]).count() as u64;
+        let carries = rows.iter().any(|&row| wiring.carries(row));
+        macs.influence += u64::from(carries)
+            * before
+            * sources.filter(|&l| before > 0 && self.held[l] && self.live[l]).count() as u64;
         let (held, live) = (self.held.clone(), self.live.clone());
         for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
             if self.owns(wiring, column) {

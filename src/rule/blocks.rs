@@ -300,7 +300,7 @@ impl<T: Real> Rule<T> for Blocks<T> {
         super::hand_over(&mut self.gradient, gradient);
     }
 
-    fn influence(&self) -> Option<Influence> {
+    fn influence(&mut self) -> Option<Influence> {
         let mut total = Influence { held: self.s.len(), ..Influence::default() };
         for group in &self.groups {
             let k = group.columns.len();

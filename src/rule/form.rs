@@ -75,15 +75,6 @@ struct Folding<T> {
     b: Vec<T>,
 }
 
-/// Neighbouring entries of M̄ in one row: `M̄[row, column..] = φ · gain[at..]`, where `column` counts the columns of the
-/// parameters that read one source.
-pub(super) struct Injection {
-    pub row: usize,
-    pub column: usize,
-    pub at: usize,
-    pub len: usize,
-}
-
 /// Values on a form's patterns.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a, T> {
@@ -192,29 +183,6 @@ impl<T: Real> Form<T> {
             gains,
             folding: Some(folding),
         }
-    }
-
-    /// Where φ enters as M̄, source by source, for the parameters that `belong`.
-    pub fn injections(&self, wiring: &Wiring, belong: impl Fn(usize) -> bool) -> Vec<Vec<Injection>> {
-        let of_source = |source: usize| {
-            let columns = wiring.layout().weights().col(source).filter(|&(pre, _)| belong(pre));
-            let mut entries: Vec<(usize, usize, usize)> = Vec::new();
-            for (column, (pre, _)) in columns.enumerate() {
-                entries.extend(self.gains.col(pre).map(|(row, at)| (row, column, at)));
-            }
-            entries.sort_unstable();
-            let mut runs: Vec<Injection> = Vec::new();
-            for (row, column, at) in entries {
-                match runs.last_mut() {
-                    Some(run) if (run.row, run.column + run.len, run.at + run.len) == (row, column, at) => {
-                        run.len += 1;
-                    }
-                    _ => runs.push(Injection { row, column, at, len: 1 }),
-                }
-            }
-            runs
-        };
-        (0..wiring.sources().len()).map(of_source).collect()
     }
 
     /// The rows that parameters feeding these pre-activations can influence within `steps` steps, ascending: the rows of

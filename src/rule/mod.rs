@@ -36,7 +36,6 @@ mod blocks;
 mod bptt;
 mod form;
 mod local;
-mod panel;
 pub mod predict;
 mod registry;
 mod rtrl;
@@ -133,7 +132,7 @@ pub trait Rule<T: Real>: Send {
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs);
 
     /// What of the influence matrix is held; `None` for rules without one. Cost: one look at each entry held.
-    fn influence(&self) -> Option<Influence> {
+    fn influence(&mut self) -> Option<Influence> {
         None
     }
 

@@ -226,7 +226,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
         super::hand_over(self.gradient.as_mut_slice(), gradient);
     }
 
-    fn influence(&self) -> Option<Influence> {
+    fn influence(&mut self) -> Option<Influence> {
         let emissions = self.wiring.units().iter().map(|&row| self.y.column(row));
         let mut total =
             Influence { held: self.form.outer.len() * self.wiring.parameters(), ..Influence::default() };

@@ -86,7 +86,7 @@ impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
         columns.iter().zip(gradient).for_each(|(&column, to)| *to += self.gradient[column]);
     }
 
-    fn influence(&self) -> Option<Influence> {
+    fn influence(&mut self) -> Option<Influence> {
         self.inner.influence()
     }
 

@@ -1,5 +1,6 @@
 //! Sparse structure and the hot loops over it: patterns know *where* entries are, kernels work on plain slices.
 
+pub mod block;
 pub mod kernel;
 mod pattern;
 

@@ -5,8 +5,8 @@
 //!
 //! | rule | MACs a step |
 //! |---|---|
-//! | rtrl | `κ p (ν n + c + η \|A\|) + h s p + κ ν n p` |
-//! | rtrl-param | `p (n + c + \|A\|) + p + n p` |
+//! | rtrl | `κ p (l + c + η \|A\|) + h s p + κ ν n p` |
+//! | rtrl-param | `p (2 c + \|A\|) + p + n p` |
 //! | rtrl-activity | rtrl's with the unmasked P for p: a masked coupling is zero at every step, and skipped as such |
 //! | rtrl-dense | `(n² + 2 n) P + P + n P` |
 //! | bptt, tbptt-K | `ν \|A\| + s p`, and `(K − 1) ν \|A\| + K s p` |
@@ -18,7 +18,7 @@
 //! | p | kept parameters: `G_y ω̃ n² + G_x m n + G_b n` for G gates with recurrent weights, input weights, biases and thresholds; P with ω̃ = 1 |
 //! | \|A\| | couplings: `n² (1 − ω^{G_y})` with a mask per gate (and n for a coupling of units to themselves), `ω̃ n²` with one for all |
 //! | ν, h | share of units that are live (`e ≠ 0`); share of rows held: 1 with carry, else ν |
-//! | c | n with carry, else 0 |
+//! | c, l | n and ν n with carry, else 0 |
 //! | η | mean of `ν(t−1) h(t)`: for the event RNN `β̃(t−1) β̃(t)`, for an EGRU `ν(t−1)` |
 //! | κ, s | share of parameters whose source has spoken since the reset; whose source speaks (for recurrent weights α̃) |
 //!
@@ -54,12 +54,13 @@ pub fn expected(rule: &str, of: &Means) -> Option<f64> {
     let Means { units: n, parameters: p, dense_parameters: dense, couplings: a, .. } = *of;
     let (c, h) = if of.carry { (n, 1.0) } else { (0.0, of.live) };
     let sparse = |p: f64, a: f64| {
-        of.awake * p * (of.live * n + c + of.live_pairs * a) + h * of.spoken * p + of.awake * of.live * n * p
+        let copied = if of.carry { of.live * n } else { 0.0 };
+        of.awake * p * (copied + c + of.live_pairs * a) + h * of.spoken * p + of.awake * of.live * n * p
     };
     let walk = of.live * a + of.spoken * p;
     Some(match rule {
         "rtrl" => sparse(p, a),
-        "rtrl-param" => p * (n + c + a) + p + n * p,
+        "rtrl-param" => p * (2.0 * c + a) + p + n * p,
         "rtrl-activity" => sparse(dense, a),
         "rtrl-dense" => (n * n + 2.0 * n) * dense + dense + n * dense,
         "bptt" => walk,

@@ -2,11 +2,11 @@
 //!
 //! `(l + c + a) k⁻ + b k + m` MACs a step, and `o k` a credit,
 //!
-//! with k the columns something has touched since the reset (k⁻ before this step), l the live rows that others read, c the
-//! rows with a carry other than 1, a the couplings of A that are not zero from live sources into held rows, b the same of B, m
+//! with k the columns something has touched since the reset (k⁻ before this step), l the live rows that others read if any row
+//! carries (else 0), c the rows with a carry other than 1, a the couplings of A that are not zero from live sources into held rows, b the same of B, m
 //! the entries of M̄ in held rows whose source speaks, o the live output rows with credit; and `f` MACs for folding inner rows
 //! away where that is done. Without activity sparsity every row is held and live, every column awake and every source speaks; without
-//! parameter sparsity the same holds on the unmasked network. `h k + l k⁻ + p` numbers for h held rows, and p more for the gradient.
+//! parameter sparsity the same holds on the unmasked network. `h k + p` numbers for h held rows, and p more for the gradient.
 
 use super::Predict;
 use crate::cell::{Step, Wiring};
@@ -23,8 +23,8 @@ struct Layer {
     awake: Vec<bool>,
     held: Vec<bool>,
     live: Vec<bool>,
-    /// Of the step before: live rows that others read, and columns.
-    copied: (usize, usize),
+    /// Whether any row its parameters reach carries.
+    carries: bool,
 }
 
 pub(in crate::rule) struct PredictPanels<T> {
@@ -59,7 +59,7 @@ impl<T: Real> PredictPanels<T> {
                 awake: vec![false; p],
                 held: vec![false; n],
                 live: vec![false; n],
-                copied: (0, 0),
+                carries: rows.iter().any(|&row| wiring.carries(row)),
             }
         };
         let layers = (0..wiring.layers()).map(layer).collect();
@@ -84,7 +84,7 @@ impl Layer {
         let was = |row: usize| k_before > 0 && self.held[row] && self.live[row];
         let sources: Vec<bool> = (0..wiring.rows()).map(was).collect();
         let feeding = (0..wiring.rows()).filter(|&l| sources[l] && form.previous.col(l).len() > 0);
-        let l = feeding.count();
+        let l = if self.carries { feeding.count() } else { 0 };
         for (column, (_, source)) in weights.entries().enumerate() {
             self.awake[column] |= self.columns[column] && counts(step.phi[source]);
         }
@@ -115,7 +115,6 @@ impl Layer {
                 }
             }
         }
-        self.copied = (l, k_before);
         Macs {
             influence: ((l + c + a) * k_before + b * k + m) as u64,
             recurrent: (a * r_before) as u64,
@@ -155,10 +154,7 @@ impl<T: Real> Predict<T> for PredictPanels<T> {
     }
 
     fn numbers(&self) -> usize {
-        let of_layer = |layer: &Layer| {
-            let (l, k_before) = layer.copied;
-            count(&layer.held) * count(&layer.awake) + l * k_before + count(&layer.columns)
-        };
+        let of_layer = |layer: &Layer| count(&layer.held) * count(&layer.awake) + count(&layer.columns);
         self.layers.iter().map(of_layer).sum::<usize>() + self.wiring.parameters()
     }
 }

@@ -18,10 +18,15 @@
 //!
 //! # Storage
 //!
-//! S is row-major. Its columns are grouped by the source their parameter reads, and a group is appended when its
-//! source first speaks: the columns that can be nonzero are always a prefix `0..len` of every row, and all loops run
-//! over that prefix without a branch. `A Y` reads rows that are being overwritten, so the live rows `Y_{t-1}` that
-//! something reads are copied out first. Room is reserved for all rows; nothing is allocated after construction.
+//! Columns never interact. So S is stored tile by tile: the blocks of 64 columns of all rows lie together, and a step is made into a
+//! program first (which lines there are, and what they are made of), which is then carried through one tile after another, the
+//! gradient with it, while the tile is in the first-level cache; by several threads where that is worth while. Columns are grouped by
+//! the source their parameter reads, and a group gets its place when its source first speaks: the columns that can be nonzero are
+//! always a prefix `0..len`, and no tile beyond it is looked at. `A Y` reads rows that are being overwritten: where rows carry, the
+//! live rows of Y that something reads are copied out of the tile first; where none does, lines hold Y, and the new tile is made beside
+//! the old one. Room is reserved for all rows; nothing is allocated after construction.
+//!
+//! A step is carried out when its credit comes, or before anything else needs it.
 //!
 //! # Inner rows
 //!
@@ -30,16 +35,22 @@
 //!
 //! # Cost
 //!
-//! In MACs a step, with `k` columns awake (`k⁻` before this step) and `l` live sources: `l k⁻` for Y, `k⁻` a row for the
-//! carry, `k⁻` for every entry of A with a live source, `k` for every entry of B with one, and one for every awake
+//! In MACs a step, with `k` columns awake (`k⁻` before this step) and `l` live sources: `l k⁻` for Y and `k⁻` a row for the carry,
+//! if any row carries; `k⁻` for every entry of A with a live source, `k` for every entry of B with one, and one for every awake
 //! entry of M̄ whose source is not silent. A credit costs `k` for every live output row with credit.
 
+mod columns;
+mod panel;
+mod program;
+mod tile;
+
 use super::form::Form;
-use super::panel::{Last, Now, Panel};
 use super::{Claim, Influence, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
 use crate::scalar::Real;
+use panel::{Now, Panel};
+use program::Last;
 use std::sync::Arc;
 
 /// Exact RTRL over kept parameters, skipping what is zero.
@@ -50,6 +61,8 @@ pub struct Rtrl<T> {
     arch: pulp::Arch,
     panels: Vec<Panel<T>>,
     last: Last<T>,
+    /// Whether the last step is planned but not made yet.
+    planned: bool,
     /// Gradient that was gathered before the last reset or drain, in the order of parameters.
     gradient: Vec<T>,
 }
@@ -73,6 +86,7 @@ impl<T: Real> Rtrl<T> {
         let mut rule = Self {
             panels,
             last: Last::new(wiring.rows(), activity),
+            planned: false,
             gradient: vec![T::zero(); wiring.parameters()],
             form,
             arch: pulp::Arch::new(),
@@ -81,44 +95,22 @@ impl<T: Real> Rtrl<T> {
         rule.reset();
         rule
     }
-}
 
-/// The recursion of one step, for the machine's vector units.
-struct Advance<'a, T> {
-    panel: &'a mut Panel<T>,
-    form: &'a Form<T>,
-    last: &'a Last<T>,
-    now: Now<'a, T>,
-}
-
-impl<T: Real> pulp::WithSimd for Advance<'_, T> {
-    type Output = (u64, u64);
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> (u64, u64) {
-        let Self { panel, form, last, now } = self;
-        let emitted = panel.emit(last);
-        panel.wake(now, last.activity);
-        let (carried, recurrent) = panel.carry(form, now, last.activity);
-        let added = panel.inject(now, last.activity) + panel.relay(form, now, last.activity);
-        (emitted + carried + added, recurrent)
+    /// Carries out what is planned: the step, and credit for it.
+    fn run(&mut self) {
+        let advance = std::mem::take(&mut self.planned);
+        self.panels.iter_mut().for_each(|panel| panel.run(self.arch, advance));
     }
-}
 
-/// Credit to output rows, for the machine's vector units.
-struct Gather<'a, T> {
-    panel: &'a mut Panel<T>,
-    last: &'a Last<T>,
-    outputs: std::ops::Range<usize>,
-    credit: &'a [T],
-}
+    fn make_step(&mut self) {
+        if self.planned {
+            self.run();
+        }
+    }
 
-impl<T: Real> pulp::WithSimd for Gather<'_, T> {
-    type Output = u64;
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> u64 {
-        self.panel.gather(self.last, self.outputs, self.credit)
+    fn settle(&mut self) {
+        self.make_step();
+        self.panels.iter_mut().for_each(|panel| panel.settle(&mut self.gradient));
     }
 }
 
@@ -144,39 +136,39 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn reset(&mut self) {
-        for panel in &mut self.panels {
-            panel.settle(&mut self.gradient);
-            panel.reset();
-        }
+        self.settle();
+        self.panels.iter_mut().for_each(Panel::reset);
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
+        self.make_step();
         macs.coupling += self.form.evaluate(step, self.last.activity);
-        let Self { form, panels, last, arch, .. } = self;
-        for panel in panels {
-            let now = Now { step, values: form.values(step) };
-            let (all, recurrent) = arch.dispatch(Advance { panel, form, last, now });
+        let now = Now { step, values: self.form.values(step) };
+        for panel in &mut self.panels {
+            let (all, recurrent) = panel.plan(&self.form, &self.last, now);
             macs.influence += all;
             macs.recurrent += recurrent;
         }
         self.last.follow(step);
+        self.planned = true;
     }
 
     fn credit(&mut self, credit: &[T], macs: &mut Macs) {
         let outputs = self.wiring.outputs();
         assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
-        let Self { panels, last, arch, .. } = self;
-        for panel in panels {
-            macs.gradient += arch.dispatch(Gather { panel, last, outputs: outputs.clone(), credit });
+        for panel in &mut self.panels {
+            macs.gradient += panel.plan_credit(&self.last, outputs.clone(), credit);
         }
+        self.run();
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        self.panels.iter_mut().for_each(|panel| panel.settle(&mut self.gradient));
+        self.settle();
         super::hand_over(&mut self.gradient, gradient);
     }
 
-    fn influence(&self) -> Option<Influence> {
+    fn influence(&mut self) -> Option<Influence> {
+        self.make_step();
         let mut total = Influence::default();
         for panel in &self.panels {
             total.held += panel.held();

@@ -1,0 +1,101 @@
+//! Microseconds a step of exact RTRL on a network of given size and sparsity: `cargo run --release --example speed -- --units 128`.
+
+mod net;
+
+use clap::Parser;
+use net::{Setting, Trial};
+use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl::experiment;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Time a full step: the network's own, the influence matrix's, and a gradient for a given credit, on random input.
+///
+/// Prints one line of JSON a repetition. With --dump, writes the network, its input, credit and gradients for other programs.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// event-rnn or egru
+    #[arg(long, default_value = "event-rnn")]
+    cell: String,
+    /// Units
+    #[arg(long, default_value_t = 128)]
+    units: usize,
+    /// Inputs
+    #[arg(long, default_value_t = 2)]
+    inputs: usize,
+    /// Share of recurrent weights that do not exist, in [0, 1)
+    #[arg(long, default_value_t = 0.9)]
+    param_sparsity: f64,
+    /// Share of units whose emission has a derivative, to be met by the width of the pseudo-derivative or the thresholds
+    #[arg(long, default_value_t = 0.3)]
+    live: f64,
+    /// One mask for all gates of a connection instead of one per gate
+    #[arg(long)]
+    one_mask: bool,
+    /// Reset gate before the product instead of after it
+    #[arg(long)]
+    reset_before: bool,
+    /// Learning rule
+    #[arg(long, default_value = "rtrl")]
+    rule: String,
+    /// Threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Steps a repetition
+    #[arg(long, default_value_t = 1000)]
+    steps: usize,
+    /// Repetitions
+    #[arg(long, default_value_t = 5)]
+    repetitions: usize,
+    /// A gradient every that many steps; 0 for never
+    #[arg(long, default_value_t = 1)]
+    credit_every: usize,
+    /// Write the network and what it gives on its first steps here, as JSON
+    #[arg(long, value_name = "FILE")]
+    dump: Option<PathBuf>,
+    /// Steps of the dump
+    #[arg(long, default_value_t = 20)]
+    dump_steps: usize,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    for (name, n) in [("steps", args.steps), ("repetitions", args.repetitions), ("threads", args.threads)] {
+        if n == 0 {
+            return Err(Error::setting(name, "at least 1", n));
+        }
+    }
+    if !(0.0..=1.0).contains(&args.live) {
+        return Err(Error::setting("live", "a number in [0, 1]", args.live));
+    }
+    let setting = Setting {
+        cell: args.cell.clone(),
+        units: args.units,
+        inputs: args.inputs,
+        sparsity: args.param_sparsity,
+        live: args.live,
+        one_mask: args.one_mask,
+        reset_before: args.reset_before,
+    };
+    let mut trial = Trial::new(&setting, &args.rule)?;
+    if let Some(path) = &args.dump {
+        return trial.dump(path, args.dump_steps);
+    }
+    experiment::pool(args.threads)?.install(|| {
+        trial.run(args.steps, args.credit_every);
+        for _ in 0..args.repetitions {
+            println!("{}", trial.run(args.steps, args.credit_every));
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! A tile: the blocks of all rows for the same columns, their gradient, and how a step is carried through it.
+
+use super::columns::Columns;
+use super::program::{Copied, Line, NOWHERE, Point, Program};
+use crate::scalar::Real;
+use crate::sparse::block::{Block, COLUMNS, ROWS, add_product, combine, combine_dense};
+
+/// Some neighbouring columns of all lines.
+pub struct Tile<T> {
+    /// One block a line, and a last one for what nobody reads.
+    pub blocks: Vec<Block<T>>,
+    /// Gradient gathered in these columns.
+    pub gradient: Block<T>,
+}
+
+impl<T: Real> Tile<T> {
+    pub fn new(lines: usize) -> Self {
+        Self { blocks: vec![Block::zero(); lines + 1], gradient: Block::zero() }
+    }
+}
+
+/// A step to be carried through some tiles, or only its credit.
+pub struct Pass<'a, T> {
+    pub program: &'a Program<T>,
+    pub columns: &'a Columns,
+    /// Lines hold S, of rows that carry, and not Y.
+    pub carries: bool,
+    pub advance: bool,
+    /// The tiles, the first one's number, and room for the blocks that a step reads or makes.
+    pub tiles: &'a mut [Tile<T>],
+    pub first: usize,
+    pub spare: &'a mut Vec<Block<T>>,
+}
+
+impl<T: Real> pulp::WithSimd for Pass<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        // Wide registers hold whole blocks; a fused product needs an instruction for it.
+        if S::IS_SCALAR || cfg!(target_family = "wasm") {
+            self.run::<false, 16>();
+        } else if S::F32_LANES >= 16 {
+            self.run::<true, COLUMNS>();
+        } else {
+            self.run::<true, 16>();
+        }
+    }
+}
+
+impl<T: Real> Pass<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const WIDTH: usize>(self) {
+        let Self { program, columns, carries, advance, tiles, first, spare } = self;
+        for (k, tile) in tiles.iter_mut().enumerate() {
+            let number = first + k;
+            if advance {
+                let old = number < program.before;
+                if carries {
+                    if old {
+                        copy(program, number, &tile.blocks, spare);
+                    }
+                    make::<T, FUSED, WIDTH>(program, old, spare, &mut tile.blocks);
+                } else {
+                    make::<T, FUSED, WIDTH>(program, old, &tile.blocks, spare);
+                    std::mem::swap(&mut tile.blocks, spare);
+                }
+                inject::<T, FUSED>(program, columns, number, &mut tile.blocks);
+                add_points(&program.points, number, &mut tile.blocks);
+                relay::<T, FUSED>(program, &mut tile.blocks);
+            }
+            if !program.credit.is_empty() {
+                combine::<T, FUSED>(&mut tile.gradient.0, &program.credit, &tile.blocks);
+            }
+            for &(value, column) in program.credit_points.iter().filter(|p| tile_of(p.1) == number) {
+                tile.gradient.0[column as usize % COLUMNS] += value;
+            }
+        }
+    }
+}
+
+fn tile_of(column: u32) -> usize {
+    column as usize / COLUMNS
+}
+
+/// `Y = diag(e) S + Ē`, for the live rows that the step reads.
+#[inline(always)]
+fn copy<T: Real>(program: &Program<T>, number: usize, from: &[Block<T>], to: &mut [Block<T>]) {
+    for (&Copied { line, e, theta, e_bar }, to) in program.copies.iter().zip(to) {
+        for (y, &s) in to.0.iter_mut().zip(&from[line as usize].0) {
+            *y = e * s;
+        }
+        if theta != NOWHERE && tile_of(theta) == number {
+            to.0[theta as usize % COLUMNS] += e_bar;
+        }
+    }
+}
+
+/// `line ← decay · line + Σ coefficient · source`, line by line or, with dense coefficients, some at a time. Without `old` columns
+/// there is nothing to read.
+#[inline(always)]
+fn make<T: Real, const FUSED: bool, const WIDTH: usize>(
+    program: &Program<T>,
+    old: bool,
+    from: &[Block<T>],
+    to: &mut [Block<T>],
+) {
+    let start = |line: &Line<T>, to: &[Block<T>]| -> [T; COLUMNS] {
+        let mut sum = [T::zero(); COLUMNS];
+        if old && line.decay != T::zero() {
+            for (sum, &s) in sum.iter_mut().zip(&to[line.at as usize].0) {
+                *sum = line.decay * s;
+            }
+        }
+        sum
+    };
+    let dense = if old && !program.dense.is_empty() { program.lines.len() / ROWS * ROWS } else { 0 };
+    for (set, lines) in program.lines[..dense].chunks_exact(ROWS).enumerate() {
+        let mut sums: [[T; COLUMNS]; ROWS] = std::array::from_fn(|r| start(&lines[r], to));
+        let coefficients = &program.dense[set * program.sources..][..program.sources];
+        combine_dense::<T, FUSED, WIDTH>(&mut sums, coefficients, &from[..program.sources]);
+        for (line, sum) in lines.iter().zip(sums) {
+            to[line.at as usize].0 = sum;
+        }
+    }
+    for k in dense..program.lines.len() {
+        let line = &program.lines[k];
+        let mut sum = start(line, to);
+        if old {
+            combine::<T, FUSED>(&mut sum, &program.terms[Program::range(&program.lines, k)], from);
+        }
+        to[line.at as usize].0 = sum;
+    }
+}
+
+/// `S ← S + M̄`: gain × source, one entry per parameter whose source is not silent.
+#[inline(always)]
+fn inject<T: Real, const FUSED: bool>(
+    program: &Program<T>,
+    columns: &Columns,
+    number: usize,
+    to: &mut [Block<T>],
+) {
+    for span in columns.spans(number) {
+        let phi = program.phi[span.source as usize];
+        if phi == T::zero() {
+            continue;
+        }
+        for entry in columns.entries(span) {
+            let line = program.line_of[entry.row as usize] as usize;
+            let place = (entry.column as usize + span.shift as usize) % COLUMNS;
+            let s = &mut to[line].0[place];
+            *s = add_product::<T, FUSED>(*s, program.gain[entry.at as usize], phi);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) {
+    for point in points.iter().filter(|p| tile_of(p.column) == number) {
+        to[point.line as usize].0[point.column as usize % COLUMNS] += point.value;
+    }
+}
+
+/// `S ← S + B Y_t`, line by line: the lines read are earlier ones, and final.
+#[inline(always)]
+fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) {
+    for (k, line) in program.relays.iter().enumerate() {
+        let mut sum = to[line.at as usize].0;
+        combine::<T, FUSED>(&mut sum, &program.relay_terms[Program::range(&program.relays, k)], to);
+        to[line.at as usize].0 = sum;
+    }
+}

@@ -1,0 +1,125 @@
+//! Blocks: some neighbouring columns of one row of an influence matrix, and what is done to them.
+//!
+//! Columns never interact, so that a step can be carried through for one block of columns after another: the blocks of all rows
+//! then fit into the first-level cache, and a destination stays in registers while all its sources pass by. With `FUSED`, products
+//! and sums are rounded once, on machines that do so in one instruction; without it the same is done in two.
+
+use crate::scalar::Real;
+
+/// Columns of a block: four vectors of AVX-512 in single precision, eight in double.
+pub const COLUMNS: usize = 64;
+
+/// Some neighbouring columns of one row, where vector units like to find them.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Block<T>(pub [T; COLUMNS]);
+
+impl<T: Real> Block<T> {
+    /// All zero.
+    pub fn zero() -> Self {
+        Self([T::zero(); COLUMNS])
+    }
+}
+
+/// `sum + a x`.
+#[inline(always)]
+pub fn add_product<T: Real, const FUSED: bool>(sum: T, a: T, x: T) -> T {
+    if FUSED { a.mul_add(x, sum) } else { sum + a * x }
+}
+
+/// `sum ← sum + Σ_j a_j from_j` over pairs `(a_j, j)`. Cost: `COLUMNS` MACs a pair.
+///
+/// # Panics
+/// If there is no such block.
+#[inline(always)] // into callers that are compiled for the machine's vector units
+pub fn combine<T: Real, const FUSED: bool>(sum: &mut [T; COLUMNS], terms: &[(T, u32)], from: &[Block<T>]) {
+    let mut own = *sum;
+    for &(a, j) in terms {
+        let row = &from[j as usize].0;
+        for (sum, &x) in own.iter_mut().zip(row) {
+            *sum = add_product::<T, FUSED>(*sum, a, x);
+        }
+    }
+    *sum = own;
+}
+
+/// Destinations of [`combine_dense`].
+pub const ROWS: usize = 4;
+
+/// `sum_r ← sum_r + Σ_j a_jr from_j`, for several destinations r at once: every source is read once for all of them. `WIDTH` columns
+/// at a time stay in registers. Cost: `ROWS · COLUMNS` MACs a source.
+///
+/// # Panics
+/// If there are not as many coefficients as sources.
+#[inline(always)]
+pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize>(
+    sums: &mut [[T; COLUMNS]; ROWS],
+    coefficients: &[[T; ROWS]],
+    from: &[Block<T>],
+) {
+    assert_eq!(coefficients.len(), from.len(), "there must be one set of coefficients per source");
+    for start in (0..COLUMNS).step_by(WIDTH) {
+        let mut own = [[T::zero(); WIDTH]; ROWS];
+        for (own, sum) in own.iter_mut().zip(sums.iter()) {
+            own.copy_from_slice(&sum[start..start + WIDTH]);
+        }
+        for (coefficients, row) in coefficients.iter().zip(from) {
+            let row: &[T; WIDTH] = row.0[start..start + WIDTH].try_into().expect("of that width");
+            for (own, &a) in own.iter_mut().zip(coefficients) {
+                for (sum, &x) in own.iter_mut().zip(row) {
+                    *sum = add_product::<T, FUSED>(*sum, a, x);
+                }
+            }
+        }
+        for (own, sum) in own.iter().zip(sums.iter_mut()) {
+            sum[start..start + WIDTH].copy_from_slice(own);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Purpose, generator};
+    use rand::RngExt;
+
+    /// Small integers, so that every sum is exact in any order and however it is rounded.
+    fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Block<f64>> {
+        let mut one = || Block(std::array::from_fn(|_| f64::from(rng.random_range(-3..=3))));
+        (0..n).map(|_| one()).collect()
+    }
+
+    #[test]
+    fn combining_blocks_equals_the_dense_product() {
+        let mut rng = generator(8, Purpose::Data);
+        for sources in 0..=6 {
+            let from = blocks(sources, &mut rng);
+            let starts = blocks(ROWS, &mut rng);
+            let mut draw = || std::array::from_fn(|_| f64::from(rng.random_range(-3..=3)));
+            let coefficients: Vec<[f64; ROWS]> = (0..sources).map(|_| draw()).collect();
+            let expected: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| {
+                let entry =
+                    |k: usize| -> f64 { (0..sources).map(|j| coefficients[j][r] * from[j].0[k]).sum() };
+                std::array::from_fn(|k| starts[r].0[k] + entry(k))
+            });
+            let sums: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| starts[r].0);
+            let (mut wide, mut narrow) = (sums, sums);
+            combine_dense::<f64, true, 64>(&mut wide, &coefficients, &from);
+            combine_dense::<f64, false, 16>(&mut narrow, &coefficients, &from);
+            assert_eq!((wide, narrow), (expected, expected));
+            for r in 0..ROWS {
+                let terms: Vec<_> = coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect();
+                let (mut fused, mut apart) = (sums[r], sums[r]);
+                combine::<f64, true>(&mut fused, &terms, &from);
+                combine::<f64, false>(&mut apart, &terms, &from);
+                assert_eq!((fused, apart), (expected[r], expected[r]));
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "one set of coefficients per source")]
+    fn too_few_coefficients_panic() {
+        combine_dense::<f32, true, 16>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Block::zero()]);
+    }
+}
