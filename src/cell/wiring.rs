@@ -16,19 +16,21 @@ use crate::sparse::{Pattern, kernel};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One kept weight that couples two rows: `value[at] += gain[pre] · w[column]`.
+/// Neighbouring weights of one pre-activation that couple neighbouring pairs of rows: `value[at..] += gain[pre] · w[column..]`.
 #[derive(Clone, Copy, Debug)]
-struct Term {
+struct Run {
     column: u32,
     pre: u32,
     at: u32,
+    len: u32,
 }
 
 /// A coupling matrix: its pattern, the weights that make it up, and the entries no weight is in.
 #[derive(Clone, Debug)]
 struct Coupling {
     pattern: Pattern,
-    terms: Vec<Term>,
+    runs: Vec<Run>,
+    terms: usize,
     direct: Vec<usize>,
 }
 
@@ -189,13 +191,23 @@ impl Coupling {
         entries.extend(direct);
         let pattern = Pattern::new(plan.carries.len(), plan.carries.len(), entries);
         let at = |(i, j)| pattern.position(i, j).expect("just entered");
-        let terms = weights().filter_map(|(column, e)| {
-            let at = at(pair(e)?) as u32;
-            Some(Term { column: column as u32, pre: e.0 as u32, at })
-        });
-        let terms = terms.collect();
+        let (mut runs, mut terms): (Vec<Run>, usize) = (Vec::new(), 0);
+        for (column, e) in weights() {
+            let Some(pair) = pair(e) else { continue };
+            let next = Run { column: column as u32, pre: e.0 as u32, at: at(pair) as u32, len: 1 };
+            terms += 1;
+            match runs.last_mut() {
+                Some(run)
+                    if (run.column + run.len, run.pre, run.at + run.len)
+                        == (next.column, next.pre, next.at) =>
+                {
+                    run.len += 1;
+                }
+                _ => runs.push(next),
+            }
+        }
         let direct = direct.iter().map(|&e| at(e)).collect();
-        Self { pattern, terms, direct }
+        Self { pattern, runs, terms, direct }
     }
 
     fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
@@ -203,9 +215,13 @@ impl Coupling {
         for (&at, &value) in self.direct.iter().zip(direct) {
             values[at] = value;
         }
-        for term in &self.terms {
-            values[term.at as usize] += gain[term.pre as usize] * w[term.column as usize];
+        for run in &self.runs {
+            let (gain, len) = (gain[run.pre as usize], run.len as usize);
+            let from = &w[run.column as usize..][..len];
+            for (value, &w) in values[run.at as usize..][..len].iter_mut().zip(from) {
+                *value += gain * w;
+            }
         }
-        self.terms.len() as u64
+        self.terms as u64
     }
 }

@@ -14,6 +14,9 @@ pub struct Pattern {
     by_row: CsMatI<u32, u32>,
     /// Compressed columns of the same entries, carrying the row-major positions along.
     by_col: CsMatI<u32, u32>,
+    /// Where rows and columns start, one more each: read in every hot loop.
+    row_starts: Vec<u32>,
+    col_starts: Vec<u32>,
 }
 
 impl Pattern {
@@ -37,7 +40,8 @@ impl Pattern {
         let positions = (0..entries.len() as u32).collect();
         let by_row = CsMatI::new((rows, cols), row_starts, columns, positions);
         let by_col = by_row.to_other_storage();
-        Self { by_row, by_col }
+        let starts = |matrix: &CsMatI<u32, u32>| matrix.proper_indptr().into_owned();
+        Self { row_starts: starts(&by_row), col_starts: starts(&by_col), by_row, by_col }
     }
 
     /// Every entry of `rows × cols`.
@@ -68,14 +72,23 @@ impl Pattern {
     /// The entries of row `i`: `(column, position)`, columns ascending.
     #[inline]
     pub fn row(&self, i: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
-        let range = self.by_row.indptr().outer_inds_sz(i);
-        self.by_row.indices()[range.clone()].iter().zip(range).map(|(&j, at)| (j as usize, at))
+        let (columns, positions) = self.row_of(i);
+        columns.iter().zip(positions).map(|(&j, at)| (j as usize, at))
+    }
+
+    /// The same as slices: the columns of row `i`, and the range of their positions.
+    #[inline]
+    pub fn row_of(&self, i: usize) -> (&[u32], std::ops::Range<usize>) {
+        let starts = &self.row_starts;
+        let range = starts[i] as usize..starts[i + 1] as usize;
+        (&self.by_row.indices()[range.clone()], range)
     }
 
     /// The entries of column `j`: `(row, position)`, rows ascending.
     #[inline]
     pub fn col(&self, j: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
-        let range = self.by_col.indptr().outer_inds_sz(j);
+        let starts = &self.col_starts;
+        let range = starts[j] as usize..starts[j + 1] as usize;
         let rows = &self.by_col.indices()[range.clone()];
         rows.iter().zip(&self.by_col.data()[range]).map(|(&i, &at)| (i as usize, at as usize))
     }

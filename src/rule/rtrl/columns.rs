@@ -7,11 +7,10 @@ use crate::params::Kind;
 use crate::scalar::Real;
 use crate::sparse::block::COLUMNS;
 
-/// An entry of M̄: `M̄[row, column] = gain[at] · φ`, `column` counting the columns of one source.
+/// An entry of M̄: `M̄[row, column] = gain[at] · φ`, `column` counting the columns of one source; the row follows from the gain.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub column: u32,
-    pub row: u32,
     pub at: u32,
 }
 
@@ -58,11 +57,7 @@ impl Columns {
             let own: Vec<(usize, usize)> = weights.col(source).filter(|&(pre, _)| of_layer[pre]).collect();
             for (column, &(pre, _)) in own.iter().enumerate() {
                 let places = form.gains.col(pre);
-                entries.extend(places.map(|(row, at)| Entry {
-                    column: column as u32,
-                    row: row as u32,
-                    at: at as u32,
-                }));
+                entries.extend(places.map(|(_, at)| Entry { column: column as u32, at: at as u32 }));
             }
             starts.push(entries.len());
             parameters.push(own.into_iter().map(|(_, parameter)| parameter).collect::<Vec<_>>());
@@ -152,9 +147,9 @@ impl Columns {
         &self.entries[span.from as usize..span.to as usize]
     }
 
-    /// The entries of M̄ that belong to a source.
-    pub fn of_source(&self, source: usize) -> &[Entry] {
-        &self.entries[self.starts[source]..self.starts[source + 1]]
+    /// Entries of M̄, if every source speaks and every row is held.
+    pub fn entries_len(&self) -> usize {
+        self.entries.len()
     }
 
     /// The parameters of a source, in the order of its columns.

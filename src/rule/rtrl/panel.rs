@@ -77,13 +77,7 @@ impl<T: Real> Panel<T> {
             slot: vec![NOWHERE; n],
             tiles: (0..tiles).map(|_| Tile::new(lines)).collect(),
             spare: vec![vec![Block::zero(); lines + 1]],
-            program: Program::new(
-                n,
-                form.previous.len(),
-                form.current.len(),
-                form.gains.len(),
-                wiring.sources().len(),
-            ),
+            program: Program::new(n, form, columns.entries_len(), tiles),
             columns,
             rows,
         }
@@ -99,10 +93,12 @@ impl<T: Real> Panel<T> {
     }
 
     /// Whether Y of a row can be nonzero, given its e and Ē.
+    #[inline(always)]
     fn is_live(&self, row: usize, e: T, e_bar: T) -> bool {
         self.line[row] != NOWHERE && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NOWHERE))
     }
 
+    #[inline(always)]
     fn was_live(&self, row: usize, last: &Last<T>) -> bool {
         match last.activity {
             true => self.is_live(row, last.e[row], last.e_bar[row]),
@@ -164,8 +160,7 @@ impl<T: Real> Panel<T> {
 
     /// Which lines there are, and what they are made of. Returns the number of their terms, and of those that decay.
     fn carry(&mut self, form: &Form<T>, now: Now<T>, activity: bool) -> (usize, usize) {
-        let mut decays = 0;
-        let mut end = 0;
+        let (mut decays, mut end) = (0, 0);
         self.held = self.carried;
         self.program.lines.clear();
         for k in 0..self.rows.len() {
@@ -175,28 +170,37 @@ impl<T: Real> Panel<T> {
             if !dead {
                 // Lines of rows without carry hold Y = e S where no row carries.
                 let scale = if self.carries { T::one() } else { now.step.e[row] };
-                for (l, at) in form.previous.row(row) {
+                let (sources, positions) = form.previous.row_of(row);
+                let terms = &mut self.program.terms[start..];
+                let mut n = 0;
+                for (&l, &a) in sources.iter().zip(&now.values.a[positions]) {
                     // Written always, kept if it counts: whether it does is a coin toss to a branch.
-                    let (a, slot) = (now.values.a[at], self.slot[l]);
-                    self.program.terms[end] = (a * scale, slot);
-                    end += usize::from(slot != NOWHERE && (a != T::zero() || !activity));
+                    let slot = self.slot[l as usize];
+                    terms[n] = (a * scale, slot);
+                    n += usize::from((slot != NOWHERE) & (a != T::zero() || !activity));
                 }
+                end = start + n;
             }
             if carries {
                 let decay = now.step.d[row];
                 decays += usize::from(decay != T::one());
-                self.program.lines.push(Line { at: self.line[row], decay, end: end as u32 });
+                self.push_line(row, decay, start..end);
             } else if dead || (activity && end == start && !self.is_fed(row, form, now)) {
                 end = start;
                 self.line[row] = NOWHERE;
             } else {
                 self.line[row] = self.held as u32;
                 self.held += 1;
-                self.program.lines.push(Line { at: self.line[row], decay: T::zero(), end: end as u32 });
+                self.push_line(row, T::zero(), start..end);
             }
         }
-        self.program.densify();
+        self.program.arrange();
         (end, decays)
+    }
+
+    fn push_line(&mut self, row: usize, decay: T, terms: Range<usize>) {
+        let (start, terms) = (terms.start as u32, terms.len() as u32);
+        self.program.lines.push(Line { at: self.line[row], decay, start, terms });
     }
 
     /// Whether anything flows into this row at this step, beside what it reads from the step before.
@@ -212,33 +216,43 @@ impl<T: Real> Panel<T> {
         self.is_live(row, step.e[row], step.e_bar[row])
     }
 
-    /// What M̄ and Ē add. Returns the number of entries of M̄ in held rows whose source counts.
+    /// What M̄ and Ē add: gain × source, one entry per parameter of a held row whose source is not silent. Returns how many there are.
     fn inject(&mut self, form: &Form<T>, now: Now<T>, activity: bool) -> usize {
-        let program = &mut self.program;
-        program.phi.copy_from_slice(&now.step.phi);
-        program.gain.copy_from_slice(now.values.gain);
+        let Self { program, columns, line, theta, rows, .. } = self;
         program.points.clear();
-        let trash = self.rows.len() as u32;
-        for &(row, _) in &self.rows {
-            let line = self.line[row];
-            program.line_of[row] = if line == NOWHERE { trash } else { line };
-            if !self.carries && line != NOWHERE {
-                form.gains.row(row).for_each(|(_, at)| program.gain[at] *= now.step.e[row]);
-                if self.theta[row] != NOWHERE {
-                    program.points.push(Point { line, column: self.theta[row], value: now.step.e_bar[row] });
-                }
+        for &(row, _) in rows.iter().filter(|_| !self.carries) {
+            if line[row] != NOWHERE && theta[row] != NOWHERE {
+                let (line, column, value) = (line[row], theta[row], now.step.e_bar[row]);
+                program.points.push(Point { line, column, value });
             }
         }
-        let all = self.held == self.rows.len();
-        let counts = |source: &usize| now.step.phi[*source] != T::zero() || !activity;
-        let held = |source: usize| match all {
-            true => self.columns.of_source(source).len(),
-            false => {
-                let entries = self.columns.of_source(source).iter();
-                entries.map(|e| usize::from(self.line[e.row as usize] != NOWHERE)).sum()
+        for &(row, _) in rows.iter() {
+            let place = if line[row] == NOWHERE { NOWHERE } else { line[row] * COLUMNS as u32 };
+            let scale = if self.carries { T::one() } else { now.step.e[row] };
+            for (_, at) in form.gains.row(row) {
+                program.gains[at] = (place, scale * now.values.gain[at]);
             }
-        };
-        (0..now.step.phi.len()).filter(counts).map(held).sum()
+        }
+        let mut end = 0;
+        for tile in 0..program.tiles {
+            for span in columns.spans(tile) {
+                let phi = now.step.phi[span.source as usize];
+                if phi == T::zero() && activity {
+                    continue;
+                }
+                let (from, to) = (columns.entries(span), &mut program.entries[end..]);
+                let mut n = 0;
+                for entry in from {
+                    // Written always, kept if the row is held.
+                    let (place, gain) = program.gains[entry.at as usize];
+                    to[n] = (place.wrapping_add((entry.column + span.shift) % COLUMNS as u32), gain * phi);
+                    n += usize::from(place != NOWHERE);
+                }
+                end += n;
+            }
+            program.ends[tile] = end;
+        }
+        end
     }
 
     /// What lines read of the same step. Returns the number of terms.
@@ -252,6 +266,7 @@ impl<T: Real> Panel<T> {
             if line == NOWHERE {
                 continue;
             }
+            let start = self.program.relay_terms.len() as u32;
             for (j, at) in form.current.row(row) {
                 let b = now.values.b[at];
                 let live = self.relays(j, step) && b != T::zero();
@@ -266,8 +281,8 @@ impl<T: Real> Panel<T> {
                     self.program.points.push(Point { line, column: self.theta[j], value });
                 }
             }
-            let end = self.program.relay_terms.len() as u32;
-            self.program.relays.push(Line { at: line, decay: T::one(), end });
+            let terms = self.program.relay_terms.len() as u32 - start;
+            self.program.relays.push(Line { at: line, decay: T::one(), start, terms });
         }
         self.program.relay_terms.len()
     }
@@ -293,11 +308,12 @@ impl<T: Real> Panel<T> {
         let Self { program, columns, tiles, spare, carries, .. } = self;
         let tiles = &mut tiles[..columns.tiles()];
         let blocks = program.copies.len() + program.lines.len() + program.credit.len();
-        let terms = program.lines.last().map_or(0, |line| line.end as usize) + program.relay_terms.len();
+        let terms =
+            program.lines.iter().map(|line| line.terms as usize).sum::<usize>() + program.relay_terms.len();
         let work = tiles.len() * COLUMNS * (blocks + terms);
         let threads = if work < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(tiles.len()) };
         let pass = |first, tiles, spare| {
-            arch.dispatch(Pass { program, columns, carries: *carries, advance, tiles, first, spare });
+            arch.dispatch(Pass { program, carries: *carries, advance, tiles, first, spare });
         };
         if threads == 1 {
             pass(0, tiles, &mut spare[0]);

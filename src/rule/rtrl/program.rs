@@ -2,18 +2,28 @@
 //! tile by tile.
 
 use crate::cell::Step;
+use crate::rule::form::Form;
 use crate::scalar::Real;
 use crate::sparse::block::ROWS;
 
 /// No line, no column.
 pub const NOWHERE: u32 = u32::MAX;
 
-/// A line to be made: `line ← decay · line + Σ coefficient · source`; its terms end at `end`.
+/// A line to be made: `line ← decay · line + Σ coefficient · source`, and where its terms are.
 #[derive(Clone, Copy)]
 pub struct Line<T> {
     pub at: u32,
     pub decay: T,
-    pub end: u32,
+    pub start: u32,
+    pub terms: u32,
+}
+
+impl<T> Line<T> {
+    /// Its terms in their list.
+    #[inline(always)]
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start as usize..(self.start + self.terms) as usize
+    }
 }
 
 /// A live row of Y, to be copied out before its line of S is overwritten: `e · line`, and Ē in the column of its threshold.
@@ -25,7 +35,7 @@ pub struct Copied<T> {
     pub e_bar: T,
 }
 
-/// A number to be added at one place.
+/// A number to be added at one place of a line.
 #[derive(Clone, Copy)]
 pub struct Point<T> {
     pub line: u32,
@@ -33,13 +43,17 @@ pub struct Point<T> {
     pub value: T,
 }
 
+/// An entry of M̄: a place in a tile, its blocks taken as one after another, and what is added there.
+pub type Entry<T> = (u32, T);
+
 /// A coefficient, and the line or copy it belongs to.
 pub type Term<T> = (T, u32);
 
 /// Lists that grow to what a step needs at most, and are then refilled in place.
 pub struct Program<T> {
     pub copies: Vec<Copied<T>>,
-    /// Lines from sources of the step before, their terms, and as dense sets of coefficients where most terms exist.
+    /// Lines from sources of the step before, those with equally many terms together, so that the loops over them are as long as the
+    /// ones before; their terms, and as dense sets of coefficients where most terms exist.
     pub lines: Vec<Line<T>>,
     pub terms: Vec<Term<T>>,
     pub dense: Vec<[T; ROWS]>,
@@ -49,11 +63,11 @@ pub struct Program<T> {
     pub relays: Vec<Line<T>>,
     pub relay_terms: Vec<Term<T>>,
     pub points: Vec<Point<T>>,
-    /// The line of each row; rows that are not held share one that nobody reads.
-    pub line_of: Vec<u32>,
-    /// M̄: gains in the order of the form, and φ.
-    pub gain: Vec<T>,
-    pub phi: Vec<T>,
+    /// Gains in the order of the form, and for each the first place of its row's block, or NOWHERE.
+    pub gains: Vec<(u32, T)>,
+    /// M̄, tile by tile, and where each tile's entries end.
+    pub entries: Vec<Entry<T>>,
+    pub ends: Vec<usize>,
     /// Tiles that had columns before this step, and that have some now.
     pub before: usize,
     pub tiles: usize,
@@ -63,8 +77,9 @@ pub struct Program<T> {
 }
 
 impl<T: Real> Program<T> {
-    /// Room for that many rows, couplings, gains and sources.
-    pub fn new(rows: usize, previous: usize, current: usize, gains: usize, sources: usize) -> Self {
+    /// Room for that many rows, couplings in a form, entries of M̄ and tiles.
+    pub fn new(rows: usize, form: &Form<T>, entries: usize, tiles: usize) -> Self {
+        let (previous, current) = (form.previous.len(), form.current.len());
         Self {
             copies: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
@@ -74,9 +89,9 @@ impl<T: Real> Program<T> {
             relays: Vec::with_capacity(rows),
             relay_terms: Vec::with_capacity(current),
             points: Vec::with_capacity(rows + current),
-            line_of: vec![NOWHERE; rows],
-            gain: vec![T::zero(); gains],
-            phi: vec![T::zero(); sources],
+            gains: vec![(NOWHERE, T::zero()); form.gains.len()],
+            entries: vec![(0, T::zero()); entries + 1],
+            ends: vec![0; tiles],
             before: 0,
             tiles: 0,
             credit: Vec::with_capacity(rows),
@@ -84,27 +99,29 @@ impl<T: Real> Program<T> {
         }
     }
 
-    /// The terms of a line of the step before, in a list of lines.
-    pub fn range(lines: &[Line<T>], k: usize) -> std::ops::Range<usize> {
-        let start = if k == 0 { 0 } else { lines[k - 1].end as usize };
-        start..lines[k].end as usize
-    }
-
-    /// Writes the terms out as dense sets of coefficients if at least half of them exist; then every source is read once for several
-    /// lines.
-    pub fn densify(&mut self) {
+    /// Puts lines in order, and writes their terms out as dense sets of coefficients if at least half of them exist; then every source
+    /// is read once for several lines.
+    pub fn arrange(&mut self) {
         self.dense.clear();
-        let terms = self.lines.last().map_or(0, |line| line.end as usize);
+        let terms: usize = self.lines.iter().map(|line| line.terms as usize).sum();
         if self.lines.len() < ROWS || 2 * terms < self.lines.len() * self.sources {
+            self.lines.sort_unstable_by_key(|line| (line.terms, line.at));
             return;
         }
         let sets = self.lines.len() / ROWS;
         self.dense.resize(sets * self.sources, [T::zero(); ROWS]);
-        for k in 0..sets * ROWS {
-            for &(a, source) in &self.terms[Self::range(&self.lines, k)] {
+        for (k, line) in self.lines[..sets * ROWS].iter().enumerate() {
+            for &(a, source) in &self.terms[line.range()] {
                 self.dense[(k / ROWS) * self.sources + source as usize][k % ROWS] = a;
             }
         }
+    }
+
+    /// The entries of M̄ in a tile.
+    #[inline(always)]
+    pub fn entries(&self, tile: usize) -> &[Entry<T>] {
+        let start = if tile == 0 { 0 } else { self.ends[tile - 1] };
+        &self.entries[start..self.ends[tile]]
     }
 }
 

@@ -1,9 +1,8 @@
 //! A tile: the blocks of all rows for the same columns, their gradient, and how a step is carried through it.
 
-use super::columns::Columns;
-use super::program::{Copied, Line, NOWHERE, Point, Program};
+use super::program::{Copied, Entry, Line, NOWHERE, Point, Program};
 use crate::scalar::Real;
-use crate::sparse::block::{Block, COLUMNS, ROWS, add_product, combine, combine_dense};
+use crate::sparse::block::{Block, COLUMNS, ROWS, combine, combine_dense};
 
 /// Some neighbouring columns of all lines.
 pub struct Tile<T> {
@@ -22,7 +21,6 @@ impl<T: Real> Tile<T> {
 /// A step to be carried through some tiles, or only its credit.
 pub struct Pass<'a, T> {
     pub program: &'a Program<T>,
-    pub columns: &'a Columns,
     /// Lines hold S, of rows that carry, and not Y.
     pub carries: bool,
     pub advance: bool,
@@ -51,7 +49,7 @@ impl<T: Real> pulp::WithSimd for Pass<'_, T> {
 impl<T: Real> Pass<'_, T> {
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { program, columns, carries, advance, tiles, first, spare } = self;
+        let Self { program, carries, advance, tiles, first, spare } = self;
         for (k, tile) in tiles.iter_mut().enumerate() {
             let number = first + k;
             if advance {
@@ -65,7 +63,7 @@ impl<T: Real> Pass<'_, T> {
                     make::<T, FUSED, WIDTH>(program, old, &tile.blocks, spare);
                     std::mem::swap(&mut tile.blocks, spare);
                 }
-                inject::<T, FUSED>(program, columns, number, &mut tile.blocks);
+                inject(program.entries(number), &mut tile.blocks);
                 add_points(&program.points, number, &mut tile.blocks);
                 relay::<T, FUSED>(program, &mut tile.blocks);
             }
@@ -123,35 +121,22 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize>(
             to[line.at as usize].0 = sum;
         }
     }
-    for k in dense..program.lines.len() {
-        let line = &program.lines[k];
-        let mut sum = start(line, to);
-        if old {
-            combine::<T, FUSED>(&mut sum, &program.terms[Program::range(&program.lines, k)], from);
+    for lines in program.lines[dense..].chunk_by(|a, b| a.terms == b.terms) {
+        for line in lines {
+            let mut sum = start(line, to);
+            if old {
+                combine::<T, FUSED>(&mut sum, &program.terms[line.range()], from);
+            }
+            to[line.at as usize].0 = sum;
         }
-        to[line.at as usize].0 = sum;
     }
 }
 
-/// `S ← S + M̄`: gain × source, one entry per parameter whose source is not silent.
+/// `S ← S + M̄`, entry by entry.
 #[inline(always)]
-fn inject<T: Real, const FUSED: bool>(
-    program: &Program<T>,
-    columns: &Columns,
-    number: usize,
-    to: &mut [Block<T>],
-) {
-    for span in columns.spans(number) {
-        let phi = program.phi[span.source as usize];
-        if phi == T::zero() {
-            continue;
-        }
-        for entry in columns.entries(span) {
-            let line = program.line_of[entry.row as usize] as usize;
-            let place = (entry.column as usize + span.shift as usize) % COLUMNS;
-            let s = &mut to[line].0[place];
-            *s = add_product::<T, FUSED>(*s, program.gain[entry.at as usize], phi);
-        }
+fn inject<T: Real>(entries: &[Entry<T>], to: &mut [Block<T>]) {
+    for &(place, value) in entries {
+        to[place as usize / COLUMNS].0[place as usize % COLUMNS] += value;
     }
 }
 
@@ -165,9 +150,9 @@ fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) 
 /// `S ← S + B Y_t`, line by line: the lines read are earlier ones, and final.
 #[inline(always)]
 fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) {
-    for (k, line) in program.relays.iter().enumerate() {
+    for line in &program.relays {
         let mut sum = to[line.at as usize].0;
-        combine::<T, FUSED>(&mut sum, &program.relay_terms[Program::range(&program.relays, k)], to);
+        combine::<T, FUSED>(&mut sum, &program.relay_terms[line.range()], to);
         to[line.at as usize].0 = sum;
     }
 }
