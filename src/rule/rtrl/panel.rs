@@ -153,7 +153,7 @@ impl<T: Real> Panel<T> {
         if self.carries {
             // Places of a tile that no column has taken yet stay zero by themselves.
             for tile in &mut self.tiles[before..self.program.tiles] {
-                tile.blocks[..self.carried].fill(Block::zero());
+                tile.blocks.fill(Block::zero());
             }
         }
     }
@@ -194,7 +194,7 @@ impl<T: Real> Panel<T> {
                 self.push_line(row, T::zero(), start..end);
             }
         }
-        self.program.arrange();
+        self.program.arrange(self.carries);
         (end, decays)
     }
 

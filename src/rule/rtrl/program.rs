@@ -101,11 +101,14 @@ impl<T: Real> Program<T> {
 
     /// Puts lines in order, and writes their terms out as dense sets of coefficients if at least half of them exist; then every source
     /// is read once for several lines.
-    pub fn arrange(&mut self) {
+    pub fn arrange(&mut self, carries: bool) {
         self.dense.clear();
         let terms: usize = self.lines.iter().map(|line| line.terms as usize).sum();
         if self.lines.len() < ROWS || 2 * terms < self.lines.len() * self.sources {
-            self.lines.sort_unstable_by_key(|line| (line.terms, line.at));
+            // Where lines carry, they are read as well, from memory, which likes them in their own order.
+            if !carries {
+                self.lines.sort_unstable_by_key(|line| (line.terms, line.at));
+            }
             return;
         }
         let sets = self.lines.len() / ROWS;

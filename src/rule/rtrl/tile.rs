@@ -39,7 +39,7 @@ impl<T: Real> pulp::WithSimd for Pass<'_, T> {
         if S::IS_SCALAR || cfg!(target_family = "wasm") {
             self.run::<false, 16>();
         } else if S::F32_LANES >= 16 {
-            self.run::<true, COLUMNS>();
+            self.run::<true, 64>();
         } else {
             self.run::<true, 16>();
         }
@@ -58,9 +58,9 @@ impl<T: Real> Pass<'_, T> {
                     if old {
                         copy(program, number, &tile.blocks, spare);
                     }
-                    make::<T, FUSED, WIDTH>(program, old, spare, &mut tile.blocks);
+                    make::<T, FUSED, WIDTH, true>(program, old, spare, &mut tile.blocks);
                 } else {
-                    make::<T, FUSED, WIDTH>(program, old, &tile.blocks, spare);
+                    make::<T, FUSED, WIDTH, false>(program, old, &tile.blocks, spare);
                     std::mem::swap(&mut tile.blocks, spare);
                 }
                 inject(program.entries(number), &mut tile.blocks);
@@ -68,7 +68,7 @@ impl<T: Real> Pass<'_, T> {
                 relay::<T, FUSED>(program, &mut tile.blocks);
             }
             if !program.credit.is_empty() {
-                combine::<T, FUSED>(&mut tile.gradient.0, &program.credit, &tile.blocks);
+                tile.gradient.0 = combine::<T, FUSED>(tile.gradient.0, &program.credit, &tile.blocks);
             }
             for &(value, column) in program.credit_points.iter().filter(|p| tile_of(p.1) == number) {
                 tile.gradient.0[column as usize % COLUMNS] += value;
@@ -95,41 +95,41 @@ fn copy<T: Real>(program: &Program<T>, number: usize, from: &[Block<T>], to: &mu
 }
 
 /// `line ← decay · line + Σ coefficient · source`, line by line or, with dense coefficients, some at a time. Without `old` columns
-/// there is nothing to read.
+/// there is nothing to read; lines that do not `CARRY` are not read either.
 #[inline(always)]
-fn make<T: Real, const FUSED: bool, const WIDTH: usize>(
+fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     program: &Program<T>,
     old: bool,
     from: &[Block<T>],
     to: &mut [Block<T>],
 ) {
-    let start = |line: &Line<T>, to: &[Block<T>]| -> [T; COLUMNS] {
-        let mut sum = [T::zero(); COLUMNS];
-        if old && line.decay != T::zero() {
-            for (sum, &s) in sum.iter_mut().zip(&to[line.at as usize].0) {
-                *sum = line.decay * s;
-            }
-        }
-        sum
-    };
     let dense = if old && !program.dense.is_empty() { program.lines.len() / ROWS * ROWS } else { 0 };
     for (set, lines) in program.lines[..dense].chunks_exact(ROWS).enumerate() {
-        let mut sums: [[T; COLUMNS]; ROWS] = std::array::from_fn(|r| start(&lines[r], to));
+        let mut sums: [[T; COLUMNS]; ROWS] = std::array::from_fn(|r| kept::<T, CARRY>(&lines[r], to));
         let coefficients = &program.dense[set * program.sources..][..program.sources];
         combine_dense::<T, FUSED, WIDTH>(&mut sums, coefficients, &from[..program.sources]);
         for (line, sum) in lines.iter().zip(sums) {
             to[line.at as usize].0 = sum;
         }
     }
-    for lines in program.lines[dense..].chunk_by(|a, b| a.terms == b.terms) {
-        for line in lines {
-            let mut sum = start(line, to);
-            if old {
-                combine::<T, FUSED>(&mut sum, &program.terms[line.range()], from);
-            }
-            to[line.at as usize].0 = sum;
+    for line in &program.lines[dense..] {
+        let terms = if old { &program.terms[line.range()] } else { &[] };
+        let sum = combine::<T, FUSED>(kept::<T, CARRY>(line, to), terms, from);
+        to[line.at as usize].0 = sum;
+    }
+}
+
+/// What stays of a line: `decay · line`.
+#[inline(always)]
+fn kept<T: Real, const CARRY: bool>(line: &Line<T>, of: &[Block<T>]) -> [T; COLUMNS] {
+    let mut sum = [T::zero(); COLUMNS];
+    if CARRY {
+        let block = &of[line.at as usize].0;
+        for k in 0..COLUMNS {
+            sum[k] = line.decay * block[k];
         }
     }
+    sum
 }
 
 /// `S ← S + M̄`, entry by entry.
@@ -151,8 +151,7 @@ fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) 
 #[inline(always)]
 fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) {
     for line in &program.relays {
-        let mut sum = to[line.at as usize].0;
-        combine::<T, FUSED>(&mut sum, &program.relay_terms[line.range()], to);
+        let sum = combine::<T, FUSED>(to[line.at as usize].0, &program.relay_terms[line.range()], to);
         to[line.at as usize].0 = sum;
     }
 }
