@@ -37,9 +37,10 @@ pub struct Row {
     /// Zeros of Y in rows of units whose emission has no derivative, but for those in masked columns; relative to n × p without
     /// masks, as the next two.
     pub rows_without_derivative: Option<f64>,
-    /// Zeros of Y in columns that nothing has influenced since the reset, in the rows that are left.
-    pub columns_untouched: Option<f64>,
-    /// Entries of Y in columns of masked parameters. What is left to one are zeros no path has led to yet. (`rtrl-dense` and
+    /// Zeros of Y in columns whose source has been silent since the reset, in the rows that are left.
+    pub columns_silent: Option<f64>,
+    /// Entries of Y in columns of masked parameters. What is left to one are zeros no path has led to yet, or whose
+    /// influence has faded away. (`rtrl-dense` and
     /// `rtrl-activity` hold these columns too: what is in them is part of their density, and shares add up to more.)
     pub columns_masked: Option<f64>,
     /// Entries of S that the rule holds, relative to n × p without masks; empty without an influence matrix.
@@ -80,19 +81,19 @@ pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// Puts a new text in the place of a file: written beside it, synced, and renamed, so that whatever stops the program leaves the
-/// old text or the new one, whole.
+/// Puts new content in the place of a file: written beside it, synced, and renamed, so that whatever stops the program leaves the
+/// old content or the new one, whole.
 ///
 /// # Errors
 /// If it cannot be written; the old file is as it was then.
-pub fn replace(path: &Path, text: &str) -> Result<()> {
+pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     create_folder(path)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let new = path.with_file_name(name);
     let write = || {
         let mut file = File::create(&new)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(content.as_ref())?;
         file.sync_all()?;
         std::fs::rename(&new, path)
     };

@@ -44,7 +44,7 @@ fn one_command_makes_everything_and_threads_change_nothing() {
         assert_eq!(csv.lines().count(), 1 + 2 * runs, "{study}");
         let svg = read(one.join(format!("{study}.svg")));
         assert_eq!(svg, read(two.join(format!("{study}.svg"))));
-        for words in ["n = 2 seeds", "ω = 0.9", "multiply-accumulates counted", "H  entries of"] {
+        for words in ["n = 2 seeds", "ω = 0.9", "multiply-accumulates counted", "H: entries of"] {
             assert!(svg.contains(words), "{study}: {words}");
         }
         assert!(!svg.contains("NaN") && !svg.contains("inf,") && !svg.contains(",inf"), "{study}");
@@ -81,10 +81,15 @@ fn one_command_makes_everything_and_threads_change_nothing() {
     let whole = read(csv.clone());
     let lines: Vec<&str> = whole.lines().collect();
     let cases = [
-        (lines[..lines.len() - 1].join("\n"), "expected 2 rows up to iteration 20, got 1"),
+        (
+            lines[..lines.len() - 1].join("\n"),
+            "expected 2 rows, one after another, up to iteration 20; got 1 up to 10",
+        ),
         (whole.replacen("true", "maybe", 1), "(line: 2"),
         (whole.replacen("loss", "lost", 1), "lost"),
-        (whole.replace("0.9,", "0.7,"), "belong to none"),
+        (whole.replace("0.9,", "0.7,"), "got 0 up to 0"),
+        (format!("{whole}{}\n", lines[1].replacen("0,", "0.7,", 1)), "belong to none"),
+        (lines[0].to_string(), "got 0 up to 0"),
     ];
     for (altered, expected) in cases {
         std::fs::write(&csv, altered).unwrap();
@@ -114,13 +119,29 @@ fn interrupted_it_goes_on_with_what_is_missing() {
     child.wait().unwrap();
     assert!(curves.exists() && !broken.join("default-spirals.csv").exists());
 
+    let left = read(curves.clone());
     let other = run(&broken, &[&flags[..], &["--units", "5"]].concat());
     assert_eq!(other.status.code(), Some(2));
     assert!(text(&other.stderr).contains("other settings"), "{}", text(&other.stderr));
+    assert_eq!(read(curves.clone()), left);
     let output = run(&broken, &flags);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("going on:"), "{}", text(&output.stderr));
     assert_eq!(read(broken.join("default-spirals.csv")), read(whole.join("default-spirals.csv")));
+
+    // What was left without its settings, or is not wanted, is not taken for runs of this command.
+    for with_settings in [false, true] {
+        std::fs::write(&curves, &left).unwrap();
+        let settings = broken.join("default-spirals.unfinished.json");
+        if with_settings {
+            std::fs::write(&settings, "{}").unwrap();
+        }
+        let fresh: &[&str] = if with_settings { &["--fresh"] } else { &[] };
+        let output = run(&broken, &[&flags[..], fresh, &["--units", "5"]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("going on:"), "{}", text(&output.stderr));
+        assert!(!curves.exists() && !settings.exists());
+    }
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl Args {
         if !(1..=4).contains(&self.param_sparsity.len()) {
             return Err(Error::setting("param-sparsity", "one to four numbers", self.param_sparsity.len()));
         }
-        let mut omegas = self.param_sparsity.clone();
+        // A negative zero is a zero.
+        let mut omegas: Vec<f64> = self.param_sparsity.iter().map(|omega| omega + 0.0).collect();
         omegas.sort_by(f64::total_cmp);
         omegas.dedup();
         let (mut presets, mut experiments) = (self.preset.clone(), self.experiment.clone());

@@ -23,7 +23,10 @@ impl Estimate {
 
     /// How many standard errors of the difference this mean lies below another.
     pub fn below(self, other: Self) -> f64 {
-        (other.mean - self.mean) / self.error.hypot(other.error)
+        match (other.mean - self.mean, self.error.hypot(other.error)) {
+            (0.0, 0.0) => 0.0,
+            (difference, error) => difference / error,
+        }
     }
 
     /// The error for drawing: none where it is not known.
@@ -51,6 +54,11 @@ impl<'a> Setting<'a> {
             Self { omega, activity, runs: runs(omega, activity) }
         };
         study.settings.iter().map(setting).filter(|s| !s.runs.is_empty()).collect()
+    }
+
+    /// The last iteration.
+    pub fn last(&self) -> usize {
+        self.runs.iter().filter_map(|run| run.last()).map(|p| p.iteration).max().unwrap_or(0)
     }
 
     /// Over seeds, at every row.

@@ -74,7 +74,17 @@ impl Axis {
         let (low, high) = values
             .filter(|x| *x > 0.0 && x.is_finite())
             .fold((f64::MAX, 0.0f64), |(low, high), x| (low.min(x), high.max(x)));
-        if low > high { Self::Log(0.1..1.0) } else { Self::Log(low * 0.8..high * 1.25) }
+        if low > high {
+            return Self::Log(0.1..1.0);
+        }
+        // Only powers of ten are labelled: at least two of them must lie on the axis.
+        let (below, above) = (low.log10().floor(), high.log10().ceil());
+        let inside = high.log10().floor() - low.log10().ceil();
+        if inside >= 1.0 {
+            Self::Log(low * 0.8..high * 1.25)
+        } else {
+            Self::Log(10f64.powf(below)..10f64.powf(above.max(below + 1.0)))
+        }
     }
 
     fn clamp(&self, x: f64) -> f64 {

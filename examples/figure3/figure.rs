@@ -13,18 +13,72 @@ const ROW: u32 = 320;
 /// Legend of panel H.
 const STRIP: u32 = 30;
 
-const ITERATION: &str = "iteration (one batch, one update)";
-const LOSS: &str = "loss (cross-entropy)";
-const FACTOR: &str = "Σ (1−ω)²(1−β(t))(1−β(t−1)), the paper's factor";
-const DENSITY: &str = "Σ density of the influence matrix";
-const MACS: &str = "multiply-accumulates counted";
+/// Which curves are on a panel: of nets with activity sparsity, without, both, or with and their twins that are reset.
+#[derive(Clone, Copy)]
+enum Who {
+    With,
+    Without,
+    Both,
+    WithAndTwins,
+}
+
+/// A panel of curves.
+struct Panel {
+    title: &'static str,
+    who: Who,
+    x: (&'static str, fn(&Point) -> f64),
+    y: (&'static str, fn(&Point) -> f64),
+    /// The same curves of something else, dashed.
+    dashed: Option<fn(&Point) -> f64>,
+}
+
+// Units as the typeface of the pictures can show them: it has no combining tilde.
+const ITERATION: (&str, fn(&Point) -> f64) = ("iteration (one batch, one update)", |p| p.iteration as f64);
+const FACTOR: (&str, fn(&Point) -> f64) =
+    ("Σ (1−ω)²(1−β(t))(1−β(t−1)), the paper's factor", |p| p.compute_adjusted_iteration);
+const DENSITY: (&str, fn(&Point) -> f64) =
+    ("Σ density of the influence matrix", |p| p.density_adjusted_iteration);
+const MACS: (&str, fn(&Point) -> f64) = ("multiply-accumulates counted", |p| p.macs as f64);
+const LOSS: (&str, fn(&Point) -> f64) = ("loss (cross-entropy)", |p| p.loss);
+const SILENT: (&str, fn(&Point) -> f64) = ("share of silent units", |p| p.activity_sparsity);
+const ZEROS: (&str, fn(&Point) -> f64) = ("share of zeros in ∂y/∂w", |p| 1.0 - p.influence_density);
+
+const fn panel(
+    title: &'static str,
+    who: Who,
+    x: (&'static str, fn(&Point) -> f64),
+    y: (&'static str, fn(&Point) -> f64),
+) -> Panel {
+    Panel { title, who, x, y, dashed: None }
+}
+
+const SPIRALS: [Panel; 9] = [
+    panel("A: with activity sparsity", Who::With, ITERATION, LOSS),
+    panel("B: the same, compute-adjusted", Who::With, FACTOR, LOSS),
+    panel("B2: the same, density-adjusted", Who::With, DENSITY, LOSS),
+    panel("E: without activity sparsity", Who::Without, ITERATION, LOSS),
+    panel("F: the same, compute-adjusted", Who::Without, FACTOR, LOSS),
+    panel("F2: the same, density-adjusted", Who::Without, DENSITY, LOSS),
+    panel("C: activity sparsity", Who::With, ITERATION, SILENT),
+    Panel {
+        dashed: Some(|p| 1.0 - p.influence_density_recurrent),
+        ..panel("D: influence-matrix sparsity", Who::With, ITERATION, ZEROS)
+    },
+    panel("G: against work counted", Who::Both, MACS, LOSS),
+];
+
+const STREAM: [Panel; 3] = [
+    panel("C: activity sparsity", Who::WithAndTwins, ITERATION, SILENT),
+    panel("D: influence-matrix sparsity", Who::WithAndTwins, ITERATION, ZEROS),
+    panel("G: against work counted", Who::WithAndTwins, MACS, LOSS),
+];
 
 /// Where the entries of the influence matrix are, from below.
 const SHARES: [Share; 5] = [
     Share { name: "not zero", colour: RGBColor(20, 40, 80) },
-    Share { name: "zero: no path has led there yet", colour: RGBColor(240, 228, 66) },
-    Share { name: "zero: columns nothing has influenced yet", colour: RGBColor(86, 180, 233) },
-    Share { name: "zero: rows whose unit has no derivative", colour: RGBColor(230, 140, 0) },
+    Share { name: "zero: else (no path yet, or faded)", colour: RGBColor(240, 228, 66) },
+    Share { name: "zero: columns whose source is silent", colour: RGBColor(86, 180, 233) },
+    Share { name: "zero: rows without derivative", colour: RGBColor(230, 140, 0) },
     Share { name: "zero: masked columns", colour: RGBColor(205, 205, 205) },
 ];
 
@@ -50,107 +104,62 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
-    fn draw(&self, root: &Area, with_reset: &[Setting]) -> Drawn {
+    fn draw(&self, root: &Area, twins: &[Setting]) -> Drawn {
         root.fill(&WHITE)?;
         let (head, body) = root.split_vertically(HEAD);
-        self.head(&head, !with_reset.is_empty())?;
-        let last = self.settings.iter().flat_map(|s| &s.runs).filter_map(|r| r.last());
-        let last = last.map(|p| p.iteration).max().unwrap_or(1) as f64;
-        let of = |activity: bool, dashed: bool| {
-            self.settings
-                .iter()
-                .filter(move |s| s.activity == activity)
-                .map(move |s| (s, dashed))
-                .collect::<Vec<_>>()
+        self.head(&head, !twins.is_empty())?;
+        let panels: &[Panel] = if self.study.experiment == Experiment::Spirals { &SPIRALS } else { &STREAM };
+        let rows = panels.len() / 3;
+        let (curves, zeros) = body.split_vertically(rows as u32 * ROW);
+        for (area, panel) in curves.split_evenly((rows, 3)).iter().zip(panels) {
+            self.panel(area, panel, twins)?;
+        }
+        self.zeros(&zeros)
+    }
+
+    /// The last iteration of any run.
+    fn last(&self) -> f64 {
+        let last = self.settings.iter().flat_map(|s| &s.runs).filter_map(|run| run.last());
+        last.map(|p| p.iteration).max().unwrap_or(1) as f64
+    }
+
+    fn panel(&self, area: &Area, panel: &Panel, twins: &[Setting]) -> Drawn {
+        let (Panel { x, y, .. }, mut all) = (panel, Vec::new());
+        let mut add = |settings: &[Setting], activity: bool, dashed: bool, of: fn(&Point) -> f64| {
+            for setting in settings.iter().filter(|s| s.activity == activity) {
+                // The place of a mean on a compute axis is the mean over seeds of what was spent up to there.
+                let places = setting.over_seeds(x.1).into_iter().map(|e| e.mean);
+                let points = places.zip(setting.over_seeds(of)).collect();
+                all.push(Curve { look: self.look(setting, dashed), points });
+            }
         };
-        let (with, without) = (of(true, false), of(false, false));
-        let compared: Vec<_> = with_reset.iter().filter(|s| s.activity).map(|s| (s, true)).collect();
-        let iterations = Axis::Linear(0.0..last);
-        let (rest, h) = if self.study.experiment == Experiment::Spirals {
-            let (rest, h) = body.split_vertically(3 * ROW);
-            let rows = rest.split_evenly((3, 3));
-            self.loss(
-                &rows[0],
-                "A  with activity sparsity",
-                ITERATION,
-                &with,
-                |p| p.iteration as f64,
-                Some(&iterations),
-            )?;
-            self.loss(
-                &rows[1],
-                "B  the same, compute-adjusted",
-                FACTOR,
-                &with,
-                |p| p.compute_adjusted_iteration,
-                None,
-            )?;
-            self.loss(
-                &rows[2],
-                "B2  the same, density-adjusted",
-                DENSITY,
-                &with,
-                |p| p.density_adjusted_iteration,
-                None,
-            )?;
-            self.loss(
-                &rows[3],
-                "E  without activity sparsity",
-                ITERATION,
-                &without,
-                |p| p.iteration as f64,
-                Some(&iterations),
-            )?;
-            self.loss(
-                &rows[4],
-                "F  the same, compute-adjusted",
-                FACTOR,
-                &without,
-                |p| p.compute_adjusted_iteration,
-                None,
-            )?;
-            self.loss(
-                &rows[5],
-                "F2  the same, density-adjusted",
-                DENSITY,
-                &without,
-                |p| p.density_adjusted_iteration,
-                None,
-            )?;
-            self.share(&rows[6], "C  activity sparsity", "share of silent units", &with, &iterations, |p| {
-                p.activity_sparsity
-            })?;
-            self.share(
-                &rows[7],
-                "D  influence-matrix sparsity",
-                "share of zeros in ∂y/∂w",
-                &with,
-                &iterations,
-                |p| 1.0 - p.influence_density,
-            )?;
-            let both = [with, of(false, true)].concat();
-            self.loss(&rows[8], "G  against work counted", MACS, &both, |p| p.macs as f64, None)?;
-            (rest, h)
-        } else {
-            let (rest, h) = body.split_vertically(ROW);
-            let rows = rest.split_evenly((1, 3));
-            let both = [with, compared].concat();
-            self.share(&rows[0], "C  activity sparsity", "share of silent units", &both, &iterations, |p| {
-                p.activity_sparsity
-            })?;
-            self.share(
-                &rows[1],
-                "D  influence-matrix sparsity",
-                "share of zeros in ∂y/∂w",
-                &both,
-                &iterations,
-                |p| 1.0 - p.influence_density,
-            )?;
-            self.loss(&rows[2], "G  against work counted", MACS, &both, |p| p.macs as f64, None)?;
-            (rest, h)
+        let (with, without) = match panel.who {
+            Who::With | Who::WithAndTwins => (true, None),
+            Who::Without => (false, Some(false)),
+            Who::Both => (true, Some(true)),
         };
-        drop(rest);
-        self.zeros(&h, last)
+        if with {
+            add(&self.settings, true, false, y.1);
+        }
+        if let Some(dashed) = without {
+            add(&self.settings, false, dashed, y.1);
+        }
+        if matches!(panel.who, Who::WithAndTwins) {
+            add(twins, true, true, y.1);
+        }
+        if let Some(of) = panel.dashed {
+            add(&self.settings, true, true, of);
+        }
+        let points = || all.iter().flat_map(|c: &Curve| &c.points);
+        let x_axis = match x.0 == ITERATION.0 {
+            true => Axis::Linear(0.0..self.last()),
+            false => Axis::log(points().map(|p| p.0)),
+        };
+        let y_axis = match y.0 == LOSS.0 {
+            true => Axis::log(points().map(|p| p.1.mean)),
+            false => Axis::Linear(0.0..1.0),
+        };
+        curves(area, &Labels { title: panel.title, x: x.0, y: y.0 }, &x_axis, &y_axis, &all)
     }
 
     fn look(&self, setting: &Setting, dashed: bool) -> Look {
@@ -164,9 +173,10 @@ impl Drawing<'_> {
             Preset::Paper => "the setting of the paper's code",
         };
         let (task, dashes) = match self.study.experiment {
-            Experiment::Spirals => {
-                ("spirals of 17 steps, reset between them", "dashed in G: without activity sparsity")
-            }
+            Experiment::Spirals => (
+                "spirals of 17 steps, reset between them",
+                "dashed: in D recurrent columns only, in G without activity sparsity",
+            ),
             Experiment::Stream if compared => {
                 ("an endless stream of spirals, never reset", "dashed: with a reset before every spiral")
             }
@@ -182,7 +192,7 @@ impl Drawing<'_> {
             area.draw(&PathElement::new(vec![(x, 58), (x + 36, 58)], look.colour().stroke_width(2)))?;
             look.mark(area, (x + 18, 58))?;
             area.draw(&Text::new(format!("ω = {omega}"), (x + 44, 50), ("sans-serif", 17)))?;
-            x += 130;
+            x += 118;
         }
         let n = self.study.seeds.len();
         let seeds = match n {
@@ -195,58 +205,14 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// Loss against anything that grows; the mean of what it has grown to over seeds is the place on the axis.
-    fn loss(
-        &self,
-        area: &Area,
-        title: &str,
-        x_name: &str,
-        settings: &[(&Setting, bool)],
-        x: impl Fn(&Point) -> f64,
-        axis: Option<&Axis>,
-    ) -> Drawn {
-        let curve = |&(setting, dashed): &(&Setting, bool)| {
-            let places = setting.over_seeds(&x).into_iter().map(|e| e.mean);
-            Curve {
-                look: self.look(setting, dashed),
-                points: places.zip(setting.over_seeds(|p| p.loss)).collect(),
-            }
-        };
-        let all: Vec<Curve> = settings.iter().map(curve).collect();
-        let points = || all.iter().flat_map(|c| &c.points);
-        let x_axis = axis.cloned().unwrap_or_else(|| Axis::log(points().map(|p| p.0)));
-        let y_axis = Axis::log(points().map(|p| p.1.mean));
-        curves(area, &Labels { title, x: x_name, y: LOSS }, &x_axis, &y_axis, &all)
-    }
-
-    fn share(
-        &self,
-        area: &Area,
-        title: &str,
-        y: &str,
-        settings: &[(&Setting, bool)],
-        x: &Axis,
-        of: impl Fn(&Point) -> f64,
-    ) -> Drawn {
-        let curve = |&(setting, dashed): &(&Setting, bool)| {
-            let iterations = setting.over_seeds(|p| p.iteration as f64).into_iter().map(|e| e.mean);
-            Curve {
-                look: self.look(setting, dashed),
-                points: iterations.zip(setting.over_seeds(&of)).collect(),
-            }
-        };
-        let all: Vec<Curve> = settings.iter().map(curve).collect();
-        curves(area, &Labels { title, x: ITERATION, y }, x, &Axis::Linear(0.0..1.0), &all)
-    }
-
     /// Panel H: where the zeros come from, one stack for every ω.
-    fn zeros(&self, area: &Area, last: f64) -> Drawn {
+    fn zeros(&self, area: &Area) -> Drawn {
         let (strip, stacks) = area.split_vertically(STRIP);
         let mut x = 24;
         for share in &SHARES {
             strip.draw(&Rectangle::new([(x, 8), (x + 16, 22)], share.colour.filled()))?;
             strip.draw(&Text::new(share.name, (x + 22, 7), TEXT))?;
-            x += 50 + 7 * share.name.chars().count() as i32;
+            x += 44 + 7 * share.name.chars().count() as i32;
         }
         let with: Vec<&Setting> = self.settings.iter().filter(|s| s.activity).collect();
         for (area, setting) in stacks.split_evenly((1, 4)).iter().zip(with) {
@@ -254,18 +220,18 @@ impl Drawing<'_> {
                 setting.over_seeds(of).iter().map(|e: &Estimate| e.mean).collect()
             };
             let unreached = |p: &Point| {
-                1.0 - p.influence_density - p.columns_untouched - p.rows_without_derivative - p.columns_masked
+                1.0 - p.influence_density - p.columns_silent - p.rows_without_derivative - p.columns_masked
             };
             let values = [
                 mean(&|p| p.influence_density),
                 mean(&unreached),
-                mean(&|p| p.columns_untouched),
+                mean(&|p| p.columns_silent),
                 mean(&|p| p.rows_without_derivative),
                 mean(&|p| p.columns_masked),
             ];
-            let title = format!("H  entries of ∂y/∂w, ω = {}", setting.omega);
+            let title = format!("H: entries of ∂y/∂w, ω = {}", setting.omega);
             let labels = Labels { title: &title, x: "iteration", y: "share of n × p" };
-            stack(area, &labels, last, &mean(&|p| p.iteration as f64), &SHARES, &values)?;
+            stack(area, &labels, self.last(), &mean(&|p| p.iteration as f64), &SHARES, &values)?;
         }
         Ok(())
     }

@@ -16,12 +16,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::{self, Config};
 use sparse_rtrl::record;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use store::Curves;
 use study::{Experiment, Key, Made, Study, read_json, write_json};
+
+/// A line on standard error; nobody need listen.
+macro_rules! tell {
+    ($($line:tt)*) => {{
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -35,7 +42,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(files) => {
-            println!("{}", files.join("\n"));
+            let _ = writeln!(std::io::stdout(), "{}", files.join("\n"));
             ExitCode::SUCCESS
         }
         Err(error @ (Error::Read { .. } | Error::Format { .. })) => failed(&error, 2),
@@ -44,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &Error, status: u8) -> ExitCode {
-    eprintln!("error: {error}");
+    tell!("error: {error}");
     ExitCode::from(status)
 }
 
@@ -54,20 +61,36 @@ struct Running {
     curves: Mutex<Curves>,
 }
 
-/// Finds what an interrupted command has left, before anything is run or written.
+/// Finds what an interrupted command has left, and whether all there is to be drawn can be read, before anything is run or written.
 fn prepare(args: &Args, studies: Vec<Study>) -> Result<Vec<Running>> {
     record::check_writable(&args.out.join("README.md"))?;
+    finished(&args.out, |study| !studies.iter().any(|own| own.name() == study.name()))?;
     let with_curves = |study: Study| {
-        let curves = if args.fresh { Curves::default() } else { unfinished(&args.out, &study)? };
-        Ok(Running { study, curves: Mutex::new(curves) })
+        let curves = if args.fresh { None } else { unfinished(&args.out, &study)? };
+        if curves.is_none() {
+            // Runs whose settings nobody knows must not be taken for this study's.
+            remove(&study.file(&args.out, "unfinished.csv"))?;
+        }
+        Ok(Running { study, curves: Mutex::new(curves.unwrap_or_default()) })
     };
     studies.into_iter().map(with_curves).collect()
 }
 
-fn unfinished(folder: &Path, study: &Study) -> Result<Curves> {
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Error::Write { path: path.into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The runs an interrupted command has left of this study.
+fn unfinished(folder: &Path, study: &Study) -> Result<Option<Curves>> {
     let (json, csv) = (study.file(folder, "unfinished.json"), study.file(folder, "unfinished.csv"));
     if !json.exists() {
-        return Ok(Curves::default());
+        return Ok(None);
     }
     if read_json::<Study>(&json)? != *study {
         return Err(Error::Format {
@@ -76,7 +99,7 @@ fn unfinished(folder: &Path, study: &Study) -> Result<Curves> {
                 .into(),
         });
     }
-    if csv.exists() { Curves::read(&csv, study) } else { Ok(Curves::default()) }
+    Ok(if csv.exists() { Some(Curves::read(&csv, study, false)?) } else { None })
 }
 
 /// A run that is missing.
@@ -84,6 +107,14 @@ struct Job<'a> {
     of: &'a Running,
     config: &'a Config,
     key: Key,
+}
+
+impl Job<'_> {
+    /// What an iteration costs beside others, roughly: for the estimate of the time left.
+    fn weight(&self) -> u64 {
+        let dense = if self.key.activity { 5.0 } else { 8.0 };
+        (3.0 + dense * (1.0 - self.key.omega)) as u64
+    }
 }
 
 /// Does the runs that are missing, and puts finished studies in place once all are there.
@@ -102,7 +133,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
         }
     }
     if known > 0 {
-        eprintln!("going on: {known} runs are there, {} are missing", jobs.len());
+        tell!("going on: {known} runs are there, {} are missing", jobs.len());
     }
     // The costly ones first, so that no thread is left with one in the end.
     jobs.sort_by(|a, b| {
@@ -112,7 +143,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     let outcome = experiment::fan_out(&jobs, args.threads, |job| {
         let mut rows = Vec::new();
         experiment::run::<f32>(job.config, job.key.seed, |row| {
-            progress.bar.inc(1);
+            progress.bar.inc(job.weight());
             rows.push(row.clone());
             Ok(())
         })?;
@@ -125,7 +156,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     });
     progress.bar.finish_and_clear();
     if let Err(error) = outcome {
-        eprintln!("finished runs are kept in {}; the same command goes on with the rest", out.display());
+        tell!("finished runs are kept in {}; the same command goes on with the rest", out.display());
         return Err(error);
     }
     studies.into_iter().try_for_each(|running| finish(out, running))
@@ -134,51 +165,51 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
 fn finish(out: &Path, running: Running) -> Result<()> {
     let Running { study, curves } = running;
     curves.into_inner().expect("as above").write(&study.file(out, "csv"))?;
-    let leftovers = [study.file(out, "unfinished.json"), study.file(out, "unfinished.csv")];
-    let json = study.file(out, "json");
-    write_json(
-        &json,
-        &Made { command: command(), date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(), study },
-    )?;
-    for path in leftovers {
-        std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })?;
-    }
-    Ok(())
+    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let leftovers = ["unfinished.csv", "unfinished.json"].map(|extension| study.file(out, extension));
+    write_json(&study.file(out, "json"), &Made { command: command(), date, study })?;
+    leftovers.iter().try_for_each(|path| remove(path))
 }
 
 /// The command line, as one would type it.
 fn command() -> String {
     let build = if cfg!(debug_assertions) { "" } else { " --release" };
-    let flags: String = std::env::args().skip(1).map(|flag| format!(" {flag}")).collect();
+    let quoted = |flag: String| if flag.contains(' ') { format!(" '{flag}'") } else { format!(" {flag}") };
+    let flags: String = std::env::args().skip(1).map(quoted).collect();
     let dashes = if flags.is_empty() { "" } else { " --" };
     format!("cargo run{build} --example figure3{dashes}{flags}")
 }
 
-/// Draws and reports every finished study in the folder. Returns what to tell of it.
-fn present(out: &Path) -> Result<Vec<String>> {
+/// Every finished study in the folder that is `wanted`.
+fn finished(out: &Path, wanted: impl Fn(&Study) -> bool) -> Result<Vec<(Made, Curves)>> {
     let mut finished = Vec::new();
     for preset in [experiment::Preset::Default, experiment::Preset::Paper] {
         for experiment in [Experiment::Spirals, Experiment::Stream] {
-            let json = Study::new(preset, experiment, &[], 0, |_| ()).file(out, "json");
-            if json.exists() {
+            let study = Study::new(preset, experiment, &[], 0, |_| ());
+            let json = study.file(out, "json");
+            if json.exists() && wanted(&study) {
                 let made: Made = read_json(&json)?;
-                let curves = Curves::read(&made.study.file(out, "csv"), &made.study)?;
+                let curves = Curves::read(&study.file(out, "csv"), &made.study, true)?;
                 finished.push((made, curves));
             }
         }
     }
+    Ok(finished)
+}
+
+/// Draws and reports every finished study in the folder. Returns what to tell of it.
+fn present(out: &Path) -> Result<Vec<String>> {
+    let finished = finished(out, |_| true)?;
     if finished.is_empty() {
         return Err(Error::Format {
             path: out.into(),
-            why: "expected curves of a finished command, found none".into(),
+            why: "expected curves (CSV) and their configuration (JSON), found none".into(),
         });
     }
     let mut said = Vec::new();
     for (made, curves) in &finished {
         let study = &made.study;
-        let other = |other: &&(Made, Curves)| {
-            other.0.study.preset == study.preset && other.0.study.experiment != study.experiment
-        };
+        let other = |other: &&(Made, Curves)| study.is_comparable(&other.0.study);
         let svg = figure::figure(
             study,
             curves,
@@ -189,7 +220,7 @@ fn present(out: &Path) -> Result<Vec<String>> {
         said.push(format!("{}: .svg, .png, .csv and .json", out.join(study.name()).display()));
     }
     let readme = out.join("README.md");
-    record::replace(&readme, &report::markdown(&finished))?;
+    record::replace(&readme, report::markdown(&finished))?;
     said.push(format!("what was found: {}", readme.display()));
     Ok(said)
 }
@@ -203,7 +234,7 @@ struct Progress {
 
 impl Progress {
     fn new(jobs: &[Job]) -> Self {
-        let iterations = jobs.iter().map(|job| job.config.iterations as u64).sum();
+        let iterations = jobs.iter().map(|job| job.weight() * job.config.iterations as u64).sum();
         let style = "{elapsed_precise} [{bar:30}] {percent} % {eta} left  {wide_msg}";
         let style = ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> ");
         Self { bar: ProgressBar::new(iterations).with_style(style), runs: jobs.len(), ended: Mutex::new(0) }
@@ -222,7 +253,7 @@ impl Progress {
         let told = format!("{} of {} runs: {run}", ended, self.runs);
         self.bar.set_message(told.clone());
         if !std::io::stderr().is_terminal() {
-            eprintln!("{told}; about {} s left", self.bar.eta().as_secs());
+            tell!("{told}; about {} s left", self.bar.eta().as_secs());
         }
     }
 }

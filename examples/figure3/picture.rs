@@ -2,6 +2,7 @@
 
 use resvg::{tiny_skia, usvg};
 use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl::record;
 use std::path::Path;
 
 /// Pixels of the PNG for one of the SVG: enough for print.
@@ -24,5 +25,5 @@ pub fn write_png(path: &Path, svg: &str) -> Result<()> {
     let (width, height) = ((tree.size().width() * SCALE) as u32, (tree.size().height() * SCALE) as u32);
     let mut picture = tiny_skia::Pixmap::new(width, height).ok_or_else(|| failed(&"an empty picture"))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(SCALE, SCALE), &mut picture.as_mut());
-    picture.save_png(path).map_err(|why| failed(&why))
+    record::replace(path, picture.encode_png().map_err(|why| failed(&why))?)
 }

@@ -26,7 +26,7 @@ pub struct Point {
     pub influence_density: f64,
     pub influence_density_recurrent: f64,
     pub rows_without_derivative: f64,
-    pub columns_untouched: f64,
+    pub columns_silent: f64,
     pub columns_masked: f64,
     pub compute_adjusted_iteration: f64,
     pub density_adjusted_iteration: f64,
@@ -69,7 +69,7 @@ fn point(rows: &[Row], activity: bool) -> Point {
         influence_density: part(&|r| r.influence_density),
         influence_density_recurrent: part(&|r| r.influence_density_recurrent),
         rows_without_derivative: part(&|r| r.rows_without_derivative),
-        columns_untouched: part(&|r| r.columns_untouched),
+        columns_silent: part(&|r| r.columns_silent),
         columns_masked: part(&|r| r.columns_masked),
         compute_adjusted_iteration: short(last.compute_adjusted_iteration),
         density_adjusted_iteration: short(last.density_adjusted_iteration.unwrap_or(f64::NAN)),
@@ -107,29 +107,36 @@ impl Curves {
         record::replace(path, std::str::from_utf8(&text).expect("CSV of numbers"))
     }
 
-    /// Reads curves and holds them against their study: whole runs of it, in their order, and nothing else.
-    pub fn read(path: &Path, study: &Study) -> Result<Self> {
+    /// Reads curves and holds them against their study: whole runs of it, and nothing else; all of them, if they are to be `complete`.
+    pub fn read(path: &Path, study: &Study, complete: bool) -> Result<Self> {
         let malformed = |why: String| Error::Format { path: path.into(), why };
         let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
         let mut points: Vec<Point> = Vec::new();
         for row in csv::Reader::from_reader(file).deserialize() {
             let point: Point = row.map_err(|why| malformed(why.to_string()))?;
+            if !point.loss.is_finite() {
+                let row = points.len() + 2;
+                return Err(malformed(format!("line {row}: expected a finite loss, got {}", point.loss)));
+            }
             points.push(point);
         }
         let curves = Self { points };
         let mut seen = 0;
         for (config, key) in study.runs() {
             let run = curves.run(key);
-            let last = run.last().map(|p| p.iteration);
-            if last.is_some_and(|last| run.len() != study.rows() || last != config.iterations) {
+            let iterations = |k: usize| ((k + 1) * BIN).min(config.iterations);
+            let whole = run.len() == study.rows()
+                && run.iter().enumerate().all(|(k, point)| point.iteration == iterations(k));
+            if !(whole || (run.is_empty() && !complete)) {
                 return Err(malformed(format!(
-                    "ω = {}, activity {}, seed {}: expected {} rows up to iteration {}, got {}",
+                    "ω = {}, activity {}, seed {}: expected {} rows, one after another, up to iteration {}; got {} up to {}",
                     key.omega,
                     key.activity,
                     key.seed,
                     study.rows(),
                     config.iterations,
-                    run.len()
+                    run.len(),
+                    run.last().map_or(0, |point| point.iteration)
                 )));
             }
             seen += run.len();
@@ -164,7 +171,7 @@ pub mod tests {
             influence_density: 0.5,
             influence_density_recurrent: 0.5,
             rows_without_derivative: 0.25,
-            columns_untouched: 0.25,
+            columns_silent: 0.25,
             columns_masked: 0.0,
             compute_adjusted_iteration: 1.0,
             density_adjusted_iteration: 1.0,

@@ -79,6 +79,24 @@ impl Study {
         }
     }
 
+    /// Whether this is what the command without flags runs.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::new(self.preset, self.experiment, &[0.0, 0.5, 0.8, 0.9], 5, |_| ())
+    }
+
+    /// Whether another study differs from this one in nothing but resets and nets without activity sparsity: then its curves can be
+    /// drawn beside this one's.
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        let settings = |study: &Self| -> Vec<Config> {
+            let active = study.settings.iter().filter(|c| c.cell_config.activity).cloned();
+            active.map(|c| Config { continuous: false, ..c }).collect()
+        };
+        self.preset == other.preset
+            && self.experiment != other.experiment
+            && self.seeds == other.seeds
+            && settings(self) == settings(other)
+    }
+
     /// `default-spirals` and the like: what its files are called.
     pub fn name(&self) -> String {
         format!("{:?}-{:?}", self.preset, self.experiment).to_lowercase()
@@ -118,5 +136,5 @@ pub fn read_json<V: for<'a> Deserialize<'a>>(path: &Path) -> Result<V> {
 
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("plain data");
-    record::replace(path, &format!("{text}\n"))
+    record::replace(path, format!("{text}\n"))
 }

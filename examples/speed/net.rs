@@ -227,6 +227,6 @@ impl Trial {
             credit: &self.credit,
             gradients,
         };
-        record::replace(path, &serde_json::to_string(&dump).expect("plain numbers"))
+        record::replace(path, serde_json::to_string(&dump).expect("plain numbers"))
     }
 }

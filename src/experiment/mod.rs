@@ -101,7 +101,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
             influence_density: number(tally.influence_density()),
             influence_density_recurrent: number(tally.influence_density_recurrent()),
             rows_without_derivative: number(tally.rows_without_derivative()),
-            columns_untouched: number(tally.columns_untouched()),
+            columns_silent: number(tally.columns_silent()),
             columns_masked: number(tally.columns_masked()),
             influence_held: number(tally.influence_held()),
             gradient_cosine: number(tally.gradient_cosine()),

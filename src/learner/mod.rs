@@ -170,7 +170,7 @@ impl<T: Real> Learner<T> {
         Ok(loss)
     }
 
-    /// Ends the sequence of the first stream: updates with what it has gathered and begins afresh.
+    /// Ends the sequence of the first stream: updates with what it has gathered and begins afresh, also where streams are continuous.
     ///
     /// # Errors
     /// As [`step`](Self::step).

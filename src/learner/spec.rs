@@ -86,11 +86,12 @@ impl LearnerSpec {
         self.network.check()?;
         self.mask.check()?;
         self.init.check()?;
-        for name in std::iter::once(&self.rule).chain(&self.shadow) {
+        let shadow = self.shadow.as_ref().map(|name| ("shadow", name));
+        for (what, name) in std::iter::once(("rule", &self.rule)).chain(shadow) {
             if rule::find::<f64>(name)?.grows && self.continuous {
                 return Err(Error::setting(
-                    "rule",
-                    "one whose memory does not grow on an endless stream",
+                    what,
+                    "a rule whose memory does not grow on an endless stream",
                     name,
                 ));
             }

@@ -175,8 +175,8 @@ impl Tally {
         self.zeros.rows as f64 / self.dense as f64
     }
 
-    /// Zeros of Y in columns that nothing has influenced since the reset, in the rows that are left.
-    pub fn columns_untouched(&self) -> f64 {
+    /// Zeros of Y in columns whose source has been silent since the reset, in the rows that are left.
+    pub fn columns_silent(&self) -> f64 {
         self.zeros.columns as f64 / self.dense as f64
     }
 
@@ -246,7 +246,7 @@ mod tests {
             assert_relative_eq!(t.influence_density_recurrent(), 0.05);
             assert_relative_eq!(t.columns_masked(), 0.2);
             assert_relative_eq!(t.rows_without_derivative(), 0.6);
-            assert_relative_eq!(t.columns_untouched(), 0.05);
+            assert_relative_eq!(t.columns_silent(), 0.05);
             assert_relative_eq!(t.mean_loss(), 2.0);
             assert_relative_eq!(t.accuracy(), 0.75);
             assert_relative_eq!(t.gradient_cosine(), 0.75);

@@ -3,8 +3,9 @@
 //!
 //! 1. *masked*: the column's parameter does not exist;
 //! 2. *row*: the unit's emission has no derivative, e = 0 and Ē = 0;
-//! 3. *column*: nothing has influenced the column since the reset, since its parameter's source has not spoken yet;
-//! 4. *unreached*: the rest, zero because no path has led from the parameter to the unit yet.
+//! 3. *column*: nothing has influenced the column since the reset, since its parameter's source has been silent;
+//! 4. the rest: no path has led from the parameter to the unit yet (to a reset gate's weights there is none before its unit speaks), or
+//!    the influence has faded below what the number type can hold, as it does on endless streams in single precision.
 
 use crate::cell::{Step, Wiring};
 use crate::params::Kind;
@@ -39,7 +40,7 @@ pub struct Zeros {
     pub masked: u64,
     /// In rows of units whose emission has no derivative.
     pub rows: u64,
-    /// In columns that nothing has influenced since the reset.
+    /// In columns whose source has been silent since the reset.
     pub columns: u64,
 }
 
