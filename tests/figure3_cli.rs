@@ -88,7 +88,7 @@ fn one_command_makes_everything_and_threads_change_nothing() {
         (whole.replacen("true", "maybe", 1), "(line: 2"),
         (whole.replacen("loss", "lost", 1), "lost"),
         (whole.replace("0.9,", "0.7,"), "got 0 up to 0"),
-        (format!("{whole}{}\n", lines[1].replacen("0,", "0.7,", 1)), "belong to none"),
+        (format!("{whole}{}\n", lines[1].replacen("0.0,", "0.7,", 1)), "belong to none"),
         (lines[0].to_string(), "got 0 up to 0"),
     ];
     for (altered, expected) in cases {
