@@ -6,19 +6,22 @@
 
 use crate::scalar::Real;
 
-/// Columns of a block: four vectors of AVX-512 in single precision, eight in double.
-pub const COLUMNS: usize = 128;
-
-/// Some neighbouring columns of one row, where vector units like to find them.
+/// `C` neighbouring columns of one row, where vector units like to find them.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub struct Block<T>(pub [T; COLUMNS]);
+pub struct Block<T, const C: usize>(pub [T; C]);
 
-impl<T: Real> Block<T> {
+impl<T: Real, const C: usize> Block<T, C> {
     /// All zero.
     pub fn zero() -> Self {
-        Self([T::zero(); COLUMNS])
+        Self([T::zero(); C])
     }
+}
+
+/// Whether products and sums are fused on a machine with vector units `S`, and how many columns of several rows its registers hold.
+#[inline(always)]
+pub fn fused_and_width<S: pulp::Simd>() -> (bool, usize) {
+    (!S::IS_SCALAR && !cfg!(target_family = "wasm"), if S::F32_LANES >= 16 { 64 } else { 16 })
 }
 
 /// `sum + a x`.
@@ -27,19 +30,19 @@ pub fn add_product<T: Real, const FUSED: bool>(sum: T, a: T, x: T) -> T {
     if FUSED { a.mul_add(x, sum) } else { sum + a * x }
 }
 
-/// `sum + Σ_j a_j from_j` over pairs `(a_j, j)`. Cost: `COLUMNS` MACs a pair.
+/// `sum + Σ_j a_j from_j` over pairs `(a_j, j)`. Cost: `C` MACs a pair.
 ///
 /// # Panics
 /// If there is no such block.
 #[inline(always)] // into callers that are compiled for the machine's vector units
-pub fn combine<T: Real, const FUSED: bool>(
-    mut sum: [T; COLUMNS],
+pub fn combine<T: Real, const FUSED: bool, const C: usize>(
+    mut sum: [T; C],
     terms: &[(T, u32)],
-    from: &[Block<T>],
-) -> [T; COLUMNS] {
+    from: &[Block<T, C>],
+) -> [T; C] {
     for &(a, j) in terms {
         let row = &from[j as usize].0;
-        for k in 0..COLUMNS {
+        for k in 0..C {
             sum[k] = add_product::<T, FUSED>(sum[k], a, row[k]);
         }
     }
@@ -50,18 +53,18 @@ pub fn combine<T: Real, const FUSED: bool>(
 pub const ROWS: usize = 4;
 
 /// `sum_r ← sum_r + Σ_j a_jr from_j`, for several destinations r at once: every source is read once for all of them. `WIDTH` columns
-/// at a time stay in registers. Cost: `ROWS · COLUMNS` MACs a source.
+/// at a time stay in registers. Cost: `ROWS · C` MACs a source.
 ///
 /// # Panics
 /// If there are not as many coefficients as sources.
 #[inline(always)]
-pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize>(
-    sums: &mut [[T; COLUMNS]; ROWS],
+pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: usize>(
+    sums: &mut [[T; C]; ROWS],
     coefficients: &[[T; ROWS]],
-    from: &[Block<T>],
+    from: &[Block<T, C>],
 ) {
     assert_eq!(coefficients.len(), from.len(), "there must be one set of coefficients per source");
-    for start in (0..COLUMNS).step_by(WIDTH) {
+    for start in (0..C).step_by(WIDTH) {
         let mut own = [[T::zero(); WIDTH]; ROWS];
         for (own, sum) in own.iter_mut().zip(sums.iter()) {
             own.copy_from_slice(&sum[start..start + WIDTH]);
@@ -86,8 +89,10 @@ mod tests {
     use crate::params::{Purpose, generator};
     use rand::RngExt;
 
+    const COLUMNS: usize = 128;
+
     /// Small integers, so that every sum is exact in any order and however it is rounded.
-    fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Block<f64>> {
+    fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Block<f64, COLUMNS>> {
         let mut one = || Block(std::array::from_fn(|_| f64::from(rng.random_range(-3..=3))));
         (0..n).map(|_| one()).collect()
     }
@@ -107,13 +112,13 @@ mod tests {
             });
             let sums: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| starts[r].0);
             let (mut wide, mut narrow) = (sums, sums);
-            combine_dense::<f64, true, 64>(&mut wide, &coefficients, &from);
-            combine_dense::<f64, false, 16>(&mut narrow, &coefficients, &from);
+            combine_dense::<f64, true, 64, COLUMNS>(&mut wide, &coefficients, &from);
+            combine_dense::<f64, false, 16, COLUMNS>(&mut narrow, &coefficients, &from);
             assert_eq!((wide, narrow), (expected, expected));
             for r in 0..ROWS {
                 let terms: Vec<_> = coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect();
-                assert_eq!(combine::<f64, true>(sums[r], &terms, &from), expected[r]);
-                assert_eq!(combine::<f64, false>(sums[r], &terms, &from), expected[r]);
+                assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
+                assert_eq!(combine::<f64, false, COLUMNS>(sums[r], &terms, &from), expected[r]);
             }
         }
     }
@@ -121,6 +126,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "one set of coefficients per source")]
     fn too_few_coefficients_panic() {
-        combine_dense::<f32, true, 16>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Block::zero()]);
+        combine_dense::<f32, true, 16, COLUMNS>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Block::zero()]);
     }
 }

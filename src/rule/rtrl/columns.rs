@@ -2,10 +2,10 @@
 //! cut into tiles. A column whose source has been silent since the reset has no place yet.
 
 use super::super::form::Form;
+use super::tile::COLUMNS;
 use crate::cell::Wiring;
 use crate::params::Kind;
 use crate::scalar::Real;
-use crate::sparse::block::COLUMNS;
 
 /// An entry of M̄: `M̄[row, column] = gain[at] · φ`, `column` counting the columns of one source; the row follows from the gain.
 #[derive(Clone, Copy)]

@@ -3,11 +3,11 @@
 
 use super::columns::Columns;
 use super::program::{Copied, Last, Line, NOWHERE, Point, Program};
+use super::tile::{Block, COLUMNS};
 use super::tile::{Pass, Tile};
 use crate::cell::{Step, Wiring};
 use crate::rule::form::{Form, Values};
 use crate::scalar::Real;
-use crate::sparse::block::{Block, COLUMNS};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -2,7 +2,13 @@
 
 use super::program::{Copied, Entry, Line, NOWHERE, Point, Program};
 use crate::scalar::Real;
-use crate::sparse::block::{Block, COLUMNS, ROWS, combine, combine_dense};
+use crate::sparse::block::{self, ROWS, combine, combine_dense, fused_and_width};
+
+/// Columns of a tile: in single precision eight vectors of AVX-512, whose sums are independent of one another.
+pub const COLUMNS: usize = 128;
+
+/// The columns of one line in a tile.
+pub type Block<T> = block::Block<T, COLUMNS>;
 
 /// Some neighbouring columns of all lines.
 pub struct Tile<T> {
@@ -35,13 +41,10 @@ impl<T: Real> pulp::WithSimd for Pass<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        // Wide registers hold whole blocks; a fused product needs an instruction for it.
-        if S::IS_SCALAR || cfg!(target_family = "wasm") {
-            self.run::<false, 16>();
-        } else if S::F32_LANES >= 16 {
-            self.run::<true, 64>();
-        } else {
-            self.run::<true, 16>();
+        match fused_and_width::<S>() {
+            (true, 64) => self.run::<true, 64>(),
+            (true, _) => self.run::<true, 16>(),
+            (false, _) => self.run::<false, 16>(),
         }
     }
 }
@@ -68,7 +71,8 @@ impl<T: Real> Pass<'_, T> {
                 relay::<T, FUSED>(program, &mut tile.blocks);
             }
             if !program.credit.is_empty() {
-                tile.gradient.0 = combine::<T, FUSED>(tile.gradient.0, &program.credit, &tile.blocks);
+                tile.gradient.0 =
+                    combine::<T, FUSED, COLUMNS>(tile.gradient.0, &program.credit, &tile.blocks);
             }
             for &(value, column) in program.credit_points.iter().filter(|p| tile_of(p.1) == number) {
                 tile.gradient.0[column as usize % COLUMNS] += value;
@@ -107,14 +111,14 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     for (set, lines) in program.lines[..dense].chunks_exact(ROWS).enumerate() {
         let mut sums: [[T; COLUMNS]; ROWS] = std::array::from_fn(|r| kept::<T, CARRY>(&lines[r], to));
         let coefficients = &program.dense[set * program.sources..][..program.sources];
-        combine_dense::<T, FUSED, WIDTH>(&mut sums, coefficients, &from[..program.sources]);
+        combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, &from[..program.sources]);
         for (line, sum) in lines.iter().zip(sums) {
             to[line.at as usize].0 = sum;
         }
     }
     for line in &program.lines[dense..] {
         let terms = if old { &program.terms[line.range()] } else { &[] };
-        let sum = combine::<T, FUSED>(kept::<T, CARRY>(line, to), terms, from);
+        let sum = combine::<T, FUSED, COLUMNS>(kept::<T, CARRY>(line, to), terms, from);
         to[line.at as usize].0 = sum;
     }
 }
@@ -151,7 +155,8 @@ fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) 
 #[inline(always)]
 fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) {
     for line in &program.relays {
-        let sum = combine::<T, FUSED>(to[line.at as usize].0, &program.relay_terms[line.range()], to);
+        let sum =
+            combine::<T, FUSED, COLUMNS>(to[line.at as usize].0, &program.relay_terms[line.range()], to);
         to[line.at as usize].0 = sum;
     }
 }
