@@ -32,6 +32,7 @@
 //! ```
 
 mod backward;
+mod blocked;
 mod blocks;
 mod bptt;
 mod form;
@@ -45,6 +46,7 @@ mod tbptt;
 mod unmasked;
 mod uoro;
 
+pub use blocked::{Blocked, best_steps};
 pub use blocks::{Blocks, Reach};
 pub use bptt::Bptt;
 pub use registry::{RuleEntry, find, registry};

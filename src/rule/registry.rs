@@ -1,9 +1,10 @@
 //! All rules by name. Tests go through this list: what is registered is held to its claim on arrival.
 
 use super::predict::{
-    Predict, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUnmasked, PredictUoro,
+    Predict, PredictBlocked, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUnmasked,
+    PredictUoro,
 };
-use super::{Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
+use super::{Blocked, Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -104,6 +105,7 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             |wiring| PredictTape::new(wiring.clone(), None),
         )
         .growing(),
+        blocked_entry(6),
         snap_entry(1),
         snap_entry(2),
         RuleEntry::new(
@@ -131,6 +133,16 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
     ]
 }
 
+fn blocked_entry<T: Real>(steps: usize) -> RuleEntry<T> {
+    RuleEntry::maskable(
+        format!("rtrl-blocked-{steps}"),
+        "exact RTRL that advances the influence matrix every K steps (Schmidhuber 1992); any rtrl-blocked-K",
+        Claim::Exact,
+        move |wiring, activity| Blocked::new(wiring, steps, activity),
+        move |wiring| PredictBlocked::new::<T>(wiring.clone(), steps),
+    )
+}
+
 fn snap_entry<T: Real>(n: usize) -> RuleEntry<T> {
     RuleEntry::new(
         format!("snap-{n}"),
@@ -151,7 +163,7 @@ fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
     )
 }
 
-/// The rule of that name; `snap-N` and `tbptt-K` for any number from 1.
+/// The rule of that name; `rtrl-blocked-K`, `snap-N` and `tbptt-K` for any number from 1.
 ///
 /// # Errors
 /// If there is none.
@@ -161,6 +173,9 @@ pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
         // As it would be printed: no sign, no leading zero.
         digits.parse().ok().filter(|n: &usize| *n > 0 && n.to_string() == digits)
     };
+    if let Some(steps) = number("rtrl-blocked-") {
+        return Ok(blocked_entry(steps));
+    }
     if let Some(n) = number("snap-") {
         return Ok(snap_entry(n));
     }
@@ -172,7 +187,7 @@ pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     match names.iter().position(|known| known == name) {
         Some(at) => Ok(known.swap_remove(at)),
         None => {
-            let families = ["any snap-N", "any tbptt-K"];
+            let families = ["any rtrl-blocked-K", "any snap-N", "any tbptt-K"];
             Err(Error::unknown("rule", name, names.iter().map(String::as_str).chain(families)))
         }
     }

@@ -10,6 +10,7 @@
 //! | rtrl-activity | rtrl's with the unmasked P for p: a masked coupling is zero at every step, and skipped as such |
 //! | rtrl-dense | `(n² + 2 n) P + P + n P` |
 //! | bptt, tbptt-K | `ν \|A\| + s p`, and `(K − 1) ν \|A\| + K s p` |
+//! | rtrl-blocked-K | `ν \|A\| (1 + r) + 2 p + r p + (r + r²) p/K`, drained every K steps |
 //! | snap-1, rflo, e-prop | `h p + h s p + ν p` |
 //! | uoro | `\|A\| + ϑ \|A\| + 2 p + p`, ϑ being 1 for cells with thresholds, else 0 |
 //!
@@ -19,6 +20,7 @@
 //! | \|A\| | couplings: `n² (1 − ω^{G_y})` with a mask per gate (and n for a coupling of units to themselves), `ω̃ n²` with one for all |
 //! | ν, h | share of units that are live (`e ≠ 0`); share of rows held: 1 with carry, else ν |
 //! | c, l | n and ν n with carry, else 0 |
+//! | r | n with carry, else ν n |
 //! | η | mean of `ν(t−1) h(t)`: for the event RNN `β̃(t−1) β̃(t)`, for an EGRU `ν(t−1)` |
 //! | κ, s | share of parameters whose source has spoken since the reset; whose source speaks (for recurrent weights α̃) |
 //!
@@ -67,7 +69,13 @@ pub fn expected(rule: &str, of: &Means) -> Option<f64> {
         "snap-1" | "rflo" | "e-prop" => h * p + h * of.spoken * p + of.live * p,
         "uoro" => (if of.thresholds { 2.0 } else { 1.0 }) * a + 3.0 * p,
         _ => {
-            let window: f64 = rule.strip_prefix("tbptt-")?.parse().ok()?;
+            let number = |family: &str| rule.strip_prefix(family)?.parse::<f64>().ok();
+            if let Some(steps) = number("rtrl-blocked-") {
+                let rows = h * n;
+                let ends = (rows + rows * rows) / steps;
+                return Some(of.live * a * (1.0 + rows) + (2.0 + rows + ends) * p);
+            }
+            let window = number("tbptt-")?;
             (window - 1.0) * of.live * a + window * of.spoken * p
         }
     })

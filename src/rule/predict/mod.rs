@@ -5,6 +5,7 @@
 //! are. A test holds every prediction against the ledger, exactly. [`expected`] says what becomes of them in the mean, from (n, m, p,
 //! ω) and measured α and β alone, and [`paper`] gives the paper's own formulas.
 
+mod blocked;
 mod blocks;
 mod dense;
 mod mean;
@@ -14,6 +15,7 @@ mod tape;
 mod unmasked;
 mod uoro;
 
+pub(super) use blocked::PredictBlocked;
 pub(super) use blocks::PredictBlocks;
 pub(super) use dense::PredictDense;
 pub(super) use panels::PredictPanels;

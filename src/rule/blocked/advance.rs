@@ -1,0 +1,307 @@
+//! The base carried over a whole block at once: with `Λ_s = ∂S_K/∂S_s` from K steps back for every line of the new base,
+//!
+//! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,  `P = Λ_1ᵀ (diag(d_1) + A_1 diag(e_0))`,
+//!
+//! two products of matrices a tile, since all columns of a tile enter through the same row of Λ. Ē enters in the columns of thresholds.
+
+use super::base::{Base, Block, COLUMNS, Unit};
+use super::history::History;
+use crate::cell::Wiring;
+use crate::scalar::Real;
+use crate::sparse::block::{ROWS, combine, combine_dense, fused_and_width};
+use rayon::prelude::*;
+
+/// Λ of some lines of the new base: 64 of them, side by side.
+struct Chunk<T> {
+    /// Λ of every row at every step, step by step.
+    lambda: Vec<Block<T>>,
+    mu: Vec<Block<T>>,
+    /// P of every line of the old base, and what Ē brings to each row's threshold.
+    p: Vec<Block<T>>,
+    theta: Vec<Block<T>>,
+}
+
+/// Room for the factors of one unit and a new tile.
+struct Scratch<T> {
+    entries: Vec<Block<T>>,
+    coefficients: Vec<[T; ROWS]>,
+    made: Vec<Block<T>>,
+}
+
+/// Carries a base over blocks; all room is kept.
+pub struct Advance<T> {
+    chunks: Vec<Chunk<T>>,
+    /// P, one set of coefficients per old line, for every set of new lines.
+    p: Vec<[T; ROWS]>,
+    rows: Vec<usize>,
+    scratch: Vec<Scratch<T>>,
+}
+
+impl<T: Real> Advance<T> {
+    /// Room for blocks of that many steps.
+    pub fn new(wiring: &Wiring, base: &Base<T>, steps: usize) -> Self {
+        let zeros = |n: usize| vec![Block::zero(); n];
+        let (n, lines) = (wiring.rows(), base.most_lines());
+        let chunk = || Chunk { lambda: zeros(n * steps), mu: zeros(n), p: zeros(lines), theta: zeros(n) };
+        Self {
+            chunks: (0..lines.div_ceil(COLUMNS)).map(|_| chunk()).collect(),
+            p: vec![[T::zero(); ROWS]; lines.div_ceil(ROWS) * lines],
+            rows: Vec::with_capacity(lines),
+            scratch: vec![Scratch::new(lines, steps)],
+        }
+    }
+
+    /// Carries the base to the end of the block. Returns the MACs.
+    pub fn run(
+        &mut self,
+        arch: pulp::Arch,
+        wiring: &Wiring,
+        history: &History<T>,
+        base: &mut Base<T>,
+    ) -> u64 {
+        let Some(last) = history.steps().last() else { return 0 };
+        self.rows.clear();
+        self.rows.extend(base.lines_after(wiring, last));
+        let Self { chunks, p, rows, scratch } = self;
+        let old = if base.present { base.rows.len() } else { 0 };
+        let used = rows.len().div_ceil(COLUMNS);
+        let threads = super::threads(rows.len() * wiring.parameters() * (old + history.len));
+
+        let (rows, shared) = (&rows[..], &*base);
+        let back = |(k, chunk): (usize, &mut Chunk<T>)| {
+            let lines = &rows[k * COLUMNS..rows.len().min((k + 1) * COLUMNS)];
+            arch.dispatch(Back { chunk, lines, wiring, history, base: shared });
+        };
+        let chunks = &mut chunks[..used];
+        match threads {
+            1 => chunks.iter_mut().enumerate().for_each(back),
+            _ => chunks.par_iter_mut().enumerate().for_each(back),
+        }
+        let chunks = &*chunks;
+        for (set, p) in p.chunks_exact_mut(old.max(1)).take(rows.len().div_ceil(ROWS)).enumerate() {
+            for (line, coefficients) in p[..old].iter_mut().enumerate() {
+                let (chunk, at) = (set * ROWS / COLUMNS, set * ROWS % COLUMNS);
+                coefficients.copy_from_slice(&chunks[chunk].p[line].0[at..at + ROWS]);
+            }
+        }
+
+        let room = (scratch[0].made.len(), history.stride);
+        scratch.resize_with(threads.max(scratch.len()), || Scratch::new(room.0, room.1));
+        let (units, old_rows) = (&mut base.units, &base.rows[..old]);
+        let p = &p[..];
+        let make = |units: &mut [Unit<T>], scratch: &mut Scratch<T>| {
+            for unit in units {
+                arch.dispatch(Make {
+                    unit,
+                    scratch: &mut *scratch,
+                    chunks,
+                    p,
+                    rows,
+                    old_rows,
+                    wiring,
+                    history,
+                });
+            }
+        };
+        let share = units.len().div_ceil(threads).max(1);
+        match threads {
+            1 => make(units, &mut scratch[0]),
+            _ => units.par_chunks_mut(share).zip(scratch.par_iter_mut()).for_each(|(u, s)| make(u, s)),
+        }
+        let macs = self.macs(history, base, old);
+        base.follow(&self.rows, last);
+        macs
+    }
+
+    fn macs(&self, history: &History<T>, base: &Base<T>, old: usize) -> u64 {
+        let steps = history.steps();
+        let couplings: usize = steps.iter().map(|step| step.feeds.len() + step.relays.len()).sum();
+        let of_unit = |unit: &Unit<T>| {
+            let below = |rows: &[usize]| rows.len() - rows.partition_point(|&row| row < unit.first);
+            let columns: usize = unit.tiles.iter().map(|tile| tile.columns.len()).sum();
+            columns * (below(&self.rows) * (below(&base.rows[..old]) + steps.len()) + steps.len())
+        };
+        (couplings * self.rows.len() + base.units.iter().map(of_unit).sum::<usize>()) as u64
+    }
+
+    /// Numbers it keeps between blocks.
+    pub fn numbers(&self) -> usize {
+        let chunk = |c: &Chunk<T>| (c.lambda.len() + c.mu.len() + c.p.len() + c.theta.len()) * COLUMNS;
+        self.chunks.iter().map(chunk).sum::<usize>() + self.p.len() * ROWS
+    }
+}
+
+impl<T: Real> Scratch<T> {
+    fn new(lines: usize, steps: usize) -> Self {
+        Self {
+            entries: vec![Block::zero(); steps],
+            coefficients: vec![[T::zero(); ROWS]; lines.div_ceil(ROWS) * steps],
+            made: vec![Block::zero(); lines],
+        }
+    }
+}
+
+/// The walk of `rule/blocked/walk.rs` for the state of some lines instead of a loss.
+struct Back<'a, T> {
+    chunk: &'a mut Chunk<T>,
+    lines: &'a [usize],
+    wiring: &'a Wiring,
+    history: &'a History<T>,
+    base: &'a Base<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Back<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        match fused_and_width::<S>().0 {
+            true => self.run::<true>(),
+            false => self.run::<false>(),
+        }
+    }
+}
+
+impl<T: Real> Back<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let Self { chunk, lines, wiring, history, base } = self;
+        let (n, steps) = (wiring.rows(), history.steps());
+        let nothing = [T::zero(); COLUMNS];
+        let Chunk { lambda, mu, p, theta } = chunk;
+        theta.fill(Block::zero());
+        for (s, step) in steps.iter().enumerate().rev() {
+            let (past, later) = lambda.split_at_mut((s + 1) * n);
+            let own = &mut past[s * n..];
+            mu.fill(Block::zero());
+            let next = steps.get(s + 1);
+            for (row, entries) in next.iter().flat_map(|next| next.feeds.columns()) {
+                mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, later);
+            }
+            let mut relays = step.relays.columns().peekable();
+            let mut seeds = lines.iter().enumerate().rev().peekable();
+            for row in (0..n).rev() {
+                if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
+                    mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
+                }
+                let mut sum = nothing;
+                let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
+                if kept != T::zero() {
+                    scale_add::<T, FUSED>(&mut sum, kept, &later[row].0);
+                }
+                if let (None, Some((k, _))) = (next, seeds.next_if(|seed| *seed.1 == row)) {
+                    sum[k] = T::one();
+                }
+                if step.live[row] {
+                    scale_add::<T, FUSED>(&mut sum, e, &mu[row].0);
+                    if step.e_bar[row] != T::zero() {
+                        scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
+                    }
+                }
+                own[row].0 = sum;
+            }
+        }
+        if !base.present {
+            return;
+        }
+        let (first, lambda) = (&steps[0], &lambda[..n]);
+        mu.fill(Block::zero());
+        for (row, entries) in first.feeds.columns() {
+            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, lambda);
+        }
+        for (p, &row) in p.iter_mut().zip(&base.rows) {
+            p.0 = nothing;
+            scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
+            scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
+        }
+        for row in (0..n).filter(|&row| base.live[row]) {
+            scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
+        }
+    }
+}
+
+/// `sum ← sum + a x`.
+#[inline(always)]
+fn scale_add<T: Real, const FUSED: bool>(sum: &mut [T; COLUMNS], a: T, x: &[T; COLUMNS]) {
+    for k in 0..COLUMNS {
+        sum[k] = crate::sparse::block::add_product::<T, FUSED>(sum[k], a, x[k]);
+    }
+}
+
+/// The new tiles of a unit from its old ones.
+struct Make<'a, T> {
+    unit: &'a mut Unit<T>,
+    scratch: &'a mut Scratch<T>,
+    chunks: &'a [Chunk<T>],
+    p: &'a [[T; ROWS]],
+    rows: &'a [usize],
+    old_rows: &'a [usize],
+    wiring: &'a Wiring,
+    history: &'a History<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Make<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        match fused_and_width::<S>() {
+            (true, 64) => self.run::<true, 64>(),
+            (true, _) => self.run::<true, 16>(),
+            (false, _) => self.run::<false, 16>(),
+        }
+    }
+}
+
+impl<T: Real> Make<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool, const WIDTH: usize>(self) {
+        let Self { unit, scratch, chunks, p, rows, old_rows, wiring, history } = self;
+        let (n, steps, old) = (wiring.rows(), history.len, old_rows.len());
+        // Lines that the unit cannot reach stay zero: all lines before its first row.
+        let first_set = rows.partition_point(|&row| row < unit.first) / ROWS;
+        let first_old = old_rows.partition_point(|&row| row < unit.first);
+        let sets = rows.len().div_ceil(ROWS);
+        for set in first_set..sets {
+            let (chunk, at) = (&chunks[set * ROWS / COLUMNS], set * ROWS % COLUMNS);
+            let coefficients = &mut scratch.coefficients[set * steps..][..steps];
+            for (s, coefficients) in coefficients.iter_mut().enumerate() {
+                coefficients.copy_from_slice(&chunk.lambda[s * n + unit.row].0[at..at + ROWS]);
+            }
+        }
+        for tile in &mut unit.tiles {
+            let entries = &mut scratch.entries[..steps];
+            for (k, column) in tile.columns.iter().enumerate() {
+                let gains = &history.gains[column.pre * history.stride..][..steps];
+                let phis = &history.phis[column.source * history.stride..][..steps];
+                for (entry, (&gain, &phi)) in entries.iter_mut().zip(gains.iter().zip(phis)) {
+                    entry.0[k] = gain * phi;
+                }
+            }
+            // Places without a parameter stay zero.
+            for entry in entries.iter_mut() {
+                entry.0[tile.columns.len()..].fill(T::zero());
+            }
+            for set in first_set..sets {
+                let mut sums = [[T::zero(); COLUMNS]; ROWS];
+                if old > first_old {
+                    let p = &p[set * old + first_old..(set + 1) * old];
+                    combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, p, &tile.blocks[first_old..old]);
+                }
+                let coefficients = &scratch.coefficients[set * steps..][..steps];
+                combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, entries);
+                for (line, sum) in scratch.made[set * ROWS..].iter_mut().zip(sums) {
+                    line.0 = sum;
+                }
+            }
+            scratch.made[..first_set * ROWS].fill(Block::zero());
+            if let Some((column, row)) = tile.theta {
+                for (line, made) in scratch.made[first_set * ROWS..rows.len()].iter_mut().enumerate() {
+                    let line = first_set * ROWS + line;
+                    made.0[column] += chunks[line / COLUMNS].theta[row].0[line % COLUMNS];
+                }
+            }
+            std::mem::swap(&mut tile.blocks, &mut scratch.made);
+        }
+    }
+}

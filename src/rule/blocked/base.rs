@@ -1,0 +1,195 @@
+//! S at the beginning of a block: tiles of columns that belong to one row's parameters, so that what enters them during the block is
+//! a product of two matrices.
+
+use super::history::{History, Record};
+use super::walk::Walk;
+use crate::cell::Wiring;
+use crate::rule::form::Form;
+use crate::scalar::Real;
+use crate::sparse::block::{self, combine};
+
+/// Columns of a tile.
+pub const COLUMNS: usize = 64;
+
+/// The columns of one line in a tile.
+pub type Block<T> = block::Block<T, COLUMNS>;
+
+/// A parameter: the pre-activation it feeds, the source it reads, its place in the buffer.
+#[derive(Clone, Copy)]
+pub struct Column {
+    pub pre: usize,
+    pub source: usize,
+    pub parameter: usize,
+}
+
+/// Some parameters that feed the same row.
+pub struct Tile<T> {
+    pub columns: Vec<Column>,
+    /// Column and row of a threshold, if one is among them.
+    pub theta: Option<(usize, usize)>,
+    pub blocks: Vec<Block<T>>,
+    /// Gradient of the last walk in these columns.
+    pub gradient: Block<T>,
+}
+
+/// All tiles of one row's parameters.
+pub struct Unit<T> {
+    pub row: usize,
+    /// The first row they can reach.
+    pub first: usize,
+    pub tiles: Vec<Tile<T>>,
+}
+
+/// S of the rows that a later step can read, and their e and Ē.
+pub struct Base<T> {
+    /// Whether there is any: not before the end of a sequence's first block.
+    pub present: bool,
+    /// The rows that are lines now, ascending.
+    pub rows: Vec<usize>,
+    pub e: Vec<T>,
+    pub e_bar: Vec<T>,
+    pub live: Vec<bool>,
+    pub units: Vec<Unit<T>>,
+    /// Rows that something reads a step later: by carry, or by A.
+    lasting: Vec<usize>,
+}
+
+impl<T: Real> Base<T> {
+    pub fn new(wiring: &Wiring) -> Self {
+        let n = wiring.rows();
+        let lasting: Vec<usize> =
+            (0..n).filter(|&row| wiring.carries(row) || wiring.previous().col(row).len() > 0).collect();
+        let form = Form::<T>::held(wiring);
+        let layers: Vec<usize> = (0..wiring.pre_rows().len()).map(|pre| wiring.layer_of(pre)).collect();
+        let first_of = |layer: usize| {
+            let pres = (0..layers.len()).filter(|&pre| layers[pre] == layer);
+            form.reach(pres, usize::MAX).first().copied().unwrap_or(n)
+        };
+        let firsts: Vec<usize> = (0..wiring.layers()).map(first_of).collect();
+        let mut theta_rows = vec![None; wiring.parameters()];
+        for row in 0..n {
+            if let Some(parameter) = wiring.threshold(row) {
+                theta_rows[parameter] = Some(row);
+            }
+        }
+        let unit = |row: usize| -> Option<Unit<T>> {
+            let gates = wiring.gates_of(row);
+            let columns = gates.iter().flat_map(|&pre| {
+                let weights = wiring.layout().weights().row(pre);
+                weights.map(move |(source, parameter)| Column { pre, source, parameter })
+            });
+            let columns: Vec<Column> = columns.collect();
+            let tile = |columns: &[Column]| {
+                let mut thetas = columns.iter().enumerate();
+                let theta = thetas.find_map(|(k, column)| Some((k, theta_rows[column.parameter]?)));
+                Tile {
+                    columns: columns.to_vec(),
+                    theta,
+                    blocks: vec![Block::zero(); lasting.len()],
+                    gradient: Block::zero(),
+                }
+            };
+            let first = firsts[layers[*gates.first()?]];
+            Some(Unit { row, first, tiles: columns.chunks(COLUMNS).map(tile).collect() })
+        };
+        Self {
+            present: false,
+            rows: Vec::with_capacity(lasting.len()),
+            e: vec![T::zero(); n],
+            e_bar: vec![T::zero(); n],
+            live: vec![false; n],
+            units: (0..n).filter_map(unit).collect(),
+            lasting,
+        }
+    }
+
+    /// The rows that will be lines after a step: those a later step can read.
+    pub fn lines_after<'a>(
+        &'a self,
+        wiring: &'a Wiring,
+        step: &'a Record<T>,
+    ) -> impl Iterator<Item = usize> + 'a {
+        self.lasting.iter().copied().filter(|&row| wiring.carries(row) || step.live[row])
+    }
+
+    /// The most lines there can be.
+    pub fn most_lines(&self) -> usize {
+        self.lasting.len()
+    }
+
+    /// Takes over which rows are lines, and e and Ē of the step they belong to.
+    pub fn follow(&mut self, rows: &[usize], step: &Record<T>) {
+        self.rows.clear();
+        self.rows.extend(rows);
+        self.e.copy_from_slice(&step.e);
+        self.e_bar.copy_from_slice(&step.e_bar);
+        self.live.copy_from_slice(&step.live);
+        self.present = true;
+    }
+
+    /// Entries of S held.
+    pub fn held(&self) -> usize {
+        if !self.present {
+            return 0;
+        }
+        let of_unit = |unit: &Unit<T>| {
+            let lines = self.rows.len() - self.rows.partition_point(|&row| row < unit.first);
+            lines * unit.tiles.iter().map(|tile| tile.columns.len()).sum::<usize>()
+        };
+        self.units.iter().map(of_unit).sum()
+    }
+}
+
+/// What a walk has earned in the columns of a unit, for the machine's vector units:
+/// `∂L/∂w = (∂L/∂S)ᵀ S + Σ_s δ_s φ_s`, the sum over the first `last` steps.
+pub struct Gather<'a, T> {
+    pub unit: &'a mut Unit<T>,
+    pub rows: &'a [usize],
+    pub walk: &'a Walk<T>,
+    pub history: &'a History<T>,
+    pub last: usize,
+}
+
+impl<T: Real> pulp::WithSimd for Gather<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        match block::fused_and_width::<S>().0 {
+            true => self.run::<true>(),
+            false => self.run::<false>(),
+        }
+    }
+}
+
+impl<T: Real> Gather<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let Self { unit, rows, walk, history, last } = self;
+        let start = walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
+        let stride = history.stride;
+        for tile in &mut unit.tiles {
+            let terms = &walk.terms[start..];
+            tile.gradient.0 = combine::<T, FUSED, COLUMNS>([T::zero(); COLUMNS], terms, &tile.blocks);
+            for (sum, column) in tile.gradient.0.iter_mut().zip(&tile.columns) {
+                let delta = &walk.delta[column.pre * stride..][..last];
+                let phi = &history.phis[column.source * stride..][..last];
+                *sum += dot::<T, FUSED>(delta, phi);
+            }
+        }
+    }
+}
+
+/// `Σ_s x_s y_s`, in sixteen sums that are added up in the end: an order that no machine's vectors change.
+#[inline(always)]
+fn dot<T: Real, const FUSED: bool>(x: &[T], y: &[T]) -> T {
+    const LANES: usize = 16;
+    let mut sums = [T::zero(); LANES];
+    let (x, y) = (x.chunks(LANES), y.chunks(LANES));
+    for (x, y) in x.zip(y) {
+        for (sum, (&x, &y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum = block::add_product::<T, FUSED>(*sum, x, y);
+        }
+    }
+    sums.iter().fold(T::zero(), |total, &sum| total + sum)
+}

@@ -1,0 +1,146 @@
+//! The steps of a block, kept in the form in which credit is carried back through them.
+
+use crate::cell::{Step, Wiring};
+use crate::scalar::Real;
+use crate::sparse::Pattern;
+
+/// The live columns of a coupling, one after another: for each its row and where its entries end, and the entries as pairs of
+/// coefficient and the row that reads it.
+pub struct Live<T> {
+    columns: Vec<(u32, u32)>,
+    entries: Vec<(T, u32)>,
+}
+
+impl<T: Real> Live<T> {
+    fn new(pattern: &Pattern) -> Self {
+        Self { columns: Vec::with_capacity(pattern.cols()), entries: Vec::with_capacity(pattern.len()) }
+    }
+
+    /// The columns of `pattern` whose row is live, last row first, without entries that happen to be zero unless all are to be kept.
+    fn fill(&mut self, pattern: &Pattern, values: &[T], live: &[bool], all: bool) {
+        self.columns.clear();
+        self.entries.clear();
+        for row in (0..pattern.cols()).rev().filter(|&row| live[row]) {
+            let before = self.entries.len();
+            let entries = pattern.col(row).map(|(i, at)| (values[at], i as u32));
+            self.entries.extend(entries.filter(|(a, _)| all || *a != T::zero()));
+            if self.entries.len() > before {
+                self.columns.push((row as u32, self.entries.len() as u32));
+            }
+        }
+    }
+
+    /// Rows and entries of the columns, last row first.
+    #[inline(always)]
+    pub fn columns(&self) -> impl Iterator<Item = (usize, &[(T, u32)])> {
+        let mut start = 0;
+        self.columns.iter().map(move |&(row, end)| {
+            let entries = &self.entries[start..end as usize];
+            start = end as usize;
+            (row as usize, entries)
+        })
+    }
+
+    /// Entries in all columns.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// One step.
+pub struct Record<T> {
+    pub d: Vec<T>,
+    pub e: Vec<T>,
+    pub e_bar: Vec<T>,
+    /// Rows whose Y can be nonzero.
+    pub live: Vec<bool>,
+    /// A, out of rows that were live a step before.
+    pub feeds: Live<T>,
+    /// B, out of rows that are live.
+    pub relays: Live<T>,
+    /// Credit given to the output rows and not carried back yet.
+    pub credit: Vec<T>,
+}
+
+/// The steps since the base, and what enters them, steps fastest: a dot product over steps is one over neighbours.
+pub struct History<T> {
+    activity: bool,
+    records: Vec<Record<T>>,
+    pub len: usize,
+    /// Numbers from one pre-activation or source to the next.
+    pub stride: usize,
+    pub gains: Vec<T>,
+    pub phis: Vec<T>,
+}
+
+impl<T: Real> History<T> {
+    /// Room for `steps` steps.
+    pub fn new(wiring: &Wiring, steps: usize, activity: bool) -> Self {
+        let zeros = |n: usize| vec![T::zero(); n];
+        let rows = wiring.rows();
+        let record = || Record {
+            d: zeros(rows),
+            e: zeros(rows),
+            e_bar: zeros(rows),
+            live: vec![false; rows],
+            feeds: Live::new(wiring.previous()),
+            relays: Live::new(wiring.current()),
+            credit: zeros(wiring.outputs().len()),
+        };
+        let stride = steps.next_multiple_of(16);
+        Self {
+            activity,
+            records: (0..steps).map(|_| record()).collect(),
+            len: 0,
+            stride,
+            gains: zeros(wiring.pre_rows().len() * stride),
+            phis: zeros(wiring.sources().len() * stride),
+        }
+    }
+
+    /// The steps of the block, oldest first.
+    pub fn steps(&self) -> &[Record<T>] {
+        &self.records[..self.len]
+    }
+
+    pub fn steps_mut(&mut self) -> &mut [Record<T>] {
+        &mut self.records[..self.len]
+    }
+
+    /// Appends a step; `before` tells which rows were live in the base, if there is one, for the first.
+    pub fn push(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<&[bool]>) {
+        let (past, rest) = self.records.split_at_mut(self.len);
+        let record = &mut rest[0];
+        record.d.copy_from_slice(&step.d);
+        record.e.copy_from_slice(&step.e);
+        record.e_bar.copy_from_slice(&step.e_bar);
+        record.credit.fill(T::zero());
+        for (row, live) in record.live.iter_mut().enumerate() {
+            *live = step.is_live(row) || !self.activity;
+        }
+        match past.last().map(|record| &record.live[..]).or(before) {
+            Some(live) => record.feeds.fill(wiring.previous(), &step.a, live, !self.activity),
+            None => (record.feeds.columns.clear(), record.feeds.entries.clear()).0,
+        }
+        record.relays.fill(wiring.current(), &step.b, &record.live, !self.activity);
+        for (gains, &gain) in self.gains.chunks_exact_mut(self.stride).zip(&step.gain) {
+            gains[self.len] = gain;
+        }
+        for (phis, &phi) in self.phis.chunks_exact_mut(self.stride).zip(&step.phi) {
+            phis[self.len] = phi;
+        }
+        self.len += 1;
+    }
+
+    /// Forgets all steps.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Numbers that the steps of the block take.
+    pub fn numbers(&self) -> usize {
+        let entries: usize = self.steps().iter().map(|r| r.feeds.len() + r.relays.len()).sum();
+        let fixed = self.steps().first().map_or(0, |r| 3 * r.d.len() + r.credit.len());
+        entries + self.len * (fixed + (self.gains.len() + self.phis.len()) / self.stride)
+    }
+}
