@@ -160,11 +160,12 @@ impl Trial {
             self.advance(&mut macs);
             if credit_every > 0 && k % credit_every == 0 {
                 self.rule.credit(&self.credit, &mut macs);
+                self.gradient.fill(0.0);
+                self.rule.drain(&mut self.gradient, &mut macs);
             }
             slowest = slowest.max(step_started.elapsed().as_secs_f64());
             live += self.net.wiring().units().iter().filter(|&&row| self.step.is_live(row)).count();
         }
-        self.rule.drain(&mut self.gradient, &mut macs);
         let seconds = started.elapsed().as_secs_f64();
         let wiring = self.net.wiring();
         let dense = DenseCost::new(&wiring.unmasked());
