@@ -230,3 +230,45 @@ fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
     assert!(share < 0.08, "{:.1} % of {tested} means lie outside their 95 % interval", 100.0 * share);
     assert!(far < 6.0, "a mean lies {far:.1} standard errors off");
 }
+
+/// Blocks of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
+/// then, drained within blocks, at their ends and over several of them.
+#[test]
+fn blocks_of_any_length_are_exact() {
+    let mut compared = 0;
+    for (seed, trial) in Trial::all(3, false).iter().enumerate() {
+        let (net, w) = trial.build(seed as u64);
+        let wiring = net.wiring();
+        let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+        let steps: Vec<Step<f64>> = (0..66)
+            .map(|t| {
+                net.advance(&w, &normal(2, 7 * t), &state, &mut step, &mut Macs::default());
+                state.follow(&step);
+                step.clone()
+            })
+            .collect();
+        let gradients = |name: &str| {
+            let mut rule = (rule::find::<f64>(name).unwrap().build)(wiring, Skips::ALL, 0);
+            let (mut macs, mut all) = (Macs::default(), Vec::new());
+            for (t, step) in steps.iter().enumerate() {
+                rule.observe(step, &mut macs);
+                if t % 3 != 1 {
+                    rule.credit(&normal(wiring.outputs().len(), t as u64), &mut macs);
+                }
+                if [4, 5, 31, 64, 65].contains(&t) {
+                    let mut gradient = vec![0.0; wiring.parameters()];
+                    rule.drain(&mut gradient, &mut macs);
+                    all.extend(gradient);
+                }
+            }
+            all
+        };
+        let expected = gradients("rtrl");
+        for k in 1..=64 {
+            let error = relative_error(&gradients(&format!("rtrl-blocked-{k}")), &expected);
+            assert!(error <= 1e-10, "blocks of {k} on {}: {error:e}", trial.label);
+            compared += 1;
+        }
+    }
+    assert!(compared > 64 * 100, "{compared}");
+}
