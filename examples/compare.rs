@@ -75,10 +75,9 @@ fn compare(args: &Args) -> Result<()> {
     }
     let path = args.out.join("compare.md");
     record::check_writable(&path)?;
-    // The other exact rules give the gradient of rtrl and bptt, and take up to a hundred times as long.
-    let slow = ["rtrl-dense", "rtrl-param", "rtrl-activity"];
+    // The other forms of exact RTRL give the gradient of rtrl and bptt, and some take up to a hundred times as long.
     let rules = rule::registry::<f32>().into_iter().map(|rule| rule.name);
-    let rules: Vec<String> = rules.filter(|name| !slow.contains(&name.as_str())).collect();
+    let rules: Vec<String> = rules.filter(|name| !name.starts_with("rtrl-")).collect();
     let tasks = ["spiral", "copy"];
     let mut jobs = Vec::new();
     for task in tasks {

@@ -4,7 +4,9 @@ use super::predict::{
     Predict, PredictBlocked, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUnmasked,
     PredictUoro,
 };
-use super::{Blocked, Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, local, snap};
+use super::{
+    Blocked, Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, best_steps, local, snap,
+};
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -106,6 +108,7 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
         )
         .growing(),
         blocked_entry(6),
+        auto_entry(),
         snap_entry(1),
         snap_entry(2),
         RuleEntry::new(
@@ -141,6 +144,25 @@ fn blocked_entry<T: Real>(steps: usize) -> RuleEntry<T> {
         move |wiring, activity| Blocked::new(wiring, steps, activity),
         move |wiring| PredictBlocked::new::<T>(wiring.clone(), steps),
     )
+}
+
+/// Share of live rows that the cost model reckons with before a network has run.
+const USUALLY_LIVE: f64 = 0.3;
+
+fn auto_entry<T: Real>() -> RuleEntry<T> {
+    let steps = |wiring: &Wiring| best_steps(wiring, USUALLY_LIVE);
+    let of = move |wiring: &Wiring| match steps(wiring) {
+        Some(steps) => blocked_entry(steps),
+        None => find("rtrl").expect("it is in the registry"),
+    };
+    RuleEntry {
+        name: "rtrl-auto".into(),
+        about: "exact RTRL, at every step or in blocks, whichever should be cheaper with a gradient at every step",
+        claim: Claim::Exact,
+        grows: false,
+        build: Box::new(move |wiring, skips, seed| (of(wiring).build)(wiring, skips, seed)),
+        predict: Box::new(move |wiring| (of(wiring).predict)(wiring)),
+    }
 }
 
 fn snap_entry<T: Real>(n: usize) -> RuleEntry<T> {
