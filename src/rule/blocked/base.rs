@@ -1,7 +1,7 @@
 //! S at the beginning of a block: tiles of columns that belong to one row's parameters, so that what enters them during the block is
 //! a product of two matrices.
 
-use super::history::{History, Record};
+use super::history::{History, LANES, Record};
 use super::walk::Walk;
 use crate::cell::Wiring;
 use crate::rule::form::Form;
@@ -167,29 +167,36 @@ impl<T: Real> Gather<'_, T> {
     fn run<const FUSED: bool>(self) {
         let Self { unit, rows, walk, history, last } = self;
         let start = walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
-        let stride = history.stride;
+        // δ is zero at the steps that make up the last sixteen.
+        let (stride, last) = (history.stride / LANES, last.div_ceil(LANES));
+        let (delta, phis) = (walk.delta.as_chunks().0, history.phis.as_chunks().0);
         for tile in &mut unit.tiles {
             let terms = &walk.terms[start..];
             tile.gradient.0 = combine::<T, FUSED, COLUMNS>([T::zero(); COLUMNS], terms, &tile.blocks);
             for (sum, column) in tile.gradient.0.iter_mut().zip(&tile.columns) {
-                let delta = &walk.delta[column.pre * stride..][..last];
-                let phi = &history.phis[column.source * stride..][..last];
+                let delta = &delta[column.pre * stride..][..last];
+                let phi = &phis[column.source * stride..][..last];
                 *sum += dot::<T, FUSED>(delta, phi);
             }
         }
     }
 }
 
-/// `Σ_s x_s y_s`, in sixteen sums that are added up in the end: an order that no machine's vectors change.
+/// `Σ_s x_s y_s`, in sixteen sums that are added up by halves: an order that no machine's vectors change.
 #[inline(always)]
-fn dot<T: Real, const FUSED: bool>(x: &[T], y: &[T]) -> T {
-    const LANES: usize = 16;
+fn dot<T: Real, const FUSED: bool>(x: &[[T; LANES]], y: &[[T; LANES]]) -> T {
     let mut sums = [T::zero(); LANES];
-    let (x, y) = (x.chunks(LANES), y.chunks(LANES));
-    for (x, y) in x.zip(y) {
-        for (sum, (&x, &y)) in sums.iter_mut().zip(x.iter().zip(y)) {
-            *sum = block::add_product::<T, FUSED>(*sum, x, y);
+    for (x, y) in x.iter().zip(y) {
+        for k in 0..LANES {
+            sums[k] = block::add_product::<T, FUSED>(sums[k], x[k], y[k]);
         }
     }
-    sums.iter().fold(T::zero(), |total, &sum| total + sum)
+    let mut half = LANES / 2;
+    while half > 0 {
+        for k in 0..half {
+            sums[k] += sums[k + half];
+        }
+        half /= 2;
+    }
+    sums[0]
 }

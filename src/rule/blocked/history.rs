@@ -4,6 +4,9 @@ use crate::cell::{Step, Wiring};
 use crate::scalar::Real;
 use crate::sparse::Pattern;
 
+/// Steps that a dot product over steps takes at once.
+pub const LANES: usize = 16;
+
 /// The live columns of a coupling, one after another: for each its row and where its entries end, and the entries as pairs of
 /// coefficient and the row that reads it.
 pub struct Live<T> {
@@ -87,7 +90,7 @@ impl<T: Real> History<T> {
             relays: Live::new(wiring.current()),
             credit: zeros(wiring.outputs().len()),
         };
-        let stride = steps.next_multiple_of(16);
+        let stride = steps.next_multiple_of(LANES);
         Self {
             activity,
             records: (0..steps).map(|_| record()).collect(),

@@ -14,7 +14,7 @@ pub struct Walk<T> {
     lambda: Vec<T>,
     after: Vec<T>,
     mu: Vec<T>,
-    /// δ, steps fastest; zero at steps that no credit reaches.
+    /// δ, steps fastest; zero after the last step that has credit.
     pub delta: Vec<T>,
     /// ∂L/∂S at the base, line by line.
     pub terms: Vec<(T, u32)>,
@@ -46,6 +46,9 @@ impl<T: Real> Walk<T> {
         let dot = |entries: &[(T, u32)], lambda: &[T]| {
             entries.iter().fold(T::zero(), |sum, &(a, i)| sum + a * lambda[i as usize])
         };
+        for delta in self.delta.chunks_exact_mut(stride) {
+            delta[last..].fill(T::zero());
+        }
         let mut macs = 0;
         for (s, step) in steps.iter().enumerate().rev() {
             std::mem::swap(&mut self.lambda, &mut self.after);
