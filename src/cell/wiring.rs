@@ -30,6 +30,8 @@ struct Run {
 struct Coupling {
     pattern: Pattern,
     runs: Vec<Run>,
+    /// Whether most runs are longer than one weight.
+    long: bool,
     terms: usize,
     direct: Vec<usize>,
 }
@@ -207,13 +209,24 @@ impl Coupling {
             }
         }
         let direct = direct.iter().map(|&e| at(e)).collect();
-        Self { pattern, runs, terms, direct }
+        let long = terms >= 3 * runs.len();
+        Self { pattern, runs, long, terms, direct }
     }
 
     fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
         values.fill(T::zero());
         for (&at, &value) in self.direct.iter().zip(direct) {
             values[at] = value;
+        }
+        if !self.long {
+            // Mostly runs of one: what a loop costs to begin is more than what it saves.
+            for run in &self.runs {
+                let gain = gain[run.pre as usize];
+                for k in 0..run.len {
+                    values[(run.at + k) as usize] += gain * w[(run.column + k) as usize];
+                }
+            }
+            return self.terms as u64;
         }
         for run in &self.runs {
             let (gain, len) = (gain[run.pre as usize], run.len as usize);

@@ -38,6 +38,8 @@ pub struct Unit<T> {
     /// The first row they can reach.
     pub first: usize,
     pub tiles: Vec<Tile<T>>,
+    /// δ = gain ⊙ λ of one pre-activation, step by step.
+    delta: Vec<T>,
 }
 
 /// S of the rows that a later step can read, and their e and Ē.
@@ -55,7 +57,8 @@ pub struct Base<T> {
 }
 
 impl<T: Real> Base<T> {
-    pub fn new(wiring: &Wiring) -> Self {
+    /// No base yet, for blocks of that many steps.
+    pub fn new(wiring: &Wiring, steps: usize) -> Self {
         let n = wiring.rows();
         let lasting: Vec<usize> =
             (0..n).filter(|&row| wiring.carries(row) || wiring.previous().col(row).len() > 0).collect();
@@ -90,7 +93,8 @@ impl<T: Real> Base<T> {
                 }
             };
             let first = firsts[layers[*gates.first()?]];
-            Some(Unit { row, first, tiles: columns.chunks(COLUMNS).map(tile).collect() })
+            let delta = vec![T::zero(); steps.next_multiple_of(LANES)];
+            Some(Unit { row, first, tiles: columns.chunks(COLUMNS).map(tile).collect(), delta })
         };
         Self {
             present: false,
@@ -167,16 +171,25 @@ impl<T: Real> Gather<'_, T> {
     fn run<const FUSED: bool>(self) {
         let Self { unit, rows, walk, history, last } = self;
         let start = walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
-        // δ is zero at the steps that make up the last sixteen.
+        // λ is zero at the steps that make up the last sixteen.
         let (stride, last) = (history.stride / LANES, last.div_ceil(LANES));
-        let (delta, phis) = (walk.delta.as_chunks().0, history.phis.as_chunks().0);
+        let (gains, phis) = (history.gains.as_chunks::<LANES>().0, history.phis.as_chunks().0);
+        let lambdas = &walk.lambdas.as_chunks::<LANES>().0[unit.row * stride..][..last];
+        let delta = unit.delta.as_chunks_mut::<LANES>().0;
         for tile in &mut unit.tiles {
             let terms = &walk.terms[start..];
             tile.gradient.0 = combine::<T, FUSED, COLUMNS>([T::zero(); COLUMNS], terms, &tile.blocks);
-            for (sum, column) in tile.gradient.0.iter_mut().zip(&tile.columns) {
-                let delta = &delta[column.pre * stride..][..last];
-                let phi = &phis[column.source * stride..][..last];
-                *sum += dot::<T, FUSED>(delta, phi);
+            let mut sums = tile.gradient.0.iter_mut();
+            for columns in tile.columns.chunk_by(|a, b| a.pre == b.pre) {
+                let gains = &gains[columns[0].pre * stride..][..last];
+                for (delta, (gain, lambda)) in delta.iter_mut().zip(gains.iter().zip(lambdas)) {
+                    for k in 0..LANES {
+                        delta[k] = gain[k] * lambda[k];
+                    }
+                }
+                for (column, sum) in columns.iter().zip(&mut sums) {
+                    *sum += dot::<T, FUSED>(&delta[..last], &phis[column.source * stride..][..last]);
+                }
             }
         }
     }

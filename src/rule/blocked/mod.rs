@@ -71,7 +71,7 @@ impl<T: Real> Blocked<T> {
     /// If a block has no step.
     pub fn new(wiring: Arc<Wiring>, steps: usize, activity: bool) -> Self {
         assert!(steps > 0, "a block must have at least one step");
-        let (history, base) = (History::new(&wiring, steps, activity), Base::new(&wiring));
+        let (history, base) = (History::new(&wiring, steps, activity), Base::new(&wiring, steps));
         Self {
             arch: pulp::Arch::new(),
             walk: Walk::new(&wiring, &history),

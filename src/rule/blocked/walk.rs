@@ -2,7 +2,7 @@
 //!
 //! `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,  `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`,
 //!
-//! and at the base `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1`. What M̄ earns on the way is left as `δ_s = gain_s ⊙ λ_s`, steps fastest.
+//! and at the base `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1`. λ of every step is left for what M̄ earns.
 
 use super::base::Base;
 use super::history::History;
@@ -14,8 +14,8 @@ pub struct Walk<T> {
     lambda: Vec<T>,
     after: Vec<T>,
     mu: Vec<T>,
-    /// δ, steps fastest; zero after the last step that has credit.
-    pub delta: Vec<T>,
+    /// λ of every row, steps fastest; zero after the last step that has credit.
+    pub lambdas: Vec<T>,
     /// ∂L/∂S at the base, line by line.
     pub terms: Vec<(T, u32)>,
 }
@@ -28,7 +28,7 @@ impl<T: Real> Walk<T> {
             lambda: zeros(n),
             after: zeros(n),
             mu: zeros(n),
-            delta: zeros(history.gains.len()),
+            lambdas: zeros(n * history.stride),
             terms: Vec::with_capacity(n),
         }
     }
@@ -46,8 +46,8 @@ impl<T: Real> Walk<T> {
         let dot = |entries: &[(T, u32)], lambda: &[T]| {
             entries.iter().fold(T::zero(), |sum, &(a, i)| sum + a * lambda[i as usize])
         };
-        for delta in self.delta.chunks_exact_mut(stride) {
-            delta[last..].fill(T::zero());
+        for lambdas in self.lambdas.chunks_exact_mut(stride) {
+            lambdas[last..].fill(T::zero());
         }
         let mut macs = 0;
         for (s, step) in steps.iter().enumerate().rev() {
@@ -69,15 +69,14 @@ impl<T: Real> Walk<T> {
                     self.mu[row] += dot(entries, &self.lambda);
                 }
                 let kept = next.map_or(T::zero(), |next| next.d[row] * self.after[row]);
-                self.lambda[row] = kept + step.e[row] * self.mu[row];
+                let lambda = kept + step.e[row] * self.mu[row];
+                self.lambda[row] = lambda;
+                self.lambdas[row * stride + s] = lambda;
                 if let (Some(theta), true) = (wiring.threshold(row), step.live[row]) {
                     gradient[theta] += step.e_bar[row] * self.mu[row];
                 }
             }
             macs += step.relays.len();
-            for (pre, &row) in wiring.pre_rows().iter().enumerate() {
-                self.delta[pre * stride + s] = history.gains[pre * stride + s] * self.lambda[row];
-            }
         }
         self.terms.clear();
         if let (Some(first), true) = (steps.first(), base.present) {
