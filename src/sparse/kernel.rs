@@ -59,9 +59,7 @@ fn combine_blocks<'a, T: Real, const N: usize>(
 
 /// `out ← out + A x` over the columns in `active`, skipping every `x_j = 0`.
 ///
-/// `values` holds A's entries at the pattern's positions. Columns are taken one by one, or, if none of them is zero and they are the
-/// first ones, rows, whose values lie one after another; each sum is added up in the same order. Cost: the entries of the columns
-/// with `x_j ≠ 0`.
+/// `values` holds A's entries at the pattern's positions. Cost: the entries of the columns with `x_j ≠ 0`.
 ///
 /// # Panics
 /// If `x` is not as long as A has columns, or `out` as it has rows.
@@ -75,17 +73,6 @@ pub fn product<T: Real>(
     assert_eq!(x.len(), a.cols(), "x must have one entry per column of A");
     assert_eq!(out.len(), a.rows(), "out must have one entry per row of A");
     let mut macs = 0;
-    if active.start == 0 && x[active.clone()].iter().all(|x| *x != T::zero()) {
-        for (i, out) in out.iter_mut().enumerate() {
-            let (columns, positions) = a.row_of(i);
-            let columns = &columns[..columns.partition_point(|&j| (j as usize) < active.end)];
-            for (&j, &value) in columns.iter().zip(&values[positions]) {
-                *out += value * x[j as usize];
-            }
-            macs += columns.len() as u64;
-        }
-        return macs;
-    }
     for j in active {
         let x_j = x[j];
         if x_j != T::zero() {
