@@ -45,6 +45,7 @@ class Net:
     """A network as the `speed` example dumps it: dense weights, masks as what is there, and our gradients."""
 
     def __init__(self, path):
+        self.path = str(path)
         dump = json.loads(Path(path).read_text())
         self.setting = dump["setting"]
         self.n, self.m = self.setting["units"], self.setting["inputs"]
@@ -268,6 +269,32 @@ def numpy_rtrl(net, use_scipy=False):
     return steps
 
 
+AVX512 = {"OPENBLAS_CORETYPE": "SKYLAKEX"}
+
+
+def other_blas(net):
+    """The same numpy program in a process whose OpenBLAS is told to use its AVX-512 kernels; it times itself."""
+
+    def steps(xs):
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(Path(folder) / "xs.npy", xs)
+            command = [sys.executable, __file__, "--numpy-worker", net.path, str(Path(folder) / "xs.npy")]
+            result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | AVX512).stdout)
+        steps.seconds = result["seconds"]
+        return np.array(result["gradient"], np.float32)
+
+    return steps
+
+
+def numpy_worker(path, inputs):
+    net, xs = Net(path), np.load(inputs)
+    run = numpy_rtrl(net)
+    run(xs)
+    started = time.perf_counter()
+    gradient = run(xs)
+    print(json.dumps({"seconds": time.perf_counter() - started, "gradient": gradient.tolist()}))
+
+
 def ours(setting, rule, threads, steps, credit_every=1, rounds=1):
     flags = [str(SPEED), "--cell", setting["cell"], "--units", str(setting["units"]), "--inputs", str(setting["inputs"])]
     flags += ["--param-sparsity", str(setting["sparsity"]), "--live", str(setting["live"]), "--rule", rule]
@@ -278,14 +305,13 @@ def ours(setting, rule, threads, steps, credit_every=1, rounds=1):
     return min((json.loads(line) for line in lines), key=lambda r: r["microseconds"])
 
 
-def dump(setting):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "net.json"
-        flags = [str(SPEED), "--cell", setting["cell"], "--units", str(setting["units"]), "--inputs", str(setting["inputs"])]
-        flags += ["--param-sparsity", str(setting["sparsity"]), "--live", str(setting["live"])]
-        flags += ["--one-mask"] if setting.get("one_mask") else []
-        subprocess.run(flags + ["--dump", str(path), "--dump-steps", str(STEPS_CHECKED)], check=True)
-        return Net(path)
+def dump(setting, folder):
+    path = Path(folder) / f"{setting['cell']}-{setting['units']}.json"
+    flags = [str(SPEED), "--cell", setting["cell"], "--units", str(setting["units"]), "--inputs", str(setting["inputs"])]
+    flags += ["--param-sparsity", str(setting["sparsity"]), "--live", str(setting["live"])]
+    flags += ["--one-mask"] if setting.get("one_mask") else []
+    subprocess.run(flags + ["--dump", str(path), "--dump-steps", str(STEPS_CHECKED)], check=True)
+    return Net(path)
 
 
 def peaks():
@@ -303,15 +329,29 @@ def peaks():
     return flops, bytes_read
 
 
+def most_live(net, steps=3000):
+    """The most units that are live at once in a long stretch of random input: what a fixed capacity must hold."""
+    forward, start, _ = model(net)
+
+    def step(state, x):
+        state, _, _, e, *_ = forward(state, x)
+        return state, jnp.sum(e != 0)
+
+    xs = np.random.default_rng(1).standard_normal((steps, net.m)).astype(np.float32)
+    xs = np.concatenate([net.inputs, xs])
+    return int(jax.jit(lambda xs: jax.lax.scan(step, start, xs)[1])(jnp.array(xs)).max())
+
+
 def rivals(net):
     """Name, exactness, and a function from inputs to the sum of all gradients."""
-    n, live = net.n, net.setting["live"]
-    capacity = min(n, math.ceil(1.5 * live * n) + 4)
+    n = net.n
+    capacity = min(n, most_live(net) + 2)
     yield "JAX, dense scan", True, jax_total(net, False, None)
     yield "JAX, gathered columns", True, jax_total(net, True, None)
     yield f"JAX, gathered columns and rows ({capacity})", True, jax_total(net, True, capacity)
     if net.setting["cell"] == "event-rnn":
         yield "numpy, rows and columns compacted", True, numpy_rtrl(net)
+        yield "numpy, rows and columns compacted, AVX-512 BLAS", True, other_blas(net)
         yield "scipy CSR, rows and columns compacted", True, numpy_rtrl(net, use_scipy=True)
     yield "JAX, truncated BPTT over 32 steps (not exact, gradient of the state only)", False, jax_tbptt(net, 32)
 
@@ -323,22 +363,30 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which programs take turns")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time of a measurement")
     parser.add_argument("--out", default=str(ROOT / "results"), help="folder for speed.csv, speed.md and speed.svg")
+    parser.add_argument("--numpy-worker", nargs=2, metavar=("NET", "INPUTS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.numpy_worker:
+        return numpy_worker(*args.numpy_worker)
     subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "speed"], cwd=ROOT, check=True)
     flops, read = peaks()
     print(f"one thread: {flops:.0f} GFLOP/s in a product of matrices, {read:.1f} GB/s read from memory")
+    with tempfile.TemporaryDirectory() as folder:
+        compare(args, folder, flops, read)
+
+
+def compare(args, folder, flops, read):
     settings = []
     for cell, sizes, inputs in (("event-rnn", args.event_rnn, 2), ("egru", args.egru, 32)):
         for n in filter(None, sizes.split(",")):
             settings.append({"cell": cell, "units": int(n), "inputs": inputs, "sparsity": 0.9, "live": 0.3})
     table = []
     for setting in settings:
-        table += measure(setting, args)
+        table += measure(setting, args, folder)
     write(table, flops, read, args)
 
 
-def measure(setting, args):
-    net = dump(setting)
+def measure(setting, args, folder):
+    net = dump(setting, folder)
     net.checking = False
     rng = np.random.default_rng(0)
     contestants = [(name, exact, run, {}) for name, exact, run in rivals(net)]
@@ -359,21 +407,10 @@ def measure(setting, args):
                 known = own.get((rule, threads))
                 own[rule, threads] = result if known is None or result["microseconds"] < known["microseconds"] else known | {"steps": result["steps"]}
         for name, _, run, _ in contestants:
-            n = sizes.get(name, STEPS_CHECKED)
-            xs = rng.standard_normal((n, net.m)).astype(np.float32)
-            run(xs)  # compiles for this length
-            t = time.perf_counter()
-            run(xs)
-            seconds = time.perf_counter() - t
-            if n > STEPS_CHECKED or seconds > args.seconds / 2:
-                best[name] = min(best[name], 1e6 * seconds / n)
-            if n == STEPS_CHECKED:
-                sizes[name] = max(STEPS_CHECKED, min(20000, int(args.seconds * n / max(seconds, 1e-6))))
-                xs = rng.standard_normal((sizes[name], net.m)).astype(np.float32)
-                run(xs)
-                t = time.perf_counter()
-                run(xs)
-                best[name] = min(best[name], 1e6 * (time.perf_counter() - t) / sizes[name])
+            if name not in sizes:
+                seconds = timed(run, rng, STEPS_CHECKED, net.m)
+                sizes[name] = max(STEPS_CHECKED, min(20000, int(args.seconds * STEPS_CHECKED / max(seconds, 1e-6))))
+            best[name] = min(best[name], 1e6 * timed(run, rng, sizes[name], net.m) / sizes[name])
     dense = ours(setting | {"sparsity": 0.0, "live": 1.0}, "rtrl", 1, 20 if setting["units"] > 64 else 200, rounds=2)
     rows = []
     for (rule, threads), r in own.items():
@@ -385,6 +422,15 @@ def measure(setting, args):
         r["ratio_to_ours"] = round(r["microseconds"] / base, 2)
         print(f"{r['cell']:>9} n={r['units']:<4} {r['program']:<66} {r['threads']} thread(s) {r['microseconds']:>12.2f} µs  {r['ratio_to_ours']:>8}×")
     return rows
+
+
+def timed(run, rng, steps, inputs):
+    """Seconds of a run over that many steps, once it has been compiled for them."""
+    xs = rng.standard_normal((steps, inputs)).astype(np.float32)
+    run(xs)
+    started = time.perf_counter()
+    run(xs)
+    return getattr(run, "seconds", None) or time.perf_counter() - started
 
 
 def row(setting, program, threads, exact, microseconds, counted, dense):
