@@ -33,8 +33,8 @@ pub struct Columns {
     starts: Vec<usize>,
     /// Where each source's columns are, once it has spoken.
     places: Vec<Option<usize>>,
-    /// Sources that have spoken, in that order.
-    spoken: Vec<usize>,
+    /// The parameter of every awake column.
+    order: Vec<u32>,
     len: usize,
     recurrent_len: usize,
     spans: Vec<Span>,
@@ -71,7 +71,7 @@ impl Columns {
             entries,
             starts,
             places: vec![None; sources],
-            spoken: Vec::with_capacity(sources),
+            order: Vec::with_capacity(p),
             len: 0,
             recurrent_len: 0,
             spans: Vec::with_capacity(sources + tiles),
@@ -103,7 +103,7 @@ impl Columns {
     pub fn reset(&mut self) {
         self.places.fill(None);
         (self.len, self.recurrent_len) = (0, 0);
-        self.spoken.clear();
+        self.order.clear();
         self.spans.clear();
         self.ends.fill(0);
     }
@@ -116,7 +116,7 @@ impl Columns {
         }
         let start = self.len;
         self.places[source] = Some(start);
-        self.spoken.push(source);
+        self.order.extend(self.parameters[source].iter().map(|&parameter| parameter as u32));
         self.len += n;
         self.recurrent_len += self.recurrent[source];
         self.is_recurrent[start..self.len].fill(u32::from(self.recurrent[source] > 0));
@@ -157,9 +157,9 @@ impl Columns {
         &self.parameters[source]
     }
 
-    /// Parameters and first column of every source that has spoken.
-    pub fn awake(&self) -> impl Iterator<Item = (&[usize], usize)> {
-        self.spoken.iter().filter_map(|&source| Some((&self.parameters[source][..], self.places[source]?)))
+    /// The parameters of the awake columns, tile by tile.
+    pub fn awake(&self) -> impl Iterator<Item = &[u32]> {
+        self.order.chunks(COLUMNS)
     }
 
     /// For the columns of a tile, whether their parameter is a recurrent weight, as 0 or 1.

@@ -63,8 +63,9 @@ pub struct Rtrl<T> {
     last: Last<T>,
     /// Whether the last step is planned but not made yet.
     planned: bool,
-    /// Gradient that was gathered before the last reset or drain, in the order of parameters.
+    /// Gradient that was gathered before the last reset, in the order of parameters, if there is any.
     gradient: Vec<T>,
+    gathered: bool,
 }
 
 impl<T: Real> Rtrl<T> {
@@ -88,6 +89,7 @@ impl<T: Real> Rtrl<T> {
             last: Last::new(wiring.rows(), activity),
             planned: false,
             gradient: vec![T::zero(); wiring.parameters()],
+            gathered: false,
             form,
             arch: pulp::Arch::new(),
             wiring,
@@ -106,11 +108,6 @@ impl<T: Real> Rtrl<T> {
         if self.planned {
             self.run();
         }
-    }
-
-    fn settle(&mut self) {
-        self.make_step();
-        self.panels.iter_mut().for_each(|panel| panel.settle(&mut self.gradient));
     }
 }
 
@@ -136,8 +133,11 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn reset(&mut self) {
-        self.settle();
-        self.panels.iter_mut().for_each(Panel::reset);
+        self.make_step();
+        for panel in &mut self.panels {
+            self.gathered |= panel.settle(&mut self.gradient);
+            panel.reset();
+        }
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
@@ -163,8 +163,18 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        self.settle();
-        super::hand_over(&mut self.gradient, gradient);
+        self.make_step();
+        if std::mem::take(&mut self.gathered) {
+            super::hand_over(&mut self.gradient, gradient);
+        }
+        assert_eq!(
+            gradient.len(),
+            self.gradient.len(),
+            "the gradient must have as many entries as were gathered"
+        );
+        for panel in &mut self.panels {
+            panel.settle(gradient);
+        }
     }
 
     fn influence(&mut self) -> Option<Influence> {

@@ -44,6 +44,8 @@ pub struct Panel<T> {
     /// One a thread.
     spare: Vec<Vec<Block<T>>>,
     program: Program<T>,
+    /// Whether tiles hold any gradient.
+    earned: bool,
 }
 
 impl<T: Real> Panel<T> {
@@ -80,6 +82,7 @@ impl<T: Real> Panel<T> {
             program: Program::new(n, form, columns.entries_len(), tiles),
             columns,
             rows,
+            earned: false,
         }
     }
 
@@ -324,20 +327,23 @@ impl<T: Real> Panel<T> {
             let shares = tiles.par_chunks_mut(share).zip(spare.par_iter_mut()).enumerate();
             shares.for_each(|(k, (tiles, spare))| pass(k * share, tiles, spare));
         }
+        self.earned |= !(self.program.credit.is_empty() && self.program.credit_points.is_empty());
         self.program.credit.clear();
         self.program.credit_points.clear();
     }
 
-    /// Moves the gathered gradient from the order of columns to the order of parameters.
-    pub fn settle(&mut self, gradient: &mut [T]) {
-        for (parameters, start) in self.columns.awake() {
-            for (k, &parameter) in parameters.iter().enumerate() {
-                let column = start + k;
-                gradient[parameter] += self.tiles[column / COLUMNS].gradient.0[column % COLUMNS];
-            }
+    /// Moves the gathered gradient from the order of columns to the order of parameters. Returns whether there was any.
+    pub fn settle(&mut self, gradient: &mut [T]) -> bool {
+        if !std::mem::take(&mut self.earned) {
+            return false;
         }
-        let tiles = self.columns.tiles();
-        self.tiles[..tiles].iter_mut().for_each(|tile| tile.gradient = Block::zero());
+        for (tile, parameters) in self.tiles.iter_mut().zip(self.columns.awake()) {
+            for (&parameter, &sum) in parameters.iter().zip(&tile.gradient.0) {
+                gradient[parameter as usize] += sum;
+            }
+            tile.gradient = Block::zero();
+        }
+        true
     }
 
     /// Entries of S held.
