@@ -51,6 +51,9 @@ struct Args {
     /// A gradient every that many steps; 0 for never
     #[arg(long, default_value_t = 1)]
     credit_every: usize,
+    /// Take the network as it is drawn, without looking for the share of live units, and measure at once
+    #[arg(long)]
+    quick: bool,
     /// Write the network and what it gives on its first steps here, as JSON
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
@@ -86,13 +89,16 @@ fn run(args: &Args) -> Result<()> {
         live: args.live,
         one_mask: args.one_mask,
         reset_before: args.reset_before,
+        quick: args.quick,
     };
     let mut trial = Trial::new(&setting, &args.rule)?;
     if let Some(path) = &args.dump {
         return trial.dump(path, args.dump_steps);
     }
     experiment::pool(args.threads)?.install(|| {
-        trial.run(args.steps, args.credit_every);
+        if !args.quick {
+            trial.run(args.steps, args.credit_every);
+        }
         for _ in 0..args.repetitions {
             println!("{}", trial.run(args.steps, args.credit_every));
         }

@@ -1,0 +1,134 @@
+//! The kernels, and a full step (network, influence, gradient) over sizes and sparsities. `cargo bench --bench kernels`; a name after `--`
+//! filters, as in `cargo bench --bench kernels -- "step/egru/n=64"`.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, State, Step, Surrogate};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
+use sparse_rtrl::rule::{self, Skips};
+use sparse_rtrl::sparse::block::{Block, ROWS, combine, combine_dense, fused_and_width};
+use sparse_rtrl::sparse::{Pattern, kernel};
+use std::hint::black_box;
+
+const COLUMNS: usize = 128;
+
+/// Sums of many blocks, by the machine's vector units.
+struct Sums<'a> {
+    terms: &'a [(f32, u32)],
+    coefficients: &'a [[f32; ROWS]],
+    from: &'a [Block<f32, COLUMNS>],
+    dense: bool,
+}
+
+impl pulp::WithSimd for Sums<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> f32 {
+        let Self { terms, coefficients, from, dense } = self;
+        let wide = fused_and_width::<S>() == (true, 64);
+        let mut sums = [[0.0f32; COLUMNS]; ROWS];
+        match (dense, wide) {
+            (true, true) => combine_dense::<f32, true, 64, COLUMNS>(&mut sums, coefficients, from),
+            (true, false) => combine_dense::<f32, true, 16, COLUMNS>(&mut sums, coefficients, from),
+            (false, _) => sums[0] = combine::<f32, true, COLUMNS>(sums[0], terms, from),
+        }
+        sums[0][0]
+    }
+}
+
+fn kernels(c: &mut Criterion) {
+    let arch = pulp::Arch::new();
+    let mut group = c.benchmark_group("kernel");
+    for sources in [4usize, 16, 64] {
+        let from = vec![Block([0.5f32; COLUMNS]); sources];
+        let terms: Vec<_> = (0..sources).map(|j| (0.01, j as u32)).collect();
+        let coefficients = vec![[0.01f32; ROWS]; sources];
+        for (name, dense, lines) in [("combine", false, 1), ("combine_dense", true, ROWS)] {
+            group.throughput(Throughput::Elements((sources * COLUMNS * lines) as u64)); // MACs
+            group.bench_function(BenchmarkId::new(name, sources), |b| {
+                b.iter(|| {
+                    let sums =
+                        Sums { terms: &terms, coefficients: &coefficients, from: black_box(&from), dense };
+                    arch.dispatch(sums)
+                });
+            });
+        }
+    }
+    let n = 256;
+    let pattern = Pattern::new(n, n, (0..n * n).filter(|k| k % 10 == 3).map(|k| (k / n, k % n)).collect());
+    let (values, x) = (vec![0.5f32; pattern.len()], vec![1.0f32; n]);
+    group.throughput(Throughput::Elements(pattern.len() as u64));
+    group.bench_function("product", |b| {
+        let mut out = vec![0.0f32; n];
+        b.iter(|| kernel::product(black_box(&mut out), &pattern, &values, &x, 0..n));
+    });
+    group.bench_function("transposed_entry", |b| {
+        b.iter(|| {
+            (0..n).map(|j| kernel::transposed_entry(&pattern, &values, black_box(&x), j).0).sum::<f32>()
+        });
+    });
+    group.finish();
+}
+
+/// A network on random input, its pseudo-derivative wide enough (event RNN) or its thresholds low enough (EGRU) for about `live` units in one to
+/// have a derivative.
+fn network(cell: &str, n: usize, kept: f64, live: f64) -> (Network<f32>, Vec<f32>) {
+    let epsilon = if live == 1.0 { 1e6 } else { live };
+    let config = CellConfig {
+        reset_gate: ResetGate::After,
+        surrogate: Surrogate::new(0.7, epsilon),
+        ..CellConfig::default()
+    };
+    let inputs = if cell == "egru" { 32 } else { 2 };
+    let spec = NetworkSpec { inputs, layers: vec![LayerSpec::new(cell, n, config)], trace: None };
+    let mask = MaskSpec { sparsity: 1.0 - kept, ..MaskSpec::default() };
+    let mut rng = generator(0, Purpose::Mask);
+    let net =
+        Network::<f32>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).expect("a sound specification");
+    let w = Init::default().draw(net.wiring().layout(), &mut generator(0, Purpose::Init)).expect("as above");
+    (net, w)
+}
+
+fn steps(c: &mut Criterion) {
+    for cell in ["event-rnn", "egru"] {
+        for n in [16, 32, 64, 128, 256, 512] {
+            for kept in [1.0, 0.5, 0.2, 0.1] {
+                // A gigabyte of influence tells nothing that a quarter of it does not.
+                if n == 512 && kept > 0.2 {
+                    continue;
+                }
+                let mut group = c.benchmark_group(format!("step/{cell}/n={n}/kept={kept}"));
+                group.sample_size(10);
+                for live in [1.0, 0.5, 0.3] {
+                    let (net, w) = network(cell, n, kept, live);
+                    let wiring = net.wiring();
+                    let mut rule =
+                        (rule::find::<f32>("rtrl").expect("registered").build)(wiring, Skips::ALL, 0);
+                    let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+                    let credit = vec![0.1f32; wiring.outputs().len()];
+                    let mut gradient = vec![0.0f32; w.len()];
+                    let mut t = 0.0f32;
+                    group.bench_function(BenchmarkId::new("live", live), |b| {
+                        b.iter(|| {
+                            t += 1.0;
+                            let x: Vec<f32> =
+                                (0..wiring.inputs()).map(|k| (t * (k + 1) as f32).sin()).collect();
+                            let mut macs = Macs::default();
+                            net.advance(&w, &x, &state, &mut step, &mut macs);
+                            state.follow(&step);
+                            rule.observe(&step, &mut macs);
+                            rule.credit(&credit, &mut macs);
+                            rule.drain(&mut gradient, &mut macs);
+                            black_box(macs)
+                        });
+                    });
+                }
+                group.finish();
+            }
+        }
+    }
+}
+
+criterion_group!(benches, kernels, steps);
+criterion_main!(benches);
