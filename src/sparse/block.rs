@@ -65,22 +65,33 @@ pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: us
 ) {
     assert_eq!(coefficients.len(), from.len(), "there must be one set of coefficients per source");
     for start in (0..C).step_by(WIDTH) {
-        let mut own = [[T::zero(); WIDTH]; ROWS];
-        for (own, sum) in own.iter_mut().zip(sums.iter()) {
-            own.copy_from_slice(&sum[start..start + WIDTH]);
-        }
-        for (coefficients, row) in coefficients.iter().zip(from) {
-            let row: &[T; WIDTH] = row.0[start..start + WIDTH].try_into().expect("of that width");
-            for (own, &a) in own.iter_mut().zip(coefficients) {
-                for (sum, &x) in own.iter_mut().zip(row) {
-                    *sum = add_product::<T, FUSED>(*sum, a, x);
-                }
+        // Every sum by its own name: an array of them would live in memory.
+        let [mut a, mut b, mut c, mut d] = sums.each_ref().map(|sum| part::<T, WIDTH>(sum, start));
+        for (k, row) in coefficients.iter().zip(from) {
+            let x = part::<T, WIDTH>(&row.0, start);
+            for i in 0..WIDTH {
+                a[i] = add_product::<T, FUSED>(a[i], k[0], x[i]);
+            }
+            for i in 0..WIDTH {
+                b[i] = add_product::<T, FUSED>(b[i], k[1], x[i]);
+            }
+            for i in 0..WIDTH {
+                c[i] = add_product::<T, FUSED>(c[i], k[2], x[i]);
+            }
+            for i in 0..WIDTH {
+                d[i] = add_product::<T, FUSED>(d[i], k[3], x[i]);
             }
         }
-        for (own, sum) in own.iter().zip(sums.iter_mut()) {
-            sum[start..start + WIDTH].copy_from_slice(own);
+        for (sum, own) in sums.iter_mut().zip([a, b, c, d]) {
+            sum[start..start + WIDTH].copy_from_slice(&own);
         }
     }
+}
+
+/// `WIDTH` columns from `start` on.
+#[inline(always)]
+fn part<T: Real, const WIDTH: usize>(row: &[T], start: usize) -> [T; WIDTH] {
+    row[start..start + WIDTH].try_into().expect("of that width")
 }
 
 #[cfg(test)]
