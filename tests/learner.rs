@@ -194,31 +194,42 @@ fn testing_counts_right_decisions_and_starts_every_sequence_afresh() {
 #[test]
 fn bad_numbers_are_noticed_and_good_ones_can_follow_at_once() {
     for cell in ["egru", "event-rnn", "gru", "rnn"] {
-        for bad in [f64::NAN, f64::INFINITY] {
-            let mut spec = spec();
-            spec.network.layers[0].cell = cell.into();
-            spec.loss = Loss::SquaredError;
-            spec.update = Update::Steps(1);
-            let mut learner = Learner::<f64>::new(&spec, 1).unwrap();
-            for _ in 0..3 {
-                learner.step(&[1.0, 2.0], Some(Target::Values(&[0.0, 1.0]))).unwrap();
+        for rule in rule::registry::<f64>() {
+            for bad in [f64::NAN, f64::INFINITY] {
+                let mut spec = spec();
+                spec.network.layers[0].cell = cell.into();
+                spec.loss = Loss::SquaredError;
+                spec.update = Update::Steps(1);
+                spec.rule = rule.name.clone();
+                let fresh = || Learner::<f64>::new(&spec, 1).unwrap();
+                let mut learner = fresh();
+                for t in 0..9 {
+                    learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0]))).unwrap();
+                }
+                let before = learner.parameters().to_vec();
+                let (good, ruined) = ([0.0, 1.0], [bad, 1.0]);
+                let cases = [
+                    ([1.0, bad], None, "input"),
+                    ([bad, 1.0], Some(Target::Values(&good)), "input"),
+                    ([1.0, 1.0], Some(Target::Values(&ruined)), "loss"),
+                ];
+                for (x, target, expected) in cases {
+                    let said = learner.step(&x, target).unwrap_err();
+                    assert!(
+                        matches!(said, Error::NotFinite { what, .. } if what == expected),
+                        "{cell}: {said}"
+                    );
+                    assert_eq!(learner.parameters(), before, "nothing was learned from it");
+                }
+                // And nothing of it is left: past the end of any block or window.
+                for t in 0..20 {
+                    let said = learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0])));
+                    said.unwrap_or_else(|error| panic!("{cell} {}: {error}", rule.name));
+                }
+                assert_ne!(learner.parameters(), before, "{cell} {} goes on", rule.name);
+                assert!(learner.parameters().iter().all(|w| w.is_finite()));
+                learner.end_sequence().unwrap();
             }
-            let before = learner.parameters().to_vec();
-            let (good, ruined) = ([0.0, 1.0], [bad, 1.0]);
-            let cases = [
-                ([1.0, bad], None, "input"),
-                ([bad, 1.0], Some(Target::Values(&good)), "input"),
-                ([1.0, 1.0], Some(Target::Values(&ruined)), "loss"),
-            ];
-            for (x, target, expected) in cases {
-                let said = learner.step(&x, target).unwrap_err();
-                assert!(matches!(said, Error::NotFinite { what, .. } if what == expected), "{cell}: {said}");
-                assert_eq!(learner.parameters(), before, "nothing was learned from it");
-            }
-            learner.step(&[1.0, 2.0], Some(Target::Values(&[0.0, 1.0]))).unwrap();
-            assert_ne!(learner.parameters(), before, "{cell} goes on");
-            assert!(learner.parameters().iter().all(|w| w.is_finite()));
-            learner.end_sequence().unwrap();
         }
     }
 }

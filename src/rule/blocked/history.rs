@@ -135,9 +135,16 @@ impl<T: Real> History<T> {
         self.len += 1;
     }
 
-    /// Forgets all steps.
+    /// Begins a new block.
     pub fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Forgets everything: also what lies behind the steps of a block, which is multiplied by zero and must be finite.
+    pub fn forget(&mut self) {
+        self.len = 0;
+        self.gains.fill(T::zero());
+        self.phis.fill(T::zero());
     }
 
     /// Numbers that the steps of the block take.

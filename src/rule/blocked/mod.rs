@@ -129,7 +129,7 @@ impl<T: Real> Rule<T> for Blocked<T> {
 
     fn reset(&mut self) {
         self.unreported += self.carry_back();
-        self.history.clear();
+        self.history.forget();
         self.base.present = false;
     }
 
