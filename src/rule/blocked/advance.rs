@@ -4,22 +4,13 @@
 //!
 //! two products of matrices a tile, since all columns of a tile enter through the same row of Λ. Ē enters in the columns of thresholds.
 
+use super::back::{Back, Chunk};
 use super::base::{Base, Block, COLUMNS, Unit};
 use super::history::History;
 use crate::cell::Wiring;
 use crate::scalar::Real;
-use crate::sparse::block::{ROWS, combine, combine_dense, fused_and_width};
+use crate::sparse::block::{ROWS, combine_dense, fused_and_width};
 use rayon::prelude::*;
-
-/// Λ of some lines of the new base: 64 of them, side by side.
-struct Chunk<T> {
-    /// Λ of every row at every step, step by step.
-    lambda: Vec<Block<T>>,
-    mu: Vec<Block<T>>,
-    /// P of every line of the old base, and what Ē brings to each row's threshold.
-    p: Vec<Block<T>>,
-    theta: Vec<Block<T>>,
-}
 
 /// Room for the factors of one unit and a new tile.
 struct Scratch<T> {
@@ -40,11 +31,9 @@ pub struct Advance<T> {
 impl<T: Real> Advance<T> {
     /// Room for blocks of that many steps.
     pub fn new(wiring: &Wiring, base: &Base<T>, steps: usize) -> Self {
-        let zeros = |n: usize| vec![Block::zero(); n];
-        let (n, lines) = (wiring.rows(), base.most_lines());
-        let chunk = || Chunk { lambda: zeros(n * steps), mu: zeros(n), p: zeros(lines), theta: zeros(n) };
+        let lines = base.most_lines();
         Self {
-            chunks: (0..lines.div_ceil(COLUMNS)).map(|_| chunk()).collect(),
+            chunks: (0..lines.div_ceil(COLUMNS)).map(|_| Chunk::new(wiring.rows(), lines, steps)).collect(),
             p: vec![[T::zero(); ROWS]; lines.div_ceil(ROWS) * lines],
             rows: Vec::with_capacity(lines),
             scratch: vec![Scratch::new(lines, steps)],
@@ -126,8 +115,7 @@ impl<T: Real> Advance<T> {
 
     /// Numbers it keeps between blocks.
     pub fn numbers(&self) -> usize {
-        let chunk = |c: &Chunk<T>| (c.lambda.len() + c.mu.len() + c.p.len() + c.theta.len()) * COLUMNS;
-        self.chunks.iter().map(chunk).sum::<usize>() + self.p.len() * ROWS
+        self.chunks.iter().map(Chunk::numbers).sum::<usize>() + self.p.len() * ROWS
     }
 }
 
@@ -138,93 +126,6 @@ impl<T: Real> Scratch<T> {
             coefficients: vec![[T::zero(); ROWS]; lines.div_ceil(ROWS) * steps],
             made: vec![Block::zero(); lines],
         }
-    }
-}
-
-/// The walk of `rule/blocked/walk.rs` for the state of some lines instead of a loss.
-struct Back<'a, T> {
-    chunk: &'a mut Chunk<T>,
-    lines: &'a [usize],
-    wiring: &'a Wiring,
-    history: &'a History<T>,
-    base: &'a Base<T>,
-}
-
-impl<T: Real> pulp::WithSimd for Back<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        match fused_and_width::<S>().0 {
-            true => self.run::<true>(),
-            false => self.run::<false>(),
-        }
-    }
-}
-
-impl<T: Real> Back<'_, T> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
-        let Self { chunk, lines, wiring, history, base } = self;
-        let (n, steps) = (wiring.rows(), history.steps());
-        let nothing = [T::zero(); COLUMNS];
-        let Chunk { lambda, mu, p, theta } = chunk;
-        theta.fill(Block::zero());
-        for (s, step) in steps.iter().enumerate().rev() {
-            let (past, later) = lambda.split_at_mut((s + 1) * n);
-            let own = &mut past[s * n..];
-            mu.fill(Block::zero());
-            let next = steps.get(s + 1);
-            for (row, entries) in next.iter().flat_map(|next| next.feeds.columns()) {
-                mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, later);
-            }
-            let mut relays = step.relays.columns().peekable();
-            let mut seeds = lines.iter().enumerate().rev().peekable();
-            for row in (0..n).rev() {
-                if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
-                    mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
-                }
-                let mut sum = nothing;
-                let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
-                if kept != T::zero() {
-                    scale_add::<T, FUSED>(&mut sum, kept, &later[row].0);
-                }
-                if let (None, Some((k, _))) = (next, seeds.next_if(|seed| *seed.1 == row)) {
-                    sum[k] = T::one();
-                }
-                if step.live[row] {
-                    scale_add::<T, FUSED>(&mut sum, e, &mu[row].0);
-                    if step.e_bar[row] != T::zero() {
-                        scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
-                    }
-                }
-                own[row].0 = sum;
-            }
-        }
-        if !base.present {
-            return;
-        }
-        let (first, lambda) = (&steps[0], &lambda[..n]);
-        mu.fill(Block::zero());
-        for (row, entries) in first.feeds.columns() {
-            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, lambda);
-        }
-        for (p, &row) in p.iter_mut().zip(&base.rows) {
-            p.0 = nothing;
-            scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
-            scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
-        }
-        for row in (0..n).filter(|&row| base.live[row]) {
-            scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
-        }
-    }
-}
-
-/// `sum ← sum + a x`.
-#[inline(always)]
-fn scale_add<T: Real, const FUSED: bool>(sum: &mut [T; COLUMNS], a: T, x: &[T; COLUMNS]) {
-    for k in 0..COLUMNS {
-        sum[k] = crate::sparse::block::add_product::<T, FUSED>(sum[k], a, x[k]);
     }
 }
 

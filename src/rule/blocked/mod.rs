@@ -22,6 +22,7 @@
 //! Computation 4(2), 1992.
 
 mod advance;
+mod back;
 mod base;
 mod choose;
 mod history;

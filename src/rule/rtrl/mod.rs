@@ -41,6 +41,7 @@
 
 mod columns;
 mod panel;
+mod plan;
 mod program;
 mod tile;
 
@@ -49,7 +50,8 @@ use super::{Claim, Influence, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
 use crate::scalar::Real;
-use panel::{Now, Panel};
+use panel::Panel;
+use plan::Now;
 use program::Last;
 use std::sync::Arc;
 

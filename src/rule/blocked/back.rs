@@ -1,0 +1,122 @@
+//! Λ, the derivative of some lines of a new base by the state of every row at every step of the block: the walk of `rule/blocked/walk.rs` for
+//! 64 lines at once,
+//!
+//! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,  `Λ_K ← Λ_K + 1`,
+//!
+//! and with M_0 at the old base `P = diag(d_1) Λ_1 + diag(e_0) M_0`.
+
+use super::base::{Base, Block, COLUMNS};
+use super::history::History;
+use crate::cell::Wiring;
+use crate::scalar::Real;
+use crate::sparse::block::{add_product, combine, fused_and_width};
+
+/// Λ of some lines of the new base: 64 of them, side by side.
+pub struct Chunk<T> {
+    /// Λ of every row at every step, step by step.
+    pub lambda: Vec<Block<T>>,
+    mu: Vec<Block<T>>,
+    /// P of every line of the old base, and what Ē brings to each row's threshold.
+    pub p: Vec<Block<T>>,
+    pub theta: Vec<Block<T>>,
+}
+
+impl<T: Real> Chunk<T> {
+    /// Room for blocks of that many steps.
+    pub fn new(rows: usize, lines: usize, steps: usize) -> Self {
+        let zeros = |n: usize| vec![Block::zero(); n];
+        Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(lines), theta: zeros(rows) }
+    }
+
+    /// Numbers it holds.
+    pub fn numbers(&self) -> usize {
+        (self.lambda.len() + self.mu.len() + self.p.len() + self.theta.len()) * COLUMNS
+    }
+}
+
+/// The walk of `rule/blocked/walk.rs` for the state of some lines instead of a loss.
+pub struct Back<'a, T> {
+    pub chunk: &'a mut Chunk<T>,
+    pub lines: &'a [usize],
+    pub wiring: &'a Wiring,
+    pub history: &'a History<T>,
+    pub base: &'a Base<T>,
+}
+
+impl<T: Real> pulp::WithSimd for Back<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        match fused_and_width::<S>().0 {
+            true => self.run::<true>(),
+            false => self.run::<false>(),
+        }
+    }
+}
+
+impl<T: Real> Back<'_, T> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let Self { chunk, lines, wiring, history, base } = self;
+        let (n, steps) = (wiring.rows(), history.steps());
+        let nothing = [T::zero(); COLUMNS];
+        let Chunk { lambda, mu, p, theta } = chunk;
+        theta.fill(Block::zero());
+        for (s, step) in steps.iter().enumerate().rev() {
+            let (past, later) = lambda.split_at_mut((s + 1) * n);
+            let own = &mut past[s * n..];
+            mu.fill(Block::zero());
+            let next = steps.get(s + 1);
+            for (row, entries) in next.iter().flat_map(|next| next.feeds.columns()) {
+                mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, later);
+            }
+            let mut relays = step.relays.columns().peekable();
+            let mut seeds = lines.iter().enumerate().rev().peekable();
+            for row in (0..n).rev() {
+                if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
+                    mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
+                }
+                let mut sum = nothing;
+                let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
+                if kept != T::zero() {
+                    scale_add::<T, FUSED>(&mut sum, kept, &later[row].0);
+                }
+                if let (None, Some((k, _))) = (next, seeds.next_if(|seed| *seed.1 == row)) {
+                    sum[k] = T::one();
+                }
+                if step.live[row] {
+                    scale_add::<T, FUSED>(&mut sum, e, &mu[row].0);
+                    if step.e_bar[row] != T::zero() {
+                        scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
+                    }
+                }
+                own[row].0 = sum;
+            }
+        }
+        if !base.present {
+            return;
+        }
+        let (first, lambda) = (&steps[0], &lambda[..n]);
+        mu.fill(Block::zero());
+        for (row, entries) in first.feeds.columns() {
+            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, lambda);
+        }
+        for (p, &row) in p.iter_mut().zip(&base.rows) {
+            p.0 = nothing;
+            scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
+            scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
+        }
+        for row in (0..n).filter(|&row| base.live[row]) {
+            scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
+        }
+    }
+}
+
+/// `sum ← sum + a x`.
+#[inline(always)]
+fn scale_add<T: Real, const FUSED: bool>(sum: &mut [T; COLUMNS], a: T, x: &[T; COLUMNS]) {
+    for k in 0..COLUMNS {
+        sum[k] = add_product::<T, FUSED>(sum[k], a, x[k]);
+    }
+}
