@@ -10,7 +10,7 @@ const GIB: f64 = (1u64 << 30) as f64;
 /// What may be used where the system does not say what is free.
 const FALLBACK: f64 = 16.0 * GIB;
 
-/// Bytes a learner needs, up to small change: for every stream its influence (S, and the copies of Y of the units) and about 64
+/// Bytes a learner needs, up to small change: for every stream its influence (and the tape, and what the end of a block needs) and about 64
 /// bytes of structure a parameter, and 40 bytes a parameter that all share.
 fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
     let (plan, _) = spec.network.plan::<T>()?;
@@ -22,16 +22,21 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
         plan.blocks().iter().map(|b| b.dense_len() as f64 * share(&b)).sum::<f64>()
     };
     let p = entries(true);
-    let (rows, units) = plan.size();
-    let held = (rows + units) as f64;
+    let rows = plan.size().0 as f64;
+    // Couplings are listed in twice the size of a number, for every step; the derivative of every row by every other is kept for each.
+    let blocked = |steps: f64| rows * p + steps * (2.0 * p + rows * rows + 16.0 * rows);
     let influence = |rule: &str| match rule {
-        "rtrl" | "rtrl-param" => held * p,
-        "rtrl-activity" => held * entries(false),
-        "rtrl-dense" => 4.0 * rows as f64 * entries(false),
+        "rtrl" | "rtrl-param" => rows * p,
+        "rtrl-activity" => rows * entries(false),
+        "rtrl-dense" => 4.0 * rows * entries(false),
+        "rtrl-auto" => blocked(128.0),
         "snap-1" => 16.0 * p,
         // At most all blocks, and every coupling of every block listed in eight bytes.
-        snap if snap.starts_with("snap-") => 3.0 * rows as f64 * p,
-        _ => 16.0 * p,
+        snap if snap.starts_with("snap-") => 3.0 * rows * p,
+        other => match other.strip_prefix("rtrl-blocked-").and_then(|steps| steps.parse().ok()) {
+            Some(steps) => blocked(steps),
+            None => 16.0 * p,
+        },
     };
     let influence = influence(&spec.rule) + spec.shadow.as_deref().map_or(0.0, influence);
     Ok(spec.streams as f64 * (influence * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
@@ -70,8 +75,8 @@ mod tests {
         spec.mask.sparsity = 0.5;
         let learner = Learner::<f32>::new(&spec, 0).unwrap();
         let p = learner.model().network.wiring().parameters() as f64;
-        // 64 rows with the gated activities, 32 units.
-        let expected = 96.0 * p * 4.0 + 64.0 * p + 40.0 * p;
+        // 64 rows with the gated activities.
+        let expected = 64.0 * p * 4.0 + 64.0 * p + 40.0 * p;
         let estimate = estimate::<f32>(&spec).unwrap();
         assert!((estimate / expected - 1.0).abs() < 1e-3, "{estimate} against {expected}");
     }
@@ -81,5 +86,8 @@ mod tests {
         let spec = LearnerSpec::new(2, 50_000, 1);
         let said = check::<f32>(&spec).unwrap_err().to_string();
         assert!(said.contains("50000 units") && said.contains("GiB"), "{said}");
+        let endless = LearnerSpec { rule: "rtrl-blocked-1000000000".into(), ..LearnerSpec::new(2, 16, 1) };
+        let said = check::<f32>(&endless).unwrap_err().to_string();
+        assert!(said.contains("rtrl-blocked-1000000000") && said.contains("GiB"), "{said}");
     }
 }
