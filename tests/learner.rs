@@ -213,7 +213,11 @@ fn bad_numbers_are_noticed_and_good_ones_can_follow_at_once() {
                     ([bad, 1.0], Some(Target::Values(&good)), "input"),
                     ([1.0, 1.0], Some(Target::Values(&ruined)), "loss"),
                 ];
-                for (x, target, expected) in cases {
+                for (k, (x, target, expected)) in cases.into_iter().cycle().take(12).enumerate() {
+                    // After some good steps, more or fewer of them, without a target.
+                    for t in 0..k {
+                        learner.step(&[0.5, t as f64], None).unwrap();
+                    }
                     let said = learner.step(&x, target).unwrap_err();
                     assert!(
                         matches!(said, Error::NotFinite { what, .. } if what == expected),

@@ -73,9 +73,15 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<()> {
-    for (name, n) in [("steps", args.steps), ("repetitions", args.repetitions), ("threads", args.threads)] {
-        if n == 0 {
-            return Err(Error::setting(name, "at least 1", n));
+    for (name, n, most) in [
+        ("steps", args.steps, usize::MAX),
+        ("repetitions", args.repetitions, usize::MAX),
+        ("threads", args.threads, 1024),
+        ("inputs", args.inputs, 10_000),
+        ("dump-steps", args.dump_steps, 4096),
+    ] {
+        if !(1..=most).contains(&n) {
+            return Err(Error::setting(name, &format!("from 1 to {most}"), n));
         }
     }
     if !(0.0..=1.0).contains(&args.live) {

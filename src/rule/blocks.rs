@@ -264,6 +264,9 @@ impl<T: Real> Rule<T> for Blocks<T> {
     fn reset(&mut self) {
         self.s.fill(T::zero());
         self.live.fill(false);
+        // Multiplied by a zero S at the next step: must be finite.
+        self.e.fill(T::zero());
+        self.e_bar.fill(T::zero());
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {

@@ -185,7 +185,10 @@ fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
     )
 }
 
-/// The rule of that name; `rtrl-blocked-K`, `snap-N` and `tbptt-K` for any number from 1.
+/// The largest number in the name of a rule: more than anybody's memory holds.
+const MOST: usize = 1_000_000;
+
+/// The rule of that name; `rtrl-blocked-K`, `snap-N` and `tbptt-K` for any number from 1 to a million.
 ///
 /// # Errors
 /// If there is none.
@@ -193,7 +196,7 @@ pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     let number = |family: &str| {
         let digits = name.strip_prefix(family)?;
         // As it would be printed: no sign, no leading zero.
-        digits.parse().ok().filter(|n: &usize| *n > 0 && n.to_string() == digits)
+        digits.parse().ok().filter(|n: &usize| (1..=MOST).contains(n) && n.to_string() == digits)
     };
     if let Some(steps) = number("rtrl-blocked-") {
         return Ok(blocked_entry(steps));

@@ -136,6 +136,8 @@ impl<T: Real> Rule<T> for Uoro<T> {
         self.s.fill(T::zero());
         self.theta.fill(T::zero());
         self.e_bar.fill(T::zero());
+        // Multiplied by a zero state at the next step: must be finite.
+        self.e.fill(T::zero());
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {

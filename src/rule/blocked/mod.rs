@@ -15,7 +15,7 @@
 //!
 //! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the end of a block
 //! `K a l + l² p + K l p + K p`. So a gradient at every step costs about `(l + K/2) p + (l/K + 1) l p` instead of the `η |A| p` of the direct
-//! recursion: worth it once a row of A has more live sources than about `2 + l/K + K/2l` (see [`best_steps`]). Credit of several steps that is drained
+//! recursion: worth it for large nets whose rows of A have many live sources (see [`best_steps`]). Credit of several steps that is drained
 //! at once is carried back at once: with weights updated every K steps only, a block costs one walk.
 //!
 //! J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
@@ -41,7 +41,7 @@ use rayon::prelude::*;
 use std::sync::Arc;
 use walk::Walk;
 
-/// MACs from which on a second thread is worth its start.
+/// MACs from which on a second thread is worth its start. Fewer than in the direct recursion, since most of them wait for memory.
 const WORTH_A_THREAD: usize = 1_500_000;
 
 /// Threads for that much work.

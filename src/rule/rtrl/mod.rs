@@ -18,13 +18,14 @@
 //!
 //! # Storage
 //!
-//! Columns never interact. So S is stored tile by tile: the blocks of 64 columns of all rows lie together, and a step is made into a
+//! Columns never interact. So S is stored tile by tile: the blocks of 128 columns of all rows lie together, and a step is made into a
 //! program first (which lines there are, and what they are made of), which is then carried through one tile after another, the
 //! gradient with it, while the tile is in the first-level cache; by several threads where that is worth while. Columns are grouped by
 //! the source their parameter reads, and a group gets its place when its source first speaks: the columns that can be nonzero are
 //! always a prefix `0..len`, and no tile beyond it is looked at. `A Y` reads rows that are being overwritten: where rows carry, the
 //! live rows of Y that something reads are copied out of the tile first; where none does, lines hold Y, and the new tile is made beside
-//! the old one. Room is reserved for all rows; nothing is allocated after construction.
+//! the old one. Room is reserved for all rows; nothing is allocated after construction, but for
+//! the spare tile of a thread that takes part for the first time.
 //!
 //! A step is carried out when its credit comes, or before anything else needs it.
 //!

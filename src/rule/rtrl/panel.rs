@@ -69,7 +69,7 @@ impl<T: Real> Panel<T> {
             held: carried,
             slot: vec![NOWHERE; n],
             tiles: (0..tiles).map(|_| Tile::new(lines)).collect(),
-            spare: vec![vec![Block::zero(); lines + 1]],
+            spare: vec![vec![Block::zero(); lines]],
             program: Program::new(n, form, columns.entries_len(), tiles),
             columns,
             rows,
@@ -105,10 +105,12 @@ impl<T: Real> Panel<T> {
     pub fn run(&mut self, arch: pulp::Arch, advance: bool) {
         let Self { program, columns, tiles, spare, carries, .. } = self;
         let tiles = &mut tiles[..columns.tiles()];
-        let blocks = program.copies.len() + program.lines.len() + program.credit.len();
-        let terms =
-            program.lines.iter().map(|line| line.terms as usize).sum::<usize>() + program.relay_terms.len();
-        let work = tiles.len() * COLUMNS * (blocks + terms);
+        let terms = || program.lines.iter().map(|line| line.terms as usize).sum::<usize>();
+        let made = match advance {
+            true => program.copies.len() + program.lines.len() + terms() + program.relay_terms.len(),
+            false => 0,
+        };
+        let work = tiles.len() * COLUMNS * (made + program.credit.len());
         let threads = if work < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(tiles.len()) };
         let pass = |first, tiles, spare| {
             arch.dispatch(Pass { program, carries: *carries, advance, tiles, first, spare });

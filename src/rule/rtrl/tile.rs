@@ -12,7 +12,7 @@ pub type Block<T> = block::Block<T, COLUMNS>;
 
 /// Some neighbouring columns of all lines.
 pub struct Tile<T> {
-    /// One block a line, and a last one for what nobody reads.
+    /// One block a line.
     pub blocks: Vec<Block<T>>,
     /// Gradient gathered in these columns.
     pub gradient: Block<T>,
@@ -20,7 +20,7 @@ pub struct Tile<T> {
 
 impl<T: Real> Tile<T> {
     pub fn new(lines: usize) -> Self {
-        Self { blocks: vec![Block::zero(); lines + 1], gradient: Block::zero() }
+        Self { blocks: vec![Block::zero(); lines], gradient: Block::zero() }
     }
 }
 
