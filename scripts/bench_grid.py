@@ -29,8 +29,10 @@ def run(cell, n, kept, live, rule="rtrl", threads=1, seconds=0.5, repetitions=3)
         lines = subprocess.run(flags + ["--steps", str(steps), "--repetitions", str(repetitions)], check=True, capture_output=True, text=True).stdout
         return min(map(json.loads, lines.splitlines()), key=lambda r: r["microseconds"])
 
-    first = once(8, 1)
-    return once(max(8, int(seconds * 1e6 / first["microseconds"])), repetitions)
+    # Whole blocks, and the base of one before that is measured.
+    unit = 128 if "blocked" in rule else 8
+    first = once(unit, 1)
+    return once(unit * max(1, round(seconds * 1e6 / first["microseconds"] / unit)), repetitions)
 
 
 def grid(args):
@@ -75,7 +77,7 @@ def at_rate(rate):
 def in_memory(cell, n, rule, threads):
     """Runs some steps in a process that may not have more than 8 GiB of memory."""
     flags = [str(SPEED), "--cell", cell, "--units", str(n), "--inputs", "2" if cell == "event-rnn" else "32", "--rule", rule]
-    flags += ["--steps", "2", "--repetitions", "1", "--threads", str(threads), "--live", "0.3", "--quick"]
+    flags += ["--steps", "12", "--repetitions", "1", "--threads", str(threads), "--live", "0.3", "--quick"]
 
     def limit():
         resource.setrlimit(resource.RLIMIT_AS, (8 * GIB, 8 * GIB))
@@ -84,7 +86,7 @@ def in_memory(cell, n, rule, threads):
     if done.returncode != 0:
         return None
     r = json.loads(done.stdout.splitlines()[-1])
-    return f"{r['bytes'] / GIB:.1f} GiB of influence and tape, {1e-6 * r['microseconds']:.2f} s a step"
+    return f"{r['bytes'] / GIB:.1f} GiB of influence in use, {1e-6 * r['microseconds']:.2f} s a step"
 
 
 def scale():
@@ -93,7 +95,10 @@ def scale():
     rows = []
     for cell, rules in (("event-rnn", ["rtrl"]), ("egru", ["rtrl", "rtrl-blocked-64"])):
         for rule in rules:
-            for what, fits, of in (("1,000 steps a second", at_rate(1000), sizes), ("100 steps a second", at_rate(100), sizes), ("8 GiB", in_memory, wide)):
+            limits = [("1,000 steps a second", at_rate(1000), sizes), ("100 steps a second", at_rate(100), sizes)]
+            # What blocks keep beside S depends on their length; a process of 8 GiB of addresses holds the direct rule's S.
+            limits += [("8 GiB of addresses", in_memory, wide)] if rule == "rtrl" else []
+            for what, fits, of in limits:
                 found = largest(cell, rule, 2, fits, of)
                 rows.append({"cell": cell, "rule": rule, "limit": what, "units": found[0] if found else None, "there": found[1] if found else ""})
                 print(rows[-1], flush=True)
