@@ -112,7 +112,13 @@ def main():
     parser.add_argument("--memory", type=float, default=2, help="GiB that a network of the grid may take at most")
     parser.add_argument("--no-scale", action="store_true", help="leave the largest networks out")
     parser.add_argument("--out", default=str(ROOT / "results"))
+    parser.add_argument("--plot-only", action="store_true", help="draw grid.svg from grid.csv")
     args = parser.parse_args()
+    if args.plot_only:
+        with open(Path(args.out) / "grid.csv", newline="") as file:
+            number = lambda v: v if v in ("event-rnn", "egru") else float(v)  # noqa: E731
+            rows = [{k: number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return plot(rows, Path(args.out) / "grid.svg")
     subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "speed"], cwd=ROOT, check=True)
     rows = grid(args)
     scales = [] if args.no_scale else scale()
@@ -152,7 +158,7 @@ def plot(rows, path):
         for n in sorted({r["units"] for r in rows}):
             points = [(r["macs"], r["microseconds"]) for r in rows if (r["cell"], r["units"]) == (cell, n)]
             if points:
-                ax.plot(*zip(*points), marker, ms=5, label=f"{cell}, {n} units", mfc="none" if cell == "egru" else None)
+                ax.plot(*zip(*points), marker, ms=5, label=f"{cell}, {n:.0f} units", mfc="none" if cell == "egru" else None)
     low, high = min(r["macs"] for r in rows), max(r["macs"] for r in rows)
     best = min(r["microseconds"] / r["macs"] for r in rows)
     for factor, style in ((1, "-"), (3, "--")):

@@ -69,6 +69,34 @@ fn compare_trains_every_rule_on_both_tasks() {
 }
 
 #[test]
+fn speed_times_a_step_and_writes_what_it_ran() {
+    for cell in ["event-rnn", "egru"] {
+        for rule in ["rtrl", "rtrl-blocked-4"] {
+            let output = run("speed", &["--cell", cell, "--units", "8", "--rule", rule, "--steps", "20"]);
+            assert!(output.status.success(), "{}", text(&output.stderr));
+            let lines = text(&output.stdout);
+            assert_eq!(lines.lines().count(), 5);
+            for line in lines.lines() {
+                let timed: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert!(
+                    timed["microseconds"].as_f64().unwrap() > 0.0 && timed["macs"].as_f64().unwrap() > 0.0
+                );
+                let live = timed["live_measured"].as_f64().unwrap();
+                assert!((0.05..=0.8).contains(&live), "about three in ten are live: {live}");
+            }
+        }
+    }
+    let file = scratch("net.json");
+    let output = run("speed", &["--units", "8", "--dump", file.to_str().unwrap(), "--dump-steps", "3"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let net: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let entries: usize =
+        net["blocks"].as_array().unwrap().iter().map(|b| b["entries"].as_array().unwrap().len()).sum();
+    let gradients = net["gradients"].as_array().unwrap();
+    assert_eq!((gradients.len(), gradients[2].as_array().unwrap().len()), (3, entries));
+}
+
+#[test]
 fn wrong_input_ends_with_exit_code_2() {
     let out = scratch("wrong");
     let cases: &[(&str, &[&str], &str)] = &[
@@ -78,13 +106,22 @@ fn wrong_input_ends_with_exit_code_2() {
         ("table1", &["--epsilon", "0"], "above 0"),
         ("table1", &["--warm-up", "0"], "warm-up"),
         ("table1", &["--steps", "x"], "steps"),
+        ("speed", &["--units", "0"], "units"),
+        ("speed", &["--live", "2"], "live"),
+        ("speed", &["--cell", "gru"], "expected one of event-rnn, egru"),
+        ("speed", &["--dump", "x", "--dump-steps", "5000"], "dump-steps"),
+        ("speed", &["--inputs", "99999999999"], "inputs"),
+        ("speed", &["--threads", "99999"], "threads"),
+        ("speed", &["--rule", "rtrl-blocked-18446744073709551615"], "unknown rule"),
         ("compare", &["--seeds", "0"], "seeds"),
         ("compare", &["--iterations", "0"], "iterations"),
         ("compare", &["--length", "0"], "length"),
         ("compare", &["--delay", "100000"], "delay"),
     ];
     for (name, flags, expected) in cases {
-        let output = run(name, &[flags, &["--out", out.to_str().unwrap()][..]].concat());
+        let to = ["--out", out.to_str().unwrap()];
+        let to = if *name == "speed" { &[] } else { &to[..] };
+        let output = run(name, &[flags, to].concat());
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{name} {flags:?}: {said}");
         assert!(said.contains(expected), "{name} {flags:?}: {said}");
