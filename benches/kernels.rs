@@ -6,7 +6,7 @@ use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, 
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Skips};
-use sparse_rtrl::sparse::block::{Block, ROWS, combine, combine_dense, fused_and_width};
+use sparse_rtrl::sparse::block::{self, Block, ROWS, combine, combine_dense};
 use sparse_rtrl::sparse::{Pattern, kernel};
 use std::hint::black_box;
 
@@ -20,18 +20,16 @@ struct Sums<'a> {
     dense: bool,
 }
 
-impl pulp::WithSimd for Sums<'_> {
+impl block::Loop for Sums<'_> {
     type Output = f32;
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> f32 {
+    fn run<const FUSED: bool, const WIDTH: usize>(self) -> f32 {
         let Self { terms, coefficients, from, dense } = self;
-        let wide = fused_and_width::<S>() == (true, 64);
         let mut sums = [[0.0f32; COLUMNS]; ROWS];
-        match (dense, wide) {
-            (true, true) => combine_dense::<f32, true, 64, COLUMNS>(&mut sums, coefficients, from),
-            (true, false) => combine_dense::<f32, true, 16, COLUMNS>(&mut sums, coefficients, from),
-            (false, _) => sums[0] = combine::<f32, true, COLUMNS>(sums[0], terms, from),
+        match dense {
+            true => combine_dense::<f32, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, from),
+            false => sums[0] = combine::<f32, FUSED, COLUMNS>(sums[0], terms, from),
         }
         sums[0][0]
     }
@@ -50,7 +48,7 @@ fn kernels(c: &mut Criterion) {
                 b.iter(|| {
                     let sums =
                         Sums { terms: &terms, coefficients: &coefficients, from: black_box(&from), dense };
-                    arch.dispatch(sums)
+                    block::dispatch(arch, sums)
                 });
             });
         }

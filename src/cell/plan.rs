@@ -67,9 +67,9 @@ impl Plan {
         &self.blocks
     }
 
-    /// Rows, and how many of them are units.
-    pub fn size(&self) -> (usize, usize) {
-        (self.carries.len(), self.units.len())
+    /// Rows so far, inner ones included.
+    pub fn rows(&self) -> usize {
+        self.carries.len()
     }
 
     /// Begins a layer; its blocks are named `layerK.…` from here on.

@@ -22,7 +22,7 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
         plan.blocks().iter().map(|b| b.dense_len() as f64 * share(&b)).sum::<f64>()
     };
     let p = entries(true);
-    let rows = plan.size().0 as f64;
+    let rows = plan.rows() as f64;
     // Couplings are listed in twice the size of a number, for every step; the derivative of every row by every other is kept for each.
     let blocked = |steps: f64| rows * p + steps * (2.0 * p + rows * rows + 16.0 * rows);
     let influence = |rule: &str| match rule {

@@ -1,4 +1,6 @@
-//! Blocks: some neighbouring columns of one row of an influence matrix, and what is done to them.
+//! Blocks: some neighbouring columns of one row of an influence matrix, and the one thing that is done to them,
+//!
+//! `sum ← sum + Σ_j a_j row_j`.
 //!
 //! Columns never interact, so that a step can be carried through for one block of columns after another: the blocks of all rows
 //! then fit into the first-level cache, and a destination stays in registers while all its sources pass by. With `FUSED`, products
@@ -18,10 +20,36 @@ impl<T: Real, const C: usize> Block<T, C> {
     }
 }
 
-/// Whether products and sums are fused on a machine with vector units `S`, and how many columns of several rows its registers hold.
-#[inline(always)]
-pub fn fused_and_width<S: pulp::Simd>() -> (bool, usize) {
-    (!S::IS_SCALAR && !cfg!(target_family = "wasm"), if S::F32_LANES >= 16 { 64 } else { 16 })
+/// A loop over blocks, to be compiled for the machine's vector units: `FUSED` where it has fused products, `WIDTH` columns of
+/// several rows at a time in its registers. Implementations are `#[inline(always)]`.
+pub trait Loop {
+    /// What it returns.
+    type Output;
+
+    /// The loop.
+    fn run<const FUSED: bool, const WIDTH: usize>(self) -> Self::Output;
+}
+
+/// Runs a loop on the widest vector units this machine has.
+pub fn dispatch<L: Loop>(arch: pulp::Arch, work: L) -> L::Output {
+    arch.dispatch(OnVectors(work))
+}
+
+struct OnVectors<L>(L);
+
+impl<L: Loop> pulp::WithSimd for OnVectors<L> {
+    type Output = L::Output;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> L::Output {
+        if S::IS_SCALAR || cfg!(target_family = "wasm") {
+            self.0.run::<false, 16>()
+        } else if S::F32_LANES >= 16 {
+            self.0.run::<true, 64>()
+        } else {
+            self.0.run::<true, 16>()
+        }
+    }
 }
 
 /// `sum + a x`.

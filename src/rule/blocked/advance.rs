@@ -9,7 +9,7 @@ use super::base::{Base, Block, COLUMNS, Unit};
 use super::history::History;
 use crate::cell::Wiring;
 use crate::scalar::Real;
-use crate::sparse::block::{ROWS, combine_dense, fused_and_width};
+use crate::sparse::block::{self, ROWS, combine_dense};
 use rayon::prelude::*;
 
 /// Room for the factors of one unit and a new tile.
@@ -59,7 +59,7 @@ impl<T: Real> Advance<T> {
         let (rows, shared) = (&rows[..], &*base);
         let back = |(k, chunk): (usize, &mut Chunk<T>)| {
             let lines = &rows[k * COLUMNS..rows.len().min((k + 1) * COLUMNS)];
-            arch.dispatch(Back { chunk, lines, wiring, history, base: shared });
+            block::dispatch(arch, Back { chunk, lines, wiring, history, base: shared });
         };
         let chunks = &mut chunks[..used];
         match threads {
@@ -80,16 +80,10 @@ impl<T: Real> Advance<T> {
         let p = &p[..];
         let make = |units: &mut [Unit<T>], scratch: &mut Scratch<T>| {
             for unit in units {
-                arch.dispatch(Make {
-                    unit,
-                    scratch: &mut *scratch,
-                    chunks,
-                    p,
-                    rows,
-                    old_rows,
-                    wiring,
-                    history,
-                });
+                block::dispatch(
+                    arch,
+                    Make { unit, scratch: &mut *scratch, chunks, p, rows, old_rows, wiring, history },
+                );
             }
         };
         let share = units.len().div_ceil(threads).max(1);
@@ -141,20 +135,9 @@ struct Make<'a, T> {
     history: &'a History<T>,
 }
 
-impl<T: Real> pulp::WithSimd for Make<'_, T> {
+impl<T: Real> block::Loop for Make<'_, T> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        match fused_and_width::<S>() {
-            (true, 64) => self.run::<true, 64>(),
-            (true, _) => self.run::<true, 16>(),
-            (false, _) => self.run::<false, 16>(),
-        }
-    }
-}
-
-impl<T: Real> Make<'_, T> {
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let Self { unit, scratch, chunks, p, rows, old_rows, wiring, history } = self;

@@ -9,7 +9,7 @@ use super::base::{Base, Block, COLUMNS};
 use super::history::History;
 use crate::cell::Wiring;
 use crate::scalar::Real;
-use crate::sparse::block::{add_product, combine, fused_and_width};
+use crate::sparse::block::{self, add_product, combine};
 
 /// Λ of some lines of the new base: 64 of them, side by side.
 pub struct Chunk<T> {
@@ -43,21 +43,11 @@ pub struct Back<'a, T> {
     pub base: &'a Base<T>,
 }
 
-impl<T: Real> pulp::WithSimd for Back<'_, T> {
+impl<T: Real> block::Loop for Back<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        match fused_and_width::<S>().0 {
-            true => self.run::<true>(),
-            false => self.run::<false>(),
-        }
-    }
-}
-
-impl<T: Real> Back<'_, T> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
+    fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let Self { chunk, lines, wiring, history, base } = self;
         let (n, steps) = (wiring.rows(), history.steps());
         let nothing = [T::zero(); COLUMNS];

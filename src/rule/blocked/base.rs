@@ -154,21 +154,11 @@ pub struct Gather<'a, T> {
     pub last: usize,
 }
 
-impl<T: Real> pulp::WithSimd for Gather<'_, T> {
+impl<T: Real> block::Loop for Gather<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        match block::fused_and_width::<S>().0 {
-            true => self.run::<true>(),
-            false => self.run::<false>(),
-        }
-    }
-}
-
-impl<T: Real> Gather<'_, T> {
-    #[inline(always)]
-    fn run<const FUSED: bool>(self) {
+    fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let Self { unit, rows, walk, history, last } = self;
         let start = walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
         // λ is zero at the steps that make up the last sixteen.

@@ -19,10 +19,14 @@ impl<T: Real> Live<T> {
         Self { columns: Vec::with_capacity(pattern.cols()), entries: Vec::with_capacity(pattern.len()) }
     }
 
-    /// The columns of `pattern` whose row is live, last row first, without entries that happen to be zero unless all are to be kept.
-    fn fill(&mut self, pattern: &Pattern, values: &[T], live: &[bool], all: bool) {
+    fn clear(&mut self) {
         self.columns.clear();
         self.entries.clear();
+    }
+
+    /// The columns of `pattern` whose row is live, last row first, without entries that happen to be zero unless all are to be kept.
+    fn fill(&mut self, pattern: &Pattern, values: &[T], live: &[bool], all: bool) {
+        self.clear();
         for row in (0..pattern.cols()).rev().filter(|&row| live[row]) {
             let before = self.entries.len();
             let entries = pattern.col(row).map(|(i, at)| (values[at], i as u32));
@@ -123,7 +127,7 @@ impl<T: Real> History<T> {
         }
         match past.last().map(|record| &record.live[..]).or(before) {
             Some(live) => record.feeds.fill(wiring.previous(), &step.a, live, !self.activity),
-            None => (record.feeds.columns.clear(), record.feeds.entries.clear()).0,
+            None => record.feeds.clear(),
         }
         record.relays.fill(wiring.current(), &step.b, &record.live, !self.activity);
         for (gains, &gain) in self.gains.chunks_exact_mut(self.stride).zip(&step.gain) {

@@ -30,10 +30,11 @@ mod walk;
 
 pub use choose::best_steps;
 
-use super::{Claim, Influence, Rule};
+use super::{Claim, Rule};
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
 use crate::scalar::Real;
+use crate::sparse::block;
 use advance::Advance;
 use base::{Base, Gather};
 use history::History;
@@ -99,7 +100,7 @@ impl<T: Real> Blocked<T> {
         let Base { units, rows, present, .. } = base;
         let rows = if *present { &rows[..] } else { &[] };
         let gather = |unit: &mut base::Unit<T>| {
-            arch.dispatch(Gather { unit, rows, walk, history: history_read, last });
+            block::dispatch(arch, Gather { unit, rows, walk, history: history_read, last });
         };
         match threads(wiring.parameters() * (walk.terms.len() + last)) {
             1 => units.iter_mut().for_each(gather),
@@ -156,10 +157,6 @@ impl<T: Real> Rule<T> for Blocked<T> {
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         macs.backward += self.carry_back() + std::mem::take(&mut self.unreported);
         super::hand_over(&mut self.gradient, gradient);
-    }
-
-    fn influence(&mut self) -> Option<Influence> {
-        None
     }
 
     fn bytes(&self) -> usize {

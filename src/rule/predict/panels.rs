@@ -44,12 +44,9 @@ impl<T: Real> PredictPanels<T> {
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         let form = Form::choose(&wiring);
         let (n, p) = (wiring.rows(), wiring.parameters());
+        let recurrent = wiring.layout().of_kind(Kind::Recurrent);
         let layer_of: Vec<usize> =
             wiring.layout().weights().entries().map(|(pre, _)| wiring.layer_of(pre)).collect();
-        let mut recurrent = vec![false; p];
-        for block in wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent) {
-            block.places.iter().for_each(|&place| recurrent[place] = true);
-        }
         let layer = |k: usize| {
             let pres = (0..wiring.pre_rows().len()).filter(|&pre| wiring.layer_of(pre) == k);
             let rows = form.reach(pres, usize::MAX);

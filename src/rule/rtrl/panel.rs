@@ -7,6 +7,7 @@ use super::tile::{Block, COLUMNS, Pass, Tile};
 use crate::cell::Wiring;
 use crate::rule::form::Form;
 use crate::scalar::Real;
+use crate::sparse::block;
 use rayon::prelude::*;
 
 /// MACs of a step from which on a second thread is worth its start.
@@ -113,7 +114,7 @@ impl<T: Real> Panel<T> {
         let work = tiles.len() * COLUMNS * (made + program.credit.len());
         let threads = if work < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(tiles.len()) };
         let pass = |first, tiles, spare| {
-            arch.dispatch(Pass { program, carries: *carries, advance, tiles, first, spare });
+            block::dispatch(arch, Pass { program, carries: *carries, advance, tiles, first, spare });
         };
         if threads == 1 {
             pass(0, tiles, &mut spare[0]);

@@ -2,7 +2,7 @@
 
 use super::program::{Copied, Entry, Line, NOWHERE, Point, Program};
 use crate::scalar::Real;
-use crate::sparse::block::{self, ROWS, combine, combine_dense, fused_and_width};
+use crate::sparse::block::{self, ROWS, combine, combine_dense};
 
 /// Columns of a tile: in single precision eight vectors of AVX-512, whose sums are independent of one another.
 pub const COLUMNS: usize = 128;
@@ -36,20 +36,9 @@ pub struct Pass<'a, T> {
     pub spare: &'a mut Vec<Block<T>>,
 }
 
-impl<T: Real> pulp::WithSimd for Pass<'_, T> {
+impl<T: Real> block::Loop for Pass<'_, T> {
     type Output = ();
 
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        match fused_and_width::<S>() {
-            (true, 64) => self.run::<true, 64>(),
-            (true, _) => self.run::<true, 16>(),
-            (false, _) => self.run::<false, 16>(),
-        }
-    }
-}
-
-impl<T: Real> Pass<'_, T> {
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let Self { program, carries, advance, tiles, first, spare } = self;
