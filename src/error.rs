@@ -96,6 +96,14 @@ pub enum Error {
         /// Why.
         source: csv::Error,
     },
+    /// Saved state does not fit what it is to be read into.
+    #[error("saved state does not fit: expected '{field}', found {found}")]
+    State {
+        /// What should have come.
+        field: &'static str,
+        /// What came.
+        found: String,
+    },
     /// The thread pool could not be started.
     #[error("cannot start {threads} threads: {why}")]
     Threads {

@@ -36,12 +36,15 @@
 //! paper": M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse back-propagation through time*, 2023.
 #![warn(missing_docs)]
 
+pub mod archive;
 pub mod cell;
+pub mod checkpoint;
 pub mod error;
 pub mod experiment;
 pub mod learner;
 pub mod macs;
 pub mod metrics;
+pub mod online;
 pub mod optim;
 pub mod params;
 pub mod readout;

@@ -4,11 +4,11 @@
 //! weights or influence: weight × activity, coupling × influence, credit × influence, gain × source. Work that is
 //! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
 /// MACs done so far, by the part of the work that did them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Macs {
     /// Pre-activations `W φ`, readout included.
     pub forward: u64,

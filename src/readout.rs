@@ -82,6 +82,28 @@ impl Loss {
         }
     }
 
+    /// Writes the curvature `∂²L/∂o²` at `output` into `curvature`, k × k: `diag(p) − p pᵀ` with p = softmax(o), `p (1 − p)` with
+    /// p = σ(o), or the identity.
+    ///
+    /// # Panics
+    /// If `curvature` has not k² entries.
+    pub fn curvature<T: Real>(self, output: &[T], curvature: &mut [f64]) {
+        let k = output.len();
+        assert_eq!(curvature.len(), k * k, "the curvature must have outputs × outputs entries");
+        let o = |i: usize| output[i].as_f64();
+        let top = (0..k).map(o).fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = (0..k).map(|i| (o(i) - top).exp()).sum();
+        let share = |i: usize| (o(i) - top).exp() / total;
+        for (at, curvature) in curvature.iter_mut().enumerate() {
+            let (i, j) = (at / k, at % k);
+            *curvature = match self {
+                Self::CrossEntropy => f64::from(i == j) * share(i) - share(i) * share(j),
+                Self::BinaryCrossEntropy => (-o(0).abs()).exp() / (1.0 + (-o(0).abs()).exp()).powi(2),
+                Self::SquaredError => f64::from(i == j),
+            };
+        }
+    }
+
     /// The class an output stands for: the largest output, or the sign of a single one.
     pub fn class<T: Real>(self, output: &[T]) -> usize {
         if self == Self::BinaryCrossEntropy {
@@ -182,7 +204,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn slopes_are_the_derivatives_of_the_losses() {
+    fn slopes_and_curvatures_are_the_derivatives_of_the_losses() {
         let h = 1e-6;
         let cases = [
             (Loss::CrossEntropy, vec![0.3, -1.2, 0.8], Target::Class(1)),
@@ -201,6 +223,18 @@ mod tests {
                     loss.evaluate(&o, target, &mut vec![0.0; o.len()])
                 };
                 assert_relative_eq!((at(h) - at(-h)) / (2.0 * h), slope[k], epsilon = 1e-8);
+            }
+            let outputs = output.len();
+            let mut curvature = vec![0.0; outputs * outputs];
+            loss.curvature(&output, &mut curvature);
+            for (at, expected) in curvature.into_iter().enumerate() {
+                let slope_at = |d: f64| {
+                    let (mut o, mut slope) = (output.clone(), vec![0.0; outputs]);
+                    o[at % outputs] += d;
+                    loss.evaluate(&o, target, &mut slope);
+                    slope[at / outputs]
+                };
+                assert_relative_eq!((slope_at(h) - slope_at(-h)) / (2.0 * h), expected, epsilon = 1e-8);
             }
         }
     }

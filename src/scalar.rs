@@ -4,7 +4,16 @@ use num_traits::{Float, NumAssign};
 
 /// A real number the engine computes with. Implemented for `f32` and `f64`.
 pub trait Real:
-    Float + NumAssign + nalgebra::Scalar + std::iter::Sum + std::fmt::Display + Default + Send + Sync
+    Float
+    + NumAssign
+    + nalgebra::Scalar
+    + std::iter::Sum
+    + std::fmt::Display
+    + Default
+    + Send
+    + Sync
+    + serde::Serialize
+    + serde::de::DeserializeOwned
 {
     /// The nearest representable value.
     fn of(x: f64) -> Self;

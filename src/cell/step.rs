@@ -2,6 +2,8 @@
 //! else.
 
 use super::wiring::Wiring;
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::scalar::Real;
 
 /// What a network remembers from step to step: state and emission of every row.
@@ -106,6 +108,16 @@ impl<T: Real> Step<T> {
         self.copy_local(other);
         self.a.copy_from_slice(&other.a);
         self.b.copy_from_slice(&other.b);
+    }
+
+    /// Writes it, or takes it back.
+    ///
+    /// # Errors
+    /// If what is read is of another wiring.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        let Self { c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a, b } = self;
+        let all = [c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a, b];
+        all.into_iter().try_for_each(|values| archive.list("step", values))
     }
 
     /// Numbers it holds.

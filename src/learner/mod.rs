@@ -22,6 +22,7 @@ mod size;
 mod spec;
 mod stream;
 
+pub use size::check_memory;
 pub use spec::{LearnerSpec, Update};
 pub use stream::{Model, Stream, Trouble};
 

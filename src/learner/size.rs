@@ -55,13 +55,19 @@ fn available() -> f64 {
 /// # Errors
 /// If the learner would not fit.
 pub(super) fn check<T: Real>(spec: &LearnerSpec) -> Result<()> {
-    let (needed, limit) = (estimate::<T>(spec)?, available());
-    if needed <= limit {
-        return Ok(());
-    }
     let units = spec.network.layers.first().map_or(0, |l| l.units);
     let what = format!("{} with {units} units and {} streams", spec.rule, spec.streams);
-    Err(Error::TooLarge { what, gib: needed / GIB, limit: limit / GIB })
+    check_memory(&what, estimate::<T>(spec)?)
+}
+
+/// # Errors
+/// If that many bytes are not free.
+pub fn check_memory(what: &str, needed: f64) -> Result<()> {
+    let limit = available();
+    match needed <= limit {
+        true => Ok(()),
+        false => Err(Error::TooLarge { what: what.into(), gib: needed / GIB, limit: limit / GIB }),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! `w ← w − η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
 
 use super::Optimiser;
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::scalar::Real;
 
 /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
@@ -42,6 +44,17 @@ impl<T: Real> Optimiser<T> for Adam<T> {
             *v = b2 * *v + c2 * g * g;
             *w -= step * *m / (v.sqrt() + epsilon);
         }
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("adam.t", &mut self.t)?;
+        archive.field("adam.rate", &mut self.rate)?;
+        archive.list("adam.m", &mut self.m)?;
+        archive.list("adam.v", &mut self.v)
     }
 }
 

@@ -1,13 +1,20 @@
 //! Optimisers: what to do with a gradient. They see flat buffers and know nothing else.
 //!
-//! To add one, write its file and add it to [`registry`].
+//! To add one, write its file and add it to [`registry`]. Made for one pass over a stream are [`Rls`] and [`Kalman`], which take more than
+//! a gradient: what was read, or the rows ∂o/∂w.
 
 mod adam;
+mod covariance;
+mod kalman;
+mod rls;
 mod sgd;
 
 pub use adam::Adam;
+pub use kalman::Kalman;
+pub use rls::Rls;
 pub use sgd::Sgd;
 
+use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 
@@ -18,6 +25,15 @@ pub trait Optimiser<T: Real>: Send {
     /// # Panics
     /// If `w` or `gradient` has not the size the optimiser was made for.
     fn update(&mut self, w: &mut [T], gradient: &[T]);
+
+    /// Sets the learning rate of updates to come.
+    fn set_rate(&mut self, rate: f64);
+
+    /// Writes its state, or takes it back.
+    ///
+    /// # Errors
+    /// If what is read is of another size.
+    fn archive(&mut self, archive: &mut Archive) -> Result<()>;
 }
 
 /// An optimiser that can be chosen by name.

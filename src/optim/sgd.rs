@@ -1,6 +1,8 @@
 //! Gradient descent: `w ← w − η g`.
 
 use super::Optimiser;
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::scalar::Real;
 
 /// Plain gradient descent.
@@ -21,6 +23,14 @@ impl<T: Real> Optimiser<T> for Sgd<T> {
     fn update(&mut self, w: &mut [T], gradient: &[T]) {
         assert_eq!((w.len(), gradient.len()), (self.size, self.size), "w and g must have n entries");
         w.iter_mut().zip(gradient).for_each(|(w, &g)| *w -= self.rate * g);
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        self.rate = T::of(rate);
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("sgd.rate", &mut self.rate)
     }
 }
 

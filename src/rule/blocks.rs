@@ -13,7 +13,9 @@
 
 use super::form::Form;
 use super::{Claim, Influence, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::Kind;
 use crate::scalar::Real;
@@ -322,6 +324,15 @@ impl<T: Real> Rule<T> for Blocks<T> {
             }
         }
         Some(total)
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.list("blocks.s", &mut self.s)?;
+        archive.list("blocks.y", &mut self.y)?;
+        archive.list("blocks.live", &mut self.live)?;
+        archive.list("blocks.e", &mut self.e)?;
+        archive.list("blocks.e_bar", &mut self.e_bar)?;
+        archive.list("blocks.gradient", &mut self.gradient)
     }
 
     fn bytes(&self) -> usize {

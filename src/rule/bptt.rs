@@ -7,7 +7,9 @@
 
 use super::backward::Backward;
 use super::{Claim, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use std::sync::Arc;
@@ -92,6 +94,21 @@ impl<T: Real> Rule<T> for Bptt<T> {
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         macs.backward += self.walk() + std::mem::take(&mut self.unreported);
         super::hand_over(&mut self.gradient, gradient);
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("bptt.len", &mut self.len)?;
+        archive.field("bptt.credited", &mut self.credited)?;
+        archive.field("bptt.unreported", &mut self.unreported)?;
+        archive.list("bptt.gradient", &mut self.gradient)?;
+        let fresh =
+            || Record { step: Step::new(&self.wiring), credit: vec![T::zero(); self.wiring.outputs().len()] };
+        self.tape.resize_with(self.len.max(self.tape.len()), fresh);
+        for record in &mut self.tape[..self.len] {
+            record.step.archive(archive)?;
+            archive.list("bptt.credit", &mut record.credit)?;
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> usize {

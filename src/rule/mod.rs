@@ -56,7 +56,9 @@ pub use tbptt::Tbptt;
 pub use unmasked::Unmasked;
 pub use uoro::Uoro;
 
+use crate::archive::Archive;
 use crate::cell::Step;
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 
@@ -137,6 +139,12 @@ pub trait Rule<T: Real>: Send {
     fn influence(&mut self) -> Option<Influence> {
         None
     }
+
+    /// Writes everything it has become, or takes it back; the wiring must be the same.
+    ///
+    /// # Errors
+    /// If what is read is of another rule or wiring.
+    fn archive(&mut self, archive: &mut Archive) -> Result<()>;
 
     /// Bytes of influence, tape and gathered gradient that are in use now. Index structure, which is fixed and about the size of a
     /// pattern of the couplings for each parameter at most, is not among them.

@@ -12,7 +12,9 @@
 //! forming the product before it. [`DenseCost`] counts it for any network.
 
 use super::{Claim, Influence, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::Kind;
 use crate::scalar::Real;
@@ -237,6 +239,18 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
             }
         }
         Some(total)
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        for matrix in [&mut self.s, &mut self.y] {
+            let mut values = matrix.as_slice().to_vec();
+            archive.list("dense", &mut values)?;
+            matrix.copy_from_slice(&values);
+        }
+        let mut gradient = self.gradient.as_slice().to_vec();
+        archive.list("dense.gradient", &mut gradient)?;
+        self.gradient.copy_from_slice(&gradient);
+        Ok(())
     }
 
     fn bytes(&self) -> usize {

@@ -10,7 +10,9 @@
 
 use super::backward::Backward;
 use super::{Claim, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::scalar::Real;
 use std::sync::Arc;
@@ -84,6 +86,19 @@ impl<T: Real> Rule<T> for Tbptt<T> {
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
         super::hand_over(&mut self.gradient, gradient);
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("tbptt.first", &mut self.first)?;
+        archive.field("tbptt.len", &mut self.len)?;
+        archive.list("tbptt.gradient", &mut self.gradient)?;
+        let mut room = self.tape.len();
+        archive.field("tbptt.room", &mut room)?;
+        if room > self.window || self.len > room || self.first >= room.max(1) {
+            return Err(Error::State { field: "tbptt.room", found: format!("{room} steps") });
+        }
+        self.tape.resize_with(room, || Step::new(&self.wiring));
+        self.tape.iter_mut().try_for_each(|step| step.archive(archive))
     }
 
     fn bytes(&self) -> usize {

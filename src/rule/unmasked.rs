@@ -3,7 +3,9 @@
 //! This is what masking without skipping costs, and what proves that skipping changes nothing.
 
 use super::{Claim, Influence, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::sparse::Pattern;
@@ -88,6 +90,10 @@ impl<T: Real, R: Rule<T>> Rule<T> for Unmasked<T, R> {
 
     fn influence(&mut self) -> Option<Influence> {
         self.inner.influence()
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        self.inner.archive(archive)
     }
 
     fn bytes(&self) -> usize {

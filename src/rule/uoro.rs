@@ -18,7 +18,9 @@
 //! C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
 
 use super::{Claim, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::{Generator, Purpose, generator};
 use crate::scalar::Real;
@@ -175,6 +177,15 @@ impl<T: Real> Rule<T> for Uoro<T> {
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
         super::hand_over(&mut self.gradient, gradient);
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("uoro.rng", &mut self.rng)?;
+        archive.list("uoro.s", &mut self.s)?;
+        archive.list("uoro.theta", &mut self.theta)?;
+        archive.list("uoro.e", &mut self.e)?;
+        archive.list("uoro.e_bar", &mut self.e_bar)?;
+        archive.list("uoro.gradient", &mut self.gradient)
     }
 
     fn bytes(&self) -> usize {

@@ -31,7 +31,9 @@ mod walk;
 pub use choose::best_steps;
 
 use super::{Claim, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::sparse::block;
@@ -157,6 +159,10 @@ impl<T: Real> Rule<T> for Blocked<T> {
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         macs.backward += self.carry_back() + std::mem::take(&mut self.unreported);
         super::hand_over(&mut self.gradient, gradient);
+    }
+
+    fn archive(&mut self, _: &mut Archive) -> Result<()> {
+        todo!("at the merge")
     }
 
     fn bytes(&self) -> usize {

@@ -3,7 +3,9 @@
 
 use super::super::form::Form;
 use super::tile::COLUMNS;
+use crate::archive::Archive;
 use crate::cell::Wiring;
+use crate::error::{Error, Result};
 use crate::params::Kind;
 use crate::scalar::Real;
 
@@ -134,6 +136,24 @@ impl Columns {
             });
             self.ends[tile] = self.spans.len();
         }
+    }
+
+    /// Writes which sources are awake, in order, or wakes those that were.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        let awake =
+            self.places.iter().enumerate().filter_map(|(source, place)| Some((place.as_ref()?, source)));
+        let mut order: Vec<_> = awake.collect();
+        order.sort_unstable();
+        let mut sources: Vec<usize> = order.into_iter().map(|(_, source)| source).collect();
+        archive.field("columns.awake", &mut sources)?;
+        if archive.reads() {
+            self.reset();
+            if let Some(source) = sources.iter().find(|source| **source >= self.places.len()) {
+                return Err(Error::State { field: "columns.awake", found: format!("source {source}") });
+            }
+            sources.into_iter().for_each(|source| self.wake(source));
+        }
+        Ok(())
     }
 
     /// The spans of a tile that has columns.

@@ -48,7 +48,9 @@ mod tile;
 
 use super::form::Form;
 use super::{Claim, Influence, Rule};
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use panel::Panel;
@@ -191,6 +193,15 @@ impl<T: Real> Rule<T> for Rtrl<T> {
             total.recurrent += recurrent;
         }
         Some(total)
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        self.make_step();
+        archive.list("rtrl.e", &mut self.last.e)?;
+        archive.list("rtrl.e_bar", &mut self.last.e_bar)?;
+        archive.field("rtrl.gathered", &mut self.gathered)?;
+        archive.list("rtrl.gradient", &mut self.gradient)?;
+        self.panels.iter_mut().try_for_each(|panel| panel.archive(archive))
     }
 
     fn bytes(&self) -> usize {

@@ -4,7 +4,9 @@
 use super::columns::Columns;
 use super::program::{Last, NOWHERE, Program};
 use super::tile::{Block, COLUMNS, Pass, Tile};
+use crate::archive::Archive;
 use crate::cell::Wiring;
+use crate::error::{Error, Result};
 use crate::rule::form::Form;
 use crate::scalar::Real;
 use crate::sparse::block;
@@ -178,6 +180,25 @@ impl<T: Real> Panel<T> {
             }
         }
         (all, recurrent)
+    }
+
+    /// Writes the influence it holds, or takes it back; what was planned must have been carried out.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        self.columns.archive(archive)?;
+        archive.field("panel.earned", &mut self.earned)?;
+        archive.field("panel.held", &mut self.held)?;
+        archive.list("panel.line", &mut self.line)?;
+        if self.held > self.rows.len() || self.line.iter().any(|&l| l != NOWHERE && l as usize >= self.held) {
+            return Err(Error::State { field: "panel.line", found: format!("lines beyond {}", self.held) });
+        }
+        for tile in &mut self.tiles[..self.columns.tiles()] {
+            for block in tile.blocks[..self.held].iter_mut().chain([&mut tile.gradient]) {
+                let mut values = block.0.to_vec();
+                archive.list("panel.tile", &mut values)?;
+                block.0.copy_from_slice(&values);
+            }
+        }
+        Ok(())
     }
 
     /// Numbers in use: S or Y, and the gathered gradient.

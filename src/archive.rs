@@ -1,0 +1,170 @@
+//! State as bytes: one pass over a thing's fields that either writes them or reads them back.
+//!
+//! Every stateful thing lists its fields once, in a method `archive`, so that what is read is what was written, in the same order:
+//!
+//! ```
+//! use sparse_rtrl::archive::Archive;
+//!
+//! struct Walk { position: f64, steps: u64 }
+//! impl Walk {
+//!     fn archive(&mut self, archive: &mut Archive) -> sparse_rtrl::Result<()> {
+//!         archive.field("position", &mut self.position)?;
+//!         archive.field("steps", &mut self.steps)
+//!     }
+//! }
+//!
+//! let mut writer = Archive::writer();
+//! Walk { position: 0.1, steps: 3 }.archive(&mut writer)?;
+//! let mut other = Walk { position: 0.0, steps: 0 };
+//! let mut reader = Archive::reader(writer.into_bytes());
+//! other.archive(&mut reader)?;
+//! reader.finish()?;
+//! assert_eq!((other.position.to_bits(), other.steps), (0.1f64.to_bits(), 3));
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+//!
+//! Structure (wirings, patterns, scratch) is not archived: a thing is first built from its specification, then filled. Numbers
+//! keep their bits.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Bytes being written, or being read.
+pub struct Archive {
+    bytes: Vec<u8>,
+    /// Where reading is; `None` while writing.
+    at: Option<usize>,
+}
+
+impl Archive {
+    /// An empty archive to write into.
+    pub fn writer() -> Self {
+        Self { bytes: Vec::new(), at: None }
+    }
+
+    /// An archive to read from.
+    pub fn reader(bytes: Vec<u8>) -> Self {
+        Self { bytes, at: Some(0) }
+    }
+
+    /// Whether fields are being read.
+    pub fn reads(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Writes a field, or replaces it by what was written.
+    ///
+    /// # Errors
+    /// If what is read is not that field.
+    pub fn field<V: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        value: &mut V,
+    ) -> Result<()> {
+        match &mut self.at {
+            None => {
+                let bytes = std::mem::take(&mut self.bytes);
+                let written =
+                    postcard::to_extend(&name, bytes).and_then(|bytes| postcard::to_extend(value, bytes));
+                self.bytes = written.map_err(|why| broken(name, &why.to_string()))?;
+            }
+            Some(at) => {
+                let rest = self.bytes.get(*at..).unwrap_or_default();
+                let (found, rest) = postcard::take_from_bytes::<&str>(rest)
+                    .map_err(|_| broken(name, "the end of the data"))?;
+                if found != name {
+                    return Err(broken(name, &format!("'{found}'")));
+                }
+                let (read, rest) = postcard::take_from_bytes(rest)
+                    .map_err(|why| broken(name, &format!("something else ({why})")))?;
+                *at = self.bytes.len() - rest.len();
+                *value = read;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a list whose length is part of the structure.
+    ///
+    /// # Errors
+    /// Also if the list that was written has another length.
+    pub fn list<V: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        values: &mut Vec<V>,
+    ) -> Result<()> {
+        let expected = values.len();
+        self.field(name, values)?;
+        match values.len() {
+            n if n == expected => Ok(()),
+            n => Err(broken(name, &format!("{n} numbers where there should be {expected}"))),
+        }
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Ends reading.
+    ///
+    /// # Errors
+    /// If there is more than was read.
+    pub fn finish(self) -> Result<()> {
+        match self.at {
+            Some(at) if at != self.bytes.len() => {
+                Err(broken("the end", &format!("{} bytes more", self.bytes.len() - at)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn broken(field: &'static str, found: &str) -> Error {
+    Error::State { field, found: found.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> Vec<u8> {
+        let mut archive = Archive::writer();
+        archive.list("values", &mut vec![1.0f64, f64::NAN, -0.0]).unwrap();
+        archive.field("t", &mut 7usize).unwrap();
+        archive.into_bytes()
+    }
+
+    fn read(bytes: Vec<u8>, len: usize) -> Result<(Vec<f64>, usize)> {
+        let mut archive = Archive::reader(bytes);
+        let (mut values, mut t) = (vec![0.0f64; len], 0usize);
+        archive.list("values", &mut values)?;
+        archive.field("t", &mut t)?;
+        archive.finish()?;
+        Ok((values, t))
+    }
+
+    #[test]
+    fn every_bit_comes_back() {
+        let (values, t) = read(written(), 3).unwrap();
+        assert_eq!(
+            values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            [1.0, f64::NAN, -0.0].map(f64::to_bits)
+        );
+        assert_eq!(t, 7);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error_in_words() {
+        let said = |bytes, len| read(bytes, len).unwrap_err().to_string();
+        assert!(said(written(), 4).contains("3 numbers where there should be 4"));
+        let mut longer = written();
+        longer.push(0);
+        assert!(said(longer, 3).contains("1 bytes more"));
+        for end in 0..written().len() {
+            read(written()[..end].to_vec(), 3).unwrap_err();
+        }
+        assert!(said(written().split_off(1), 3).contains("values"));
+    }
+}

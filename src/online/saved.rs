@@ -1,0 +1,111 @@
+//! A streaming learner as bytes, whole: what it is made of, its masks, and everything it has become.
+
+use super::{Grouping, Online, OnlineSpec, Teacher};
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use crate::learner::{LearnerSpec, check_memory};
+use crate::params::BlockSpec;
+use crate::scalar::Real;
+use crate::sparse::Pattern;
+
+/// The kept entries of each block, by row and column.
+type Masks = Vec<Vec<(u32, u32)>>;
+
+impl<T: Real> Online<T> {
+    /// Writes it, so that [`restore`](Self::restore) gives back one that goes on as this one does, bit for bit.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn save(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("precision", &mut precision::<T>())?;
+        archive.field("learner", &mut self.spec.clone())?;
+        let of = |pattern: &Pattern| pattern.entries().map(|(i, j)| (i as u32, j as u32)).collect();
+        let mut masks: Masks = self.network.wiring().layout().blocks().iter().map(|b| of(&b.kept)).collect();
+        archive.field("masks", &mut masks)?;
+        self.archive(archive)
+    }
+
+    /// The learner that was saved.
+    ///
+    /// # Errors
+    /// If the archive holds something else, in another precision, or larger than memory.
+    pub fn restore(archive: &mut Archive) -> Result<Self> {
+        let mut found = 0u32;
+        archive.field("precision", &mut found)?;
+        if found != precision::<T>() {
+            return Err(Error::State {
+                field: "precision",
+                found: format!("{found} bits, not {}", precision::<T>()),
+            });
+        }
+        let mut spec = OnlineSpec::new(1, 1, 1);
+        archive.field("learner", &mut spec)?;
+        spec.check()?;
+        spec.check_size::<T>()?;
+        let mut masks = Masks::new();
+        archive.field("masks", &mut masks)?;
+        let mut learner = Self::build(&spec, 0, |blocks| kept(blocks, &masks))?;
+        learner.archive(archive)?;
+        Ok(learner)
+    }
+}
+
+/// The bits of a number.
+fn precision<T>() -> u32 {
+    8 * size_of::<T>() as u32
+}
+
+/// Masks that were read, held against the blocks they are of.
+fn kept(blocks: &[BlockSpec], masks: &Masks) -> Result<Vec<Pattern>> {
+    let wrong = |found: String| Error::State { field: "masks", found };
+    if blocks.len() != masks.len() {
+        return Err(wrong(format!("{} of them for {} blocks", masks.len(), blocks.len())));
+    }
+    let of = |(block, mask): (&BlockSpec, &Vec<(u32, u32)>)| {
+        let (rows, cols) = block.shape();
+        let inside = mask.iter().all(|&(i, j)| (i as usize) < rows && (j as usize) < cols);
+        let ascending = mask.windows(2).all(|pair| pair[0] < pair[1]);
+        match inside && ascending {
+            true => {
+                Ok(Pattern::new(rows, cols, mask.iter().map(|&(i, j)| (i as usize, j as usize)).collect()))
+            }
+            false => Err(wrong(format!("one that does not fit {}", block.name))),
+        }
+    };
+    blocks.iter().zip(masks).map(of).collect()
+}
+
+impl OnlineSpec {
+    /// # Errors
+    /// If the whole would be larger than memory, once [`check`](Self::check) is passed.
+    pub fn check_size<T: Real>(&self) -> Result<()> {
+        let mut alike = LearnerSpec::new(self.network.inputs, 1, self.outputs);
+        alike.network.clone_from(&self.network);
+        alike.mask = self.mask;
+        alike.streams = self.streams;
+        // A network that is not taught has no influence.
+        alike.rule = if self.teacher == Teacher::Untrained { "rflo".into() } else { self.rule.clone() };
+        alike.check_size::<T>()?;
+        check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)
+    }
+
+    /// Numbers in the covariances of network and readout.
+    fn covariances<T: Real>(&self) -> Result<f64> {
+        let (plan, _) = self.network.plan::<T>()?;
+        let size = |block: &BlockSpec| {
+            let mask = self.network.layers[block.layer].mask.unwrap_or(self.mask);
+            let share = if mask.on.kinds().contains(&block.kind) { 1.0 - mask.sparsity } else { 1.0 };
+            (block.dense_len() as f64 * share, block.rows.len() as f64)
+        };
+        let sizes: Vec<_> = plan.blocks().iter().map(size).collect();
+        let units = sizes.iter().map(|size| size.1).fold(1.0, f64::max);
+        let p: f64 = sizes.iter().map(|size| size.0).sum();
+        let read = (self.width() + self.network.layers.last().map_or(0, |layer| layer.units) + 1) as f64;
+        let of_network = match self.teacher {
+            Teacher::Kalman { grouping: Grouping::Full, .. } => p * p,
+            Teacher::Kalman { grouping: Grouping::Node, .. } => p * p / units,
+            _ => 0.0,
+        };
+        Ok(of_network + read * read * if self.least.is_some() { 1.0 } else { self.outputs as f64 })
+    }
+}

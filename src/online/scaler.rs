@@ -1,0 +1,128 @@
+//! Running standardisation: `z = (x − μ) / σ`, with the mean and deviation of what has come so far,
+//!
+//! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`,  `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,  `σ² = M_t / t`
+//!
+//! (B. P. Welford, *Note on a method for calculating corrected sums of squares and products*, Technometrics 4(3), 1962). Nothing of the
+//! future is looked at.
+
+use crate::archive::Archive;
+use crate::error::Result;
+use serde::{Deserialize, Serialize};
+
+/// How many deviations from the mean a standardised value may lie; what is beyond is brought back to there, so that one wild value cannot
+/// throw a network off.
+pub const WIDEST: f64 = 10.0;
+
+/// Mean and deviation of one quantity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Moments {
+    count: u64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    /// Takes in a value.
+    pub fn observe(&mut self, x: f64) {
+        self.count += 1;
+        let before = x - self.mean;
+        self.mean += before / self.count as f64;
+        self.squares += before * (x - self.mean);
+    }
+
+    /// Values taken in.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// μ; 0 before the first value.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// σ; 1 as long as nothing has varied.
+    pub fn deviation(&self) -> f64 {
+        let deviation = (self.squares / self.count.max(1) as f64).sqrt();
+        // What is left of a constant by rounding is no variation.
+        if deviation > 1e-12 * self.mean.abs() && deviation > f64::MIN_POSITIVE { deviation } else { 1.0 }
+    }
+
+    /// `(x − μ) / σ`, within [`WIDEST`].
+    pub fn standardise(&self, x: f64) -> f64 {
+        ((x - self.mean) / self.deviation()).clamp(-WIDEST, WIDEST)
+    }
+
+    /// `μ + σ z`.
+    pub fn restore(&self, z: f64) -> f64 {
+        self.mean + self.deviation() * z
+    }
+}
+
+/// One [`Moments`] a quantity, for those that are to be standardised; the others pass as they are.
+#[derive(Clone, Debug)]
+pub struct Scaler {
+    moments: Vec<Moments>,
+    active: Vec<bool>,
+}
+
+impl Scaler {
+    /// For quantities of which those marked are standardised.
+    pub fn new(active: Vec<bool>) -> Self {
+        Self { moments: vec![Moments::default(); active.len()], active }
+    }
+
+    /// Takes in a value of every quantity.
+    pub fn observe(&mut self, x: &[f64]) {
+        for ((moments, &x), _) in
+            self.moments.iter_mut().zip(x).zip(&self.active).filter(|(_, active)| **active)
+        {
+            moments.observe(x);
+        }
+    }
+
+    /// The k-th quantity, standardised if it is to be.
+    pub fn standardise(&self, k: usize, x: f64) -> f64 {
+        if self.active[k] { self.moments[k].standardise(x) } else { x }
+    }
+
+    /// The way back.
+    pub fn restore(&self, k: usize, z: f64) -> f64 {
+        if self.active[k] { self.moments[k].restore(z) } else { z }
+    }
+
+    /// What is known of each quantity.
+    pub fn moments(&self) -> &[Moments] {
+        &self.moments
+    }
+
+    /// # Errors
+    /// If what is read is of other quantities.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.list("moments", &mut self.moments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn moments_by_hand() {
+        let mut moments = Moments::default();
+        assert_eq!((moments.mean(), moments.deviation()), (0.0, 1.0));
+        [1e9 + 1.0, 1e9 + 2.0, 1e9 + 6.0].into_iter().for_each(|x| moments.observe(x));
+        assert_relative_eq!(moments.mean(), 1e9 + 3.0);
+        assert_relative_eq!(moments.deviation(), (14.0f64 / 3.0).sqrt(), max_relative = 1e-12);
+        assert_relative_eq!(moments.restore(moments.standardise(1e9 + 4.0)), 1e9 + 4.0);
+        assert_eq!(moments.standardise(1e12), WIDEST);
+    }
+
+    #[test]
+    fn a_constant_has_no_deviation() {
+        let mut moments = Moments::default();
+        (0..100).for_each(|_| moments.observe(0.1));
+        assert_eq!(moments.deviation(), 1.0);
+        assert!(moments.standardise(0.1).abs() < 1e-12);
+    }
+}

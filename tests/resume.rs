@@ -1,0 +1,111 @@
+//! A learner that was saved and restored goes on as the one that was not, bit for bit: every rule, every cell, every teacher.
+
+use sparse_rtrl::archive::Archive;
+use sparse_rtrl::online::{Grouping, Online, OnlineSpec, Teacher};
+use sparse_rtrl::readout::{Loss, Target};
+use sparse_rtrl::{cell, optim, rule};
+
+/// Two readings that belong together, with gaps in what is known of the target.
+fn row(t: usize) -> ([f64; 2], Option<f64>) {
+    let x = [(0.3 * t as f64).sin() * 5.0 + 20.0, ((0.11 * t as f64).cos() > 0.0) as u8 as f64];
+    (x, (t % 5 != 0).then_some(100.0 + 10.0 * (0.3 * t as f64 + x[1]).cos()))
+}
+
+fn step(learner: &mut Online<f32>, t: usize) -> Vec<u64> {
+    let (x, target) = row(t);
+    let class = target.map(|target| Target::Class(usize::from(target > 100.0)));
+    let values = target.map(|target| [target]);
+    let target = match learner.spec().loss {
+        Loss::SquaredError => values.as_ref().map(|values| Target::Values(values)),
+        _ => class,
+    };
+    let answer = learner.step(&x, target).unwrap();
+    answer.prediction.iter().chain(answer.predicted.into_iter().flatten()).map(|p| p.to_bits()).collect()
+}
+
+fn saved(learner: &mut Online<f32>) -> Vec<u8> {
+    let mut archive = Archive::writer();
+    learner.save(&mut archive).unwrap();
+    archive.into_bytes()
+}
+
+fn goes_on(spec: &OnlineSpec, what: &str) {
+    let mut whole = Online::<f32>::new(spec, 3).unwrap();
+    (0..60).for_each(|t| drop(step(&mut whole, t)));
+    let bytes = saved(&mut whole);
+    let mut archive = Archive::reader(bytes.clone());
+    let mut again = Online::<f32>::restore(&mut archive).unwrap();
+    archive.finish().unwrap();
+    assert_eq!(saved(&mut again), bytes, "{what}: what was restored is what was saved");
+    for t in 60..140 {
+        assert_eq!(step(&mut whole, t), step(&mut again, t), "{what}: step {t}");
+    }
+    assert_eq!(saved(&mut whole), saved(&mut again), "{what}: the end");
+}
+
+#[test]
+fn every_rule_goes_on() {
+    for entry in rule::registry::<f32>().iter().filter(|entry| !entry.grows) {
+        for cell in cell::registry::<f32>() {
+            let mut spec = OnlineSpec::new(2, 9, 1);
+            spec.mask.sparsity = 0.5;
+            spec.rule.clone_from(&entry.name);
+            spec.network.layers[0].cell = cell.name.into();
+            let second = spec.network.layers[0].clone();
+            spec.network.layers.push(second);
+            spec.network.trace = Some(0.5);
+            goes_on(&spec, &format!("{} on {}", entry.name, cell.name));
+        }
+    }
+}
+
+#[test]
+fn every_teacher_loss_and_horizon_goes_on() {
+    let kalman =
+        |grouping| Teacher::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
+    let gradient = |optimiser: &str| Teacher::Gradient {
+        optimiser: optimiser.into(),
+        rate: 1e-2,
+        decay: 1e-3,
+        clip: Some(1.0),
+    };
+    let mut teachers: Vec<Teacher> = optim::registry::<f32>().iter().map(|o| gradient(o.name)).collect();
+    teachers.extend([Teacher::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]);
+    for teacher in teachers {
+        for (loss, outputs) in
+            [(Loss::SquaredError, 1), (Loss::BinaryCrossEntropy, 1), (Loss::CrossEntropy, 2)]
+        {
+            for horizon in [0, 1, 7] {
+                let mut spec = OnlineSpec::new(2, 8, outputs);
+                spec.mask.sparsity = 0.5;
+                spec.teacher = teacher.clone();
+                (spec.loss, spec.horizon) = (loss, horizon);
+                if loss != Loss::SquaredError {
+                    spec.least = None;
+                }
+                if teacher == Teacher::Untrained && spec.least.is_none() {
+                    continue;
+                }
+                goes_on(&spec, &format!("{teacher:?}, {loss:?}, horizon {horizon}"));
+            }
+        }
+    }
+}
+
+/// No cut of what was saved, and no single altered byte of it, makes restoring panic.
+#[test]
+fn restoring_nonsense_is_an_error_or_a_learner() {
+    let mut spec = OnlineSpec::new(2, 4, 1);
+    spec.mask.sparsity = 0.5;
+    let mut learner = Online::<f32>::new(&spec, 0).unwrap();
+    (0..20).for_each(|t| drop(step(&mut learner, t)));
+    let bytes = saved(&mut learner);
+    for cut in 0..bytes.len() {
+        assert!(Online::<f32>::restore(&mut Archive::reader(bytes[..cut].to_vec())).is_err(), "cut at {cut}");
+    }
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 0x55;
+        let _ = Online::<f32>::restore(&mut Archive::reader(altered));
+    }
+}
