@@ -36,6 +36,11 @@ impl<'a> Model<'a> {
         Self { name: name.into(), about: about.into(), seeded: false, run: Box::new(move |_| Ok(run())) }
     }
 
+    /// One that begins by chance.
+    pub fn seeded(name: &str, about: &str, run: impl Fn(u64) -> Result<Predictions> + Sync + 'a) -> Self {
+        Self { name: name.into(), about: about.into(), seeded: true, run: Box::new(run) }
+    }
+
     /// A streaming learner, given the inputs of every row and the values that come with them.
     pub fn learner(
         name: &str,
@@ -53,7 +58,7 @@ impl<'a> Model<'a> {
             }
             Ok(predictions)
         };
-        Self { name: name.into(), about: about.into(), seeded: true, run: Box::new(run) }
+        Self::seeded(name, about, run)
     }
 }
 

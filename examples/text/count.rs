@@ -1,0 +1,36 @@
+//! Prequential models that count contexts: what a learner of text is set against.
+//!
+//! Witten–Bell (I. H. Witten & T. C. Bell, *The zero-frequency problem*, IEEE Transactions on Information Theory 37(4), 1991), interpolated:
+//!
+//! `p_k(b) = (c(b) + u p_{k−1}(b)) / (n + u)`
+//!
+//! with c(b) how often b came after the last k bytes, n how often anything did, u how many different bytes did; `p_{−1} = 1/256`.
+
+use std::collections::HashMap;
+
+/// How often each byte came after a context.
+#[derive(Default)]
+struct Counts {
+    total: f64,
+    of: HashMap<u8, f64>,
+}
+
+/// Code lengths in bits of every byte, by contexts of up to `order` bytes before it.
+pub fn witten_bell(text: &[u8], order: usize) -> Vec<f64> {
+    let mut contexts: Vec<HashMap<&[u8], Counts>> = (0..=order).map(|_| HashMap::new()).collect();
+    let mut lengths = Vec::with_capacity(text.len());
+    for (t, byte) in text.iter().enumerate() {
+        let mut p = 1.0 / 256.0;
+        for (k, counts) in contexts.iter_mut().enumerate().take(t + 1) {
+            let counts = counts.entry(&text[t - k..t]).or_default();
+            let (seen, kinds) = (counts.of.get(byte).copied().unwrap_or(0.0), counts.of.len() as f64);
+            if counts.total > 0.0 {
+                p = (seen + kinds * p) / (counts.total + kinds);
+            }
+            *counts.of.entry(*byte).or_default() += 1.0;
+            counts.total += 1.0;
+        }
+        lengths.push(-p.log2());
+    }
+    lengths
+}
