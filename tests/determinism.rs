@@ -26,6 +26,47 @@ fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
     }
 }
 
+/// Large enough for threads to share out the tiles of one stream.
+#[test]
+fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
+    use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
+    use sparse_rtrl::macs::Macs;
+    use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
+    use sparse_rtrl::rule::{Rtrl, Rule};
+
+    for (cell, units) in [("event-rnn", 256), ("egru", 96)] {
+        let config = CellConfig { surrogate: Surrogate::new(0.7, 0.8), ..CellConfig::default() };
+        let spec = NetworkSpec { inputs: 2, layers: vec![LayerSpec::new(cell, units, config)], trace: None };
+        let mask = MaskSpec { sparsity: 0.9, ..MaskSpec::default() };
+        let mut rng = generator(1, Purpose::Mask);
+        let net = Network::<f32>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+        let wiring = net.wiring();
+        let w = Init::default().draw(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
+        let mut most = 0;
+        let mut gradient = |threads| {
+            experiment::pool(threads).unwrap().install(|| {
+                let mut rule = Rtrl::new(wiring.clone(), true);
+                let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+                let credit: Vec<f32> = (0..units).map(|k| (k as f32).sin()).collect();
+                let mut gradient = vec![0.0; wiring.parameters()];
+                for t in 0..12 {
+                    let mut macs = Macs::default();
+                    net.advance(&w, &[(t as f32).cos(), 1.0], &state, &mut step, &mut macs);
+                    state.follow(&step);
+                    rule.observe(&step, &mut macs);
+                    rule.credit(&credit, &mut macs);
+                    rule.drain(&mut gradient, &mut macs);
+                    most = macs.influence.max(most);
+                }
+                gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            })
+        };
+        let one = gradient(1);
+        assert!((2..=5).all(|threads| gradient(threads) == one), "{cell}");
+        assert!(most > 3_000_000, "{cell}: {most} MACs a step are not worth a thread");
+    }
+}
+
 /// A seed's result is a promise. These numbers may change only together with a line in CHANGELOG.md that says so.
 #[test]
 fn what_a_seed_gives_is_pinned() {

@@ -82,7 +82,8 @@ impl Count {
             let terms = a.entries(row).iter().filter(|e| counts(e)).count() as u64;
             let relays = |&(j, x): &(usize, f64)| self.held[j] && ((self.live[j] && x != 0.0) || !skip);
             let relayed = b.entries(row).iter().filter(|e| relays(e)).count() as u64;
-            let gained = gains.entries(row).iter().any(|(_, x)| *x != 0.0);
+            let gains_own = |&(pre, x): &(usize, f64)| wiring.layer_of(pre) == self.layer && x != 0.0;
+            let gained = gains.entries(row).iter().any(gains_own);
             self.held[row] =
                 wiring.carries(row) || !skip || (self.live[row] && (terms > 0 || gained || relayed > 0));
             if self.held[row] {

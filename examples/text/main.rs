@@ -79,9 +79,11 @@ fn contest(args: &Args) -> Result<()> {
             Model::fixed(&name, "counts of contexts", move || count::witten_bell(text, order))
         })
         .into();
-    for (name, rule, taught) in
-        [("EGRU, untrained", "rtrl", false), ("EGRU, SnAp-1", "snap-1", true), ("EGRU, exact RTRL", "rtrl", true)]
-    {
+    for (name, rule, taught) in [
+        ("EGRU, untrained", "rtrl", false),
+        ("EGRU, SnAp-1", "snap-1", true),
+        ("EGRU, exact RTRL", "rtrl", true),
+    ] {
         let spec = spec(args, rule, taught);
         spec.check()?;
         let about = format!("{} units, ω {}, Adam {}", args.units, args.param_sparsity, args.learning_rate);
@@ -103,7 +105,13 @@ fn contest(args: &Args) -> Result<()> {
         published: if own { &[] } else { &[("xz", &[2.614, f64::NAN]), ("bz2", &[2.356, f64::NAN])] },
         error: &mean,
         window: (text.len() / 40).max(100),
-        drawn: &["Witten–Bell, order 1", "Witten–Bell, order 2", "Witten–Bell, order 4", "EGRU, SnAp-1", "EGRU, exact RTRL"],
+        drawn: &[
+            "Witten–Bell, order 1",
+            "Witten–Bell, order 2",
+            "Witten–Bell, order 4",
+            "EGRU, SnAp-1",
+            "EGRU, exact RTRL",
+        ],
     };
     contest::write(&report, &outcomes, &args.out, &args.data)
 }

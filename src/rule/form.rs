@@ -31,6 +31,11 @@ fn runs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<Run> {
     runs
 }
 
+/// Pairs of positions as they are: gains of one row are seldom neighbours.
+fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
+    pairs.map(|(from, to)| (from as u32, to as u32)).collect()
+}
+
 /// `to += factor · from` along runs. Returns the MACs.
 fn add<T: Real>(runs: &[Run], factor: T, from: &[T], to: &mut [T]) -> usize {
     for run in runs {
@@ -61,7 +66,7 @@ pub(super) struct Form<T> {
     /// Gains: rows × pre-activations, one entry for every pre-activation that reaches a row within the step.
     pub gains: Pattern,
     /// Gains as they stand in the step, to where they go; and their values, in the order of `gains`.
-    gain_keep: Vec<Run>,
+    gain_keep: Vec<(u32, u32)>,
     gain: Vec<T>,
     folding: Option<Folding<T>>,
 }
@@ -92,7 +97,7 @@ impl<T: Real> Form<T> {
         let kept = gates.iter().enumerate();
         let kept = kept.map(|(pre, &row)| (pre, gains.position(row, pre).expect("just entered")));
         Self {
-            gain_keep: runs(kept),
+            gain_keep: pairs(kept),
             gain: vec![T::zero(); gains.len()],
             previous: wiring.previous().clone(),
             current: wiring.current().clone(),
@@ -104,7 +109,8 @@ impl<T: Real> Form<T> {
     /// The cheaper of the two forms for this wiring.
     pub fn choose(wiring: &Wiring) -> Self {
         let (held, folded) = (Self::held(wiring), Self::folded(wiring));
-        if folded.bound(wiring) <= held.bound(wiring) { folded } else { held }
+        let folds = folded.folding.as_ref().is_some_and(|f| !f.folds.is_empty());
+        if folds && folded.bound(wiring) <= held.bound(wiring) { folded } else { held }
     }
 
     /// MACs of a step in this form if everything is live.
@@ -176,7 +182,7 @@ impl<T: Real> Form<T> {
             b: zeros(&current),
         };
         Self {
-            gain_keep: runs(gain_keep.into_iter()),
+            gain_keep: pairs(gain_keep.into_iter()),
             gain: zeros(&gains),
             previous,
             current,
@@ -209,7 +215,9 @@ impl<T: Real> Form<T> {
     /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.
     pub fn evaluate(&mut self, step: &Step<T>, skip: bool) -> u64 {
         self.gain.fill(T::zero());
-        add(&self.gain_keep, T::one(), &step.gain, &mut self.gain);
+        for &(from, to) in &self.gain_keep {
+            self.gain[to as usize] += step.gain[from as usize];
+        }
         let Some(f) = &mut self.folding else { return 0 };
         f.a.fill(T::zero());
         f.b.fill(T::zero());

@@ -76,10 +76,11 @@ pub fn product<T: Real>(
     for j in active {
         let x_j = x[j];
         if x_j != T::zero() {
-            for (i, at) in a.col(j) {
-                out[i] += values[at] * x_j;
-                macs += 1;
+            let (rows, positions) = a.col_of(j);
+            for (&i, &at) in rows.iter().zip(positions) {
+                out[i as usize] += values[at as usize] * x_j;
             }
+            macs += rows.len() as u64;
         }
     }
     macs

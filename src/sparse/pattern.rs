@@ -87,10 +87,16 @@ impl Pattern {
     /// The entries of column `j`: `(row, position)`, rows ascending.
     #[inline]
     pub fn col(&self, j: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        let (rows, positions) = self.col_of(j);
+        rows.iter().zip(positions).map(|(&i, &at)| (i as usize, at as usize))
+    }
+
+    /// The same as slices: the rows of column `j`, and their positions.
+    #[inline]
+    pub fn col_of(&self, j: usize) -> (&[u32], &[u32]) {
         let starts = &self.col_starts;
         let range = starts[j] as usize..starts[j + 1] as usize;
-        let rows = &self.by_col.indices()[range.clone()];
-        rows.iter().zip(&self.by_col.data()[range]).map(|(&i, &at)| (i as usize, at as usize))
+        (&self.by_col.indices()[range.clone()], &self.by_col.data()[range])
     }
 
     /// All entries as `(row, column)`, in the order of their positions.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 /// One layer's parameters: which columns are awake, and which rows are held and live.
 struct Layer {
+    number: usize,
     columns: Vec<bool>,
     reached: Vec<bool>,
     awake: Vec<bool>,
@@ -51,6 +52,7 @@ impl<T: Real> PredictPanels<T> {
             let pres = (0..wiring.pre_rows().len()).filter(|&pre| wiring.layer_of(pre) == k);
             let rows = form.reach(pres, usize::MAX);
             Layer {
+                number: k,
                 columns: layer_of.iter().map(|&l| l == k).collect(),
                 reached: (0..n).map(|row| rows.binary_search(&row).is_ok()).collect(),
                 awake: vec![false; p],
@@ -98,8 +100,10 @@ impl Layer {
             let across = across.count();
             let relays = |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && counts(values.b[at]);
             let within = form.current.row(row).filter(relays).count();
-            let gained = || form.gains.row(row).any(|(_, at)| values.gain[at] != T::zero());
-            let fed = || !activity || shows(row) || across + within > 0 || gained();
+            let own = |pre: usize| wiring.layer_of(pre) == self.number;
+            let mut gains = form.gains.row(row).filter(|&(pre, _)| own(pre));
+            let mut gained = || gains.any(|(_, at)| values.gain[at] != T::zero());
+            let mut fed = || !activity || shows(row) || across + within > 0 || gained();
             self.held[row] = self.reached[row] && (wiring.carries(row) || (self.live[row] && fed()));
             if self.held[row] {
                 c += usize::from(wiring.carries(row) && step.d[row] != T::one());

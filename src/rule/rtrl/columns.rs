@@ -9,20 +9,12 @@ use crate::error::{Error, Result};
 use crate::params::Kind;
 use crate::scalar::Real;
 
-/// An entry of M̄: `M̄[row, column] = gain[at] · φ`, `column` counting the columns of one source; the row follows from the gain.
+/// An entry of M̄: `M̄[row, column] = gain[at] · φ[source]`; the column is 0 while it sleeps.
 #[derive(Clone, Copy)]
 pub struct Entry {
+    pub source: u32,
     pub column: u32,
     pub at: u32,
-}
-
-/// The part of a source's entries that lies in one tile; `shift` leads from their columns to places in it, modulo its width.
-#[derive(Clone, Copy)]
-pub struct Span {
-    pub source: u32,
-    pub shift: u32,
-    from: u32,
-    to: u32,
 }
 
 /// Which columns there are, and where.
@@ -30,18 +22,20 @@ pub struct Columns {
     /// For every source its parameters, in order, and how many of them are recurrent weights: all or none.
     parameters: Vec<Vec<usize>>,
     recurrent: Vec<usize>,
+    /// The sources that have columns and are silent so far, ascending.
+    asleep: Vec<u32>,
+    /// M̄ by rows, and where each row's entries start; one more at the end.
     entries: Vec<Entry>,
-    /// Where each source's entries start; one more at the end.
-    starts: Vec<usize>,
-    /// Where each source's columns are, once it has spoken.
-    places: Vec<Option<usize>>,
+    row_starts: Vec<u32>,
+    /// For every source its entries, in the order of its columns, and to which of its columns they belong.
+    of_source: Vec<Vec<(u32, u32)>>,
     /// The parameter of every awake column.
     order: Vec<u32>,
-    len: usize,
+    all: usize,
     recurrent_len: usize,
-    spans: Vec<Span>,
-    /// Where the spans of each tile end.
-    ends: Vec<usize>,
+    /// Where there is room for the entries of M̄ in each tile, one more than it can have, and where that room ends.
+    starts: Vec<u32>,
+    end: u32,
     /// For every column, whether its parameter is a recurrent weight: as a number to count with.
     is_recurrent: Vec<u32>,
 }
@@ -53,43 +47,50 @@ impl Columns {
         let of_layer: Vec<bool> =
             (0..wiring.pre_rows().len()).map(|pre| wiring.layer_of(pre) == layer).collect();
         let recurrent = wiring.layout().of_kind(Kind::Recurrent);
-        let sources = wiring.sources().len();
-        let (mut parameters, mut entries, mut starts) = (Vec::new(), Vec::new(), vec![0]);
-        for source in 0..sources {
-            let own: Vec<(usize, usize)> = weights.col(source).filter(|&(pre, _)| of_layer[pre]).collect();
-            for (column, &(pre, _)) in own.iter().enumerate() {
-                let places = form.gains.col(pre);
-                entries.extend(places.map(|(_, at)| Entry { column: column as u32, at: at as u32 }));
-            }
-            starts.push(entries.len());
-            parameters.push(own.into_iter().map(|(_, parameter)| parameter).collect::<Vec<_>>());
-        }
+        let of_source = |source| {
+            weights.col(source).filter(|&(pre, _)| of_layer[pre]).map(|(_, p)| p).collect::<Vec<_>>()
+        };
+        let parameters: Vec<_> = (0..wiring.sources().len()).map(of_source).collect();
         let recurrent = |own: &Vec<usize>| own.iter().filter(|&&parameter| recurrent[parameter]).count();
-        let p: usize = parameters.iter().map(Vec::len).sum();
-        let tiles = p.div_ceil(COLUMNS);
+        let (mut entries, mut row_starts) = (Vec::new(), vec![0]);
+        let mut of_source = vec![Vec::new(); parameters.len()];
+        for row in 0..wiring.rows() {
+            for (pre, at) in form.gains.row(row).filter(|&(pre, _)| of_layer[pre]) {
+                for (source, parameter) in weights.row(pre) {
+                    let column = parameters[source].binary_search(&parameter).expect("one of its own");
+                    of_source[source].push((column as u32, entries.len() as u32));
+                    entries.push(Entry { source: source as u32, column: 0, at: at as u32 });
+                }
+            }
+            row_starts.push(entries.len() as u32);
+        }
+        of_source.iter_mut().for_each(|own| own.sort_unstable());
+        let all: usize = parameters.iter().map(Vec::len).sum();
+        let tiles = all.div_ceil(COLUMNS);
         Self {
             recurrent: parameters.iter().map(recurrent).collect(),
-            parameters,
             entries,
-            starts,
-            places: vec![None; sources],
-            order: Vec::with_capacity(p),
-            len: 0,
+            row_starts,
+            of_source,
+            asleep: Vec::with_capacity(parameters.len()),
+            order: Vec::with_capacity(all),
+            all,
             recurrent_len: 0,
-            spans: Vec::with_capacity(sources + tiles),
-            ends: vec![0; tiles],
+            starts: Vec::with_capacity(tiles),
+            end: 0,
             is_recurrent: vec![0; tiles * COLUMNS],
+            parameters,
         }
     }
 
     /// p: all columns, awake or not.
     pub fn all(&self) -> usize {
-        self.parameters.iter().map(Vec::len).sum()
+        self.all
     }
 
     /// Columns that are awake; those of them that belong to recurrent weights.
     pub fn len(&self) -> usize {
-        self.len
+        self.order.len()
     }
 
     pub fn recurrent_len(&self) -> usize {
@@ -98,78 +99,85 @@ impl Columns {
 
     /// Tiles that awake columns lie in.
     pub fn tiles(&self) -> usize {
-        self.len.div_ceil(COLUMNS)
+        self.len().div_ceil(COLUMNS)
     }
 
     /// All asleep again.
     pub fn reset(&mut self) {
-        self.places.fill(None);
-        (self.len, self.recurrent_len) = (0, 0);
+        self.asleep.clear();
+        self.asleep.extend(
+            (0..self.parameters.len() as u32).filter(|&source| !self.parameters[source as usize].is_empty()),
+        );
+        self.entries.iter_mut().for_each(|entry| entry.column = 0);
+        (self.recurrent_len, self.end) = (0, 0);
         self.order.clear();
-        self.spans.clear();
-        self.ends.fill(0);
+        self.starts.clear();
     }
 
-    /// Wakes the columns of a source, if it has any and they are not awake.
-    pub fn wake(&mut self, source: usize) {
-        let n = self.parameters[source].len();
-        if self.places[source].is_some() || n == 0 {
-            return;
-        }
-        let start = self.len;
-        self.places[source] = Some(start);
+    /// Wakes the columns of the sources that speak, of those that are not awake.
+    pub fn wake(&mut self, speaks: impl Fn(usize) -> bool) {
+        let mut asleep = std::mem::take(&mut self.asleep);
+        asleep.retain(|&source| {
+            let speaks = speaks(source as usize);
+            if speaks {
+                self.append(source as usize);
+            }
+            !speaks
+        });
+        self.asleep = asleep;
+    }
+
+    fn append(&mut self, source: usize) {
+        let start = self.len();
         self.order.extend(self.parameters[source].iter().map(|&parameter| parameter as u32));
-        self.len += n;
-        self.recurrent_len += self.recurrent[source];
-        self.is_recurrent[start..self.len].fill(u32::from(self.recurrent[source] > 0));
-        let own = &self.entries[self.starts[source]..self.starts[source + 1]];
-        for tile in start / COLUMNS..self.len.div_ceil(COLUMNS) {
-            // The first of its columns that lies in this tile, and the first that no longer does.
-            let first = (tile * COLUMNS).saturating_sub(start) as u32;
-            let last = ((tile + 1) * COLUMNS - start) as u32;
-            let at = |column: u32| (self.starts[source] + own.partition_point(|e| e.column < column)) as u32;
-            self.spans.push(Span {
-                source: source as u32,
-                shift: (start % COLUMNS) as u32,
-                from: at(first),
-                to: at(last),
-            });
-            self.ends[tile] = self.spans.len();
+        for &(column, at) in &self.of_source[source] {
+            let column = start + column as usize;
+            make_room(&mut self.starts, &mut self.end, column / COLUMNS + 1);
+            self.end += 1;
+            self.entries[at as usize].column = column as u32;
         }
+        make_room(&mut self.starts, &mut self.end, self.order.len().div_ceil(COLUMNS));
+        self.recurrent_len += self.recurrent[source];
+        self.is_recurrent[start..self.order.len()].fill(u32::from(self.recurrent[source] > 0));
     }
 
     /// Writes which sources are awake, in order, or wakes those that were.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        let place =
+            |own: &Vec<usize>| self.order.iter().position(|&p| Some(p as usize) == own.first().copied());
         let awake =
-            self.places.iter().enumerate().filter_map(|(source, place)| Some((place.as_ref()?, source)));
-        let mut order: Vec<_> = awake.collect();
-        order.sort_unstable();
-        let mut sources: Vec<usize> = order.into_iter().map(|(_, source)| source).collect();
+            self.parameters.iter().enumerate().filter_map(|(source, own)| Some((place(own)?, source)));
+        let mut awake: Vec<_> = awake.collect();
+        awake.sort_unstable();
+        let mut sources: Vec<usize> = awake.into_iter().map(|(_, source)| source).collect();
         archive.field("columns.awake", &mut sources)?;
         if archive.reads() {
             self.reset();
-            if let Some(source) = sources.iter().find(|source| **source >= self.places.len()) {
-                return Err(Error::State { field: "columns.awake", found: format!("source {source}") });
+            for wanted in sources {
+                let before = self.len();
+                self.wake(|source| source == wanted);
+                if self.len() == before {
+                    return Err(Error::State { field: "columns.awake", found: format!("source {wanted}") });
+                }
             }
-            sources.into_iter().for_each(|source| self.wake(source));
         }
         Ok(())
     }
 
-    /// The spans of a tile that has columns.
-    pub fn spans(&self, tile: usize) -> &[Span] {
-        let start = if tile == 0 { 0 } else { self.ends[tile - 1] };
-        &self.spans[start..self.ends[tile]]
+    /// Where there is room for each tile's entries of M̄: for all it can have and one more.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
     }
 
-    /// The entries of a span.
-    pub fn entries(&self, span: &Span) -> &[Entry] {
-        &self.entries[span.from as usize..span.to as usize]
+    /// Room for the entries of M̄ in all tiles.
+    pub fn room(&self) -> usize {
+        self.entries.len() + self.all.div_ceil(COLUMNS)
     }
 
-    /// Entries of M̄, if every source speaks and every row is held.
-    pub fn entries_len(&self) -> usize {
-        self.entries.len()
+    /// A row's entries of M̄.
+    #[inline(always)]
+    pub fn entries(&self, row: usize) -> &[Entry] {
+        &self.entries[self.row_starts[row] as usize..self.row_starts[row + 1] as usize]
     }
 
     /// The parameters of a source, in the order of its columns.
@@ -185,5 +193,13 @@ impl Columns {
     /// For the columns of a tile, whether their parameter is a recurrent weight, as 0 or 1.
     pub fn recurrent(&self, tile: usize) -> &[u32] {
         &self.is_recurrent[tile * COLUMNS..(tile + 1) * COLUMNS]
+    }
+}
+
+/// Begins the room of tiles up to that many, each with one entry more than it has.
+fn make_room(starts: &mut Vec<u32>, end: &mut u32, tiles: usize) {
+    while starts.len() < tiles {
+        starts.push(*end);
+        *end += 1;
     }
 }

@@ -24,10 +24,16 @@
 //! the source their parameter reads, and a group gets its place when its source first speaks: the columns that can be nonzero are
 //! always a prefix `0..len`, and no tile beyond it is looked at. `A Y` reads rows that are being overwritten: where rows carry, the
 //! live rows of Y that something reads are copied out of the tile first; where none does, lines hold Y, and the new tile is made beside
-//! the old one. Room is reserved for all rows; nothing is allocated after construction, but for
-//! the spare tile of a thread that takes part for the first time.
+//! the old one, its credit given while a line is still in registers. Steps walk through the tiles in turns forwards and backwards, so
+//! that what one leaves in the caches, the next finds there. Room is reserved for all rows; nothing is allocated after construction, but
+//! for the spare tile of a thread that takes part for the first time.
 //!
 //! A step is carried out when its credit comes, or before anything else needs it.
+//!
+//! # Threads
+//!
+//! Every thread has a stretch of tiles of its own, and whoever is done helps the others (`share.rs`). A thread that sleeps takes longer
+//! to wake than a step of a mid-sized network takes: where the last step was worth a thread, it is called before the next is planned.
 //!
 //! # Inner rows
 //!
@@ -41,9 +47,13 @@
 //! entry of M̄ whose source is not silent. A credit costs `k` for every live output row with credit.
 
 mod columns;
+mod count;
+mod immediate;
 mod panel;
+mod pass;
 mod plan;
 mod program;
+mod share;
 mod tile;
 
 use super::form::Form;
@@ -53,6 +63,7 @@ use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
+use count::Count;
 use panel::Panel;
 use plan::Now;
 use program::Last;
@@ -116,22 +127,6 @@ impl<T: Real> Rtrl<T> {
     }
 }
 
-/// Nonzero entries of a panel's Y, counted by the machine's vector units.
-struct Count<'a, T> {
-    panel: &'a Panel<T>,
-    last: &'a Last<T>,
-    units: &'a [usize],
-}
-
-impl<T: Real> pulp::WithSimd for Count<'_, T> {
-    type Output = (usize, usize);
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> (usize, usize) {
-        self.panel.nonzero(self.last, self.units)
-    }
-}
-
 impl<T: Real> Rule<T> for Rtrl<T> {
     fn claim(&self) -> Claim {
         Claim::Exact
@@ -147,12 +142,22 @@ impl<T: Real> Rule<T> for Rtrl<T> {
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
         self.make_step();
-        macs.coupling += self.form.evaluate(step, self.last.activity);
-        let now = Now { step, values: self.form.values(step) };
-        for panel in &mut self.panels {
-            let (all, recurrent) = panel.plan(&self.form, &self.last, now);
-            macs.influence += all;
-            macs.recurrent += recurrent;
+        let large = self.panels.iter().any(|panel| panel.is_large);
+        let Self { form, panels, last, .. } = self;
+        let mut plan = || {
+            macs.coupling += form.evaluate(step, last.activity);
+            let now = Now { step, values: form.values(step) };
+            for panel in panels.iter_mut() {
+                let (all, recurrent) = panel.plan(form, last, now);
+                macs.influence += all;
+                macs.recurrent += recurrent;
+            }
+        };
+        // A thread that is called now is awake when there is work for it.
+        if large && rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1 {
+            rayon::join(plan, || ());
+        } else {
+            plan();
         }
         self.last.follow(step);
         self.planned = true;
@@ -185,7 +190,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     fn influence(&mut self) -> Option<Influence> {
         self.make_step();
         let mut total = Influence::default();
-        for panel in &self.panels {
+        for panel in &mut self.panels {
             total.held += panel.held();
             let count = Count { panel, last: &self.last, units: self.wiring.units() };
             let (all, recurrent) = self.arch.dispatch(count);

@@ -2,15 +2,17 @@
 //! What is skipped and why is said in `rule/rtrl/mod.rs`.
 
 use super::columns::Columns;
+use super::pass::Pass;
 use super::program::{Last, NOWHERE, Program};
-use super::tile::{Block, COLUMNS, Pass, Tile};
+use super::share::{self, Stretch};
+use super::tile::{self, Block, COLUMNS, Tile};
 use crate::archive::Archive;
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::rule::form::Form;
 use crate::scalar::Real;
 use crate::sparse::block;
-use rayon::prelude::*;
+use std::sync::Mutex;
 
 /// MACs of a step from which on a second thread is worth its start.
 const WORTH_A_THREAD: usize = 3_000_000;
@@ -31,15 +33,23 @@ pub struct Panel<T> {
     /// The line of each row, or NOWHERE. Rows with carry have theirs for good, the first `carried` ones.
     pub(super) line: Vec<u32>,
     pub(super) carried: usize,
-    pub(super) held: usize,
+    /// The rows that have a line, ascending.
+    pub(super) held: Vec<u32>,
+    /// Room for the rows that may be held.
+    pub(super) candidates: Vec<u32>,
     /// Where a step finds the row's Y of the step before, or NOWHERE.
     pub(super) slot: Vec<u32>,
-    pub(super) tiles: Vec<Tile<T>>,
-    /// One a thread.
-    pub(super) spare: Vec<Vec<Block<T>>>,
+    /// Locked where threads share them.
+    pub(super) tiles: Vec<Mutex<Tile<T>>>,
+    /// One a thread, and the tiles it has.
+    spare: Vec<Vec<Block<T>>>,
+    stretches: Vec<Stretch>,
+    /// Whether the last step was worth a thread.
+    pub(super) is_large: bool,
     pub(super) program: Program<T>,
     /// Whether tiles hold any gradient.
     pub(super) earned: bool,
+    backwards: bool,
 }
 
 impl<T: Real> Panel<T> {
@@ -69,24 +79,40 @@ impl<T: Real> Panel<T> {
             carries: carried > 0,
             line,
             carried,
-            held: carried,
+            held: Vec::with_capacity(rows.len()),
+            candidates: vec![0; rows.len() + 1],
             slot: vec![NOWHERE; n],
-            tiles: (0..tiles).map(|_| Tile::new(lines)).collect(),
+            tiles: (0..tiles).map(|_| Mutex::new(Tile::new(lines))).collect(),
             spare: vec![vec![Block::zero(); lines]],
-            program: Program::new(n, form, columns.entries_len(), tiles),
+            stretches: Vec::new(),
+            is_large: false,
+            program: Program::new(n, form, columns.room(), tiles),
             columns,
             rows,
             earned: false,
+            backwards: false,
         }
     }
 
     /// Forgets all influence; what was planned must have been carried out, and gathered gradient settled.
     pub fn reset(&mut self) {
         self.columns.reset();
-        for &(row, _) in self.rows.iter().filter(|row| !row.1) {
-            self.line[row] = NOWHERE;
+        self.release();
+        self.held.clear();
+    }
+
+    /// Takes the lines of rows without carry back.
+    pub(super) fn release(&mut self) {
+        if !self.carries {
+            return self.line.fill(NOWHERE);
         }
-        self.held = self.carried;
+        for &row in &self.held {
+            let line = &mut self.line[row as usize];
+            // Lines of rows with carry come first.
+            if *line as usize >= self.carried {
+                *line = NOWHERE;
+            }
+        }
     }
 
     /// Whether Y of a row can be nonzero, given its e and Ē.
@@ -106,29 +132,38 @@ impl<T: Real> Panel<T> {
     /// Carries out what is planned: the step, if it has not been made yet, and the credit; over several threads where that is worth
     /// while. The result does not depend on how many there are.
     pub fn run(&mut self, arch: pulp::Arch, advance: bool) {
-        let Self { program, columns, tiles, spare, carries, .. } = self;
+        self.backwards ^= advance;
+        let Self { program, columns, tiles, spare, stretches, carries, backwards, .. } = self;
+        let (carries, backwards) = (*carries, *backwards);
         let tiles = &mut tiles[..columns.tiles()];
-        let terms = || program.lines.iter().map(|line| line.terms as usize).sum::<usize>();
-        let made = match advance {
-            true => program.copies.len() + program.lines.len() + terms() + program.relay_terms.len(),
-            false => 0,
-        };
-        let work = tiles.len() * COLUMNS * (made + program.credit.len());
-        let threads = if work < WORTH_A_THREAD { 1 } else { rayon::current_num_threads().min(tiles.len()) };
-        let pass = |first, tiles, spare| {
-            block::dispatch(arch, Pass { program, carries: *carries, advance, tiles, first, spare });
+        let rows = if advance { program.rows() } else { 0 } + program.credit.len();
+        self.is_large = tiles.len() * COLUMNS * rows >= WORTH_A_THREAD;
+        let threads = if self.is_large { rayon::current_num_threads().min(tiles.len()) } else { 1 };
+        let tiles = &*tiles;
+        let pass = |numbers: &mut dyn Iterator<Item = usize>, spare: &mut Vec<Block<T>>| {
+            block::dispatch(arch, Pass { program, carries, advance, tiles, numbers, spare });
         };
         if threads == 1 {
-            pass(0, tiles, &mut spare[0]);
+            match backwards {
+                true => pass(&mut (0..tiles.len()).rev(), &mut spare[0]),
+                false => pass(&mut (0..tiles.len()), &mut spare[0]),
+            }
         } else {
             let room = spare[0].len();
             spare.resize_with(threads.max(spare.len()), || vec![Block::zero(); room]);
-            let share = tiles.len().div_ceil(threads);
-            let shares = tiles.par_chunks_mut(share).zip(spare.par_iter_mut()).enumerate();
-            shares.for_each(|(k, (tiles, spare))| pass(k * share, tiles, spare));
+            stretches.resize_with(threads, Stretch::default);
+            for (k, stretch) in stretches.iter_mut().enumerate() {
+                stretch.set(tiles.len() * k / threads..tiles.len() * (k + 1) / threads);
+            }
+            let stretches = &stretches[..];
+            share::side_by_side(&mut spare[..threads], 0, &|own, spare: &mut Vec<_>| {
+                pass(&mut share::tiles(stretches, own, backwards), spare);
+            });
         }
         self.earned |= !(self.program.credit.is_empty() && self.program.credit_points.is_empty());
-        self.program.credit.clear();
+        for (_, line) in self.program.credit.drain(..) {
+            self.program.credit_of[line as usize] = T::zero();
+        }
         self.program.credit_points.clear();
     }
 
@@ -137,7 +172,7 @@ impl<T: Real> Panel<T> {
         if !std::mem::take(&mut self.earned) {
             return false;
         }
-        for (tile, parameters) in self.tiles.iter_mut().zip(self.columns.awake()) {
+        for (tile, parameters) in self.tiles.iter_mut().map(tile::own).zip(self.columns.awake()) {
             for (&parameter, &sum) in parameters.iter().zip(&tile.gradient.0) {
                 gradient[parameter as usize] += sum;
             }
@@ -146,63 +181,25 @@ impl<T: Real> Panel<T> {
         true
     }
 
-    /// Entries of S held.
-    pub fn held(&self) -> usize {
-        self.held * self.columns.len()
-    }
-
-    /// Entries of Y that are not zero, over those of its rows that are units, and those of them in columns of recurrent weights.
-    #[inline(always)]
-    pub fn nonzero(&self, last: &Last<T>, units: &[usize]) -> (usize, usize) {
-        let (mut all, mut recurrent) = (0, 0);
-        let live = self.rows.iter().map(|row| row.0).filter(|&row| self.was_live(row, last));
-        for row in live.filter(|row| units.binary_search(row).is_ok()) {
-            let line = self.line[row] as usize;
-            let shows = !self.carries || last.e[row] != T::zero();
-            for (number, tile) in self.tiles[..self.columns.tiles()].iter().enumerate().filter(|_| shows) {
-                // Sums of u32 are what vector units count with.
-                let entries = tile.blocks[line].0.iter().zip(self.columns.recurrent(number));
-                let (mut own, mut of_recurrent) = (0u32, 0u32);
-                for (&s, &is_recurrent) in entries {
-                    let nonzero = u32::from(s != T::zero());
-                    own += nonzero;
-                    of_recurrent += nonzero * is_recurrent;
-                }
-                all += own as usize;
-                recurrent += of_recurrent as usize;
-            }
-            // Where lines hold S, the entry of the unit's own threshold has Ē on top.
-            if self.carries && self.theta[row] != NOWHERE && self.columns.len() > 0 {
-                let column = self.theta[row] as usize;
-                let own = last.e[row] * self.tiles[column / COLUMNS].blocks[line].0[column % COLUMNS];
-                let count = |s: T| usize::from(s != T::zero());
-                all = all + count(own + last.e_bar[row]) - count(own);
-            }
-        }
-        (all, recurrent)
-    }
-
     /// Writes the influence it holds, or takes it back; what was planned must have been carried out.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.columns.archive(archive)?;
         archive.field("panel.earned", &mut self.earned)?;
         archive.field("panel.held", &mut self.held)?;
         archive.list("panel.line", &mut self.line)?;
-        if self.held > self.rows.len() || self.line.iter().any(|&l| l != NOWHERE && l as usize >= self.held) {
-            return Err(Error::State { field: "panel.line", found: format!("lines beyond {}", self.held) });
+        let taken = self.line.iter().filter(|line| **line != NOWHERE);
+        let lines = taken.max().map_or(0, |&last| last as usize + 1);
+        let known = |row: &u32| self.line.get(*row as usize).is_some_and(|line| *line != NOWHERE);
+        if lines > self.rows.len() || !self.held.iter().all(known) {
+            return Err(Error::State { field: "panel.line", found: "lines of other rows".into() });
         }
-        for tile in &mut self.tiles[..self.columns.tiles()] {
-            for block in tile.blocks[..self.held].iter_mut().chain([&mut tile.gradient]) {
+        for tile in self.tiles[..self.columns.tiles()].iter_mut().map(tile::own) {
+            for block in tile.blocks[..lines].iter_mut().chain([&mut tile.gradient]) {
                 let mut values = block.0.to_vec();
                 archive.list("panel.tile", &mut values)?;
                 block.0.copy_from_slice(&values);
             }
         }
         Ok(())
-    }
-
-    /// Numbers in use: S or Y, and the gathered gradient.
-    pub fn numbers(&self) -> usize {
-        self.held() + self.columns.all()
     }
 }

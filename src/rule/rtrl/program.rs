@@ -55,6 +55,8 @@ pub struct Program<T> {
     /// Lines from sources of the step before, those with equally many terms together, so that the loops over them are as long as the
     /// ones before; their terms, and as dense sets of coefficients where most terms exist.
     pub lines: Vec<Line<T>>,
+    unsorted: Vec<Line<T>>,
+    histogram: Vec<u32>,
     pub terms: Vec<Term<T>>,
     pub dense: Vec<[T; ROWS]>,
     /// Blocks that are read as sources.
@@ -63,40 +65,49 @@ pub struct Program<T> {
     pub relays: Vec<Line<T>>,
     pub relay_terms: Vec<Term<T>>,
     pub points: Vec<Point<T>>,
-    /// Gains in the order of the form, and for each the first place of its row's block, or NOWHERE.
-    pub gains: Vec<(u32, T)>,
-    /// M̄, tile by tile, and where each tile's entries end.
+    /// M̄, tile by tile; where each tile's entries start, and where they end.
     pub entries: Vec<Entry<T>>,
-    pub ends: Vec<usize>,
+    pub starts: Vec<u32>,
+    pub ends: Vec<u32>,
     /// Tiles that had columns before this step, and that have some now.
     pub before: usize,
     pub tiles: usize,
-    /// Credit: `gradient += Σ coefficient · line`, and single numbers.
+    /// Credit: `gradient += Σ coefficient · line`, the same for every line, and single numbers.
     pub credit: Vec<Term<T>>,
+    pub credit_of: Vec<T>,
     pub credit_points: Vec<(T, u32)>,
 }
 
 impl<T: Real> Program<T> {
-    /// Room for that many rows, couplings in a form, entries of M̄ and tiles.
-    pub fn new(rows: usize, form: &Form<T>, entries: usize, tiles: usize) -> Self {
+    /// Room for that many rows, couplings in a form, room for entries of M̄, and tiles.
+    pub fn new(rows: usize, form: &Form<T>, room: usize, tiles: usize) -> Self {
         let (previous, current) = (form.previous.len(), form.current.len());
         Self {
             copies: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
+            unsorted: Vec::with_capacity(rows),
+            histogram: vec![0; rows + 1],
             terms: vec![(T::zero(), 0); previous + 1],
             dense: Vec::with_capacity(rows.div_ceil(ROWS) * rows),
             sources: 0,
             relays: Vec::with_capacity(rows),
             relay_terms: Vec::with_capacity(current),
             points: Vec::with_capacity(rows + current),
-            gains: vec![(NOWHERE, T::zero()); form.gains.len()],
-            entries: vec![(0, T::zero()); entries + 1],
-            ends: vec![0; tiles],
+            entries: vec![(0, T::zero()); room],
+            starts: Vec::with_capacity(tiles),
+            ends: Vec::with_capacity(tiles),
             before: 0,
             tiles: 0,
             credit: Vec::with_capacity(rows),
+            credit_of: vec![T::zero(); rows],
             credit_points: Vec::with_capacity(rows),
         }
+    }
+
+    /// Rows that a tile reads in a step: what the step costs, a column.
+    pub fn rows(&self) -> usize {
+        let terms: usize = self.lines.iter().map(|line| line.terms as usize).sum();
+        self.copies.len() + self.lines.len() + terms + self.relay_terms.len()
     }
 
     /// Puts lines in order, and writes their terms out as dense sets of coefficients if at least half of them exist; then every source
@@ -107,7 +118,7 @@ impl<T: Real> Program<T> {
         if self.lines.len() < ROWS || 2 * terms < self.lines.len() * self.sources {
             // Where lines carry, they are read as well, from memory, which likes them in their own order.
             if !carries {
-                self.lines.sort_unstable_by_key(|line| (line.terms, line.at));
+                self.sort();
             }
             return;
         }
@@ -120,11 +131,33 @@ impl<T: Real> Program<T> {
         }
     }
 
+    /// Puts lines with equally many terms together, in the order they had.
+    fn sort(&mut self) {
+        let Self { lines, unsorted, histogram, .. } = self;
+        std::mem::swap(lines, unsorted);
+        histogram.fill(0);
+        let mut most = 0;
+        for line in unsorted.iter() {
+            histogram[line.terms as usize] += 1;
+            most = most.max(line.terms as usize);
+        }
+        let mut start = 0;
+        for count in &mut histogram[..=most] {
+            start += std::mem::replace(count, start);
+        }
+        lines.clear();
+        lines.extend_from_slice(unsorted);
+        for line in unsorted.iter() {
+            let place = &mut histogram[line.terms as usize];
+            lines[*place as usize] = *line;
+            *place += 1;
+        }
+    }
+
     /// The entries of M̄ in a tile.
     #[inline(always)]
     pub fn entries(&self, tile: usize) -> &[Entry<T>] {
-        let start = if tile == 0 { 0 } else { self.ends[tile - 1] };
-        &self.entries[start..self.ends[tile]]
+        &self.entries[self.starts[tile] as usize..self.ends[tile] as usize]
     }
 }
 

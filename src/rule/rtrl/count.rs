@@ -1,0 +1,71 @@
+//! What a panel holds, and how much of it is not zero.
+
+use super::panel::Panel;
+use super::program::{Last, NOWHERE};
+use super::tile::{self, COLUMNS};
+use crate::scalar::Real;
+
+/// Nonzero entries of a panel's Y, counted by the machine's vector units.
+pub struct Count<'a, T> {
+    pub panel: &'a mut Panel<T>,
+    pub last: &'a Last<T>,
+    pub units: &'a [usize],
+}
+
+impl<T: Real> pulp::WithSimd for Count<'_, T> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> (usize, usize) {
+        self.panel.nonzero(self.last, self.units)
+    }
+}
+
+impl<T: Real> Panel<T> {
+    /// Entries of S held.
+    pub fn held(&self) -> usize {
+        self.held.len() * self.columns.len()
+    }
+
+    /// Entries of Y that are not zero, over those of its rows that are units, and those of them in columns of recurrent weights.
+    #[inline(always)]
+    pub fn nonzero(&mut self, last: &Last<T>, units: &[usize]) -> (usize, usize) {
+        let (mut all, mut recurrent) = (0, 0);
+        let tiles = self.columns.tiles();
+        for k in 0..self.held.len() {
+            let row = self.held[k] as usize;
+            if !self.was_live(row, last) || units.binary_search(&row).is_err() {
+                continue;
+            }
+            let line = self.line[row] as usize;
+            let shows = !self.carries || last.e[row] != T::zero();
+            for (number, tile) in self.tiles[..tiles].iter_mut().map(tile::own).enumerate().filter(|_| shows)
+            {
+                // Sums of u32 are what vector units count with.
+                let entries = tile.blocks[line].0.iter().zip(self.columns.recurrent(number));
+                let (mut own, mut of_recurrent) = (0u32, 0u32);
+                for (&s, &is_recurrent) in entries {
+                    let nonzero = u32::from(s != T::zero());
+                    own += nonzero;
+                    of_recurrent += nonzero * is_recurrent;
+                }
+                all += own as usize;
+                recurrent += of_recurrent as usize;
+            }
+            // Where lines hold S, the entry of the unit's own threshold has Ē on top.
+            if self.carries && self.theta[row] != NOWHERE && self.columns.len() > 0 {
+                let column = self.theta[row] as usize;
+                let tile = tile::own(&mut self.tiles[column / COLUMNS]);
+                let own = last.e[row] * tile.blocks[line].0[column % COLUMNS];
+                let count = |s: T| usize::from(s != T::zero());
+                all = all + count(own + last.e_bar[row]) - count(own);
+            }
+        }
+        (all, recurrent)
+    }
+
+    /// Numbers in use: S or Y, and the gathered gradient.
+    pub fn numbers(&self) -> usize {
+        self.held() + self.columns.all()
+    }
+}
