@@ -92,6 +92,19 @@ fn every_teacher_loss_and_horizon_goes_on() {
     }
 }
 
+#[test]
+fn a_frozen_network_stays_as_drawn_and_goes_on() {
+    let mut spec = OnlineSpec::new(2, 8, 1);
+    (spec.frozen, spec.least) = (true, None);
+    goes_on(&spec, "frozen");
+    let mut learner = Online::<f32>::new(&spec, 3).unwrap();
+    let drawn = learner.weights().to_vec();
+    (0..60).for_each(|t| drop(step(&mut learner, t)));
+    let p = learner.network().wiring().parameters();
+    assert_eq!(learner.weights()[..p], drawn[..p]);
+    assert_ne!(learner.weights()[p..], drawn[p..]);
+}
+
 /// No cut of what was saved, and no single altered byte of it, makes restoring panic.
 #[test]
 fn restoring_nonsense_is_an_error_or_a_learner() {

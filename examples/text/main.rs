@@ -130,7 +130,7 @@ fn spec(args: &Args, rule: &str, taught: bool) -> OnlineSpec {
     spec.least = None;
     spec.standardise = vec![false; spec.width()];
     spec.rule = rule.into();
-    spec.teach_network = taught;
+    spec.frozen = !taught;
     let Args { learning_rate: rate, decay, .. } = *args;
     spec.teacher = Teacher::Gradient { optimiser: "adam".into(), rate, decay, clip: None };
     spec

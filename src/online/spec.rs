@@ -93,6 +93,8 @@ pub struct OnlineSpec {
     pub rule: String,
     /// How the network is taught.
     pub teacher: Teacher,
+    /// Whether the teacher is in charge of the readout alone, and the network's weights stay as drawn.
+    pub frozen: bool,
     /// Recursive least squares for the readout; without, it is taught as the network is. Squared error only.
     pub least: Option<Least>,
     /// Errors ∂L/∂o beyond this, in standardised units, teach as if they were no larger.
@@ -122,6 +124,7 @@ impl OnlineSpec {
             init: Init::default(),
             rule: "rtrl".into(),
             teacher: Teacher::default(),
+            frozen: false,
             least: Some(Least::default()),
             error_clip: None,
             horizon: 0,
@@ -178,6 +181,14 @@ impl OnlineSpec {
     }
 
     fn check_teacher(&self) -> Result<()> {
+        if self.frozen && (self.least.is_some() || !matches!(self.teacher, Teacher::Gradient { .. })) {
+            let got = "frozen, with something else";
+            return Err(Error::setting(
+                "teacher",
+                "an optimiser for the readout, where the network is frozen",
+                got,
+            ));
+        }
         match &self.teacher {
             Teacher::Untrained if self.least.is_none() => Err(Error::setting(
                 "teacher",

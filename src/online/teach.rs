@@ -14,13 +14,14 @@ use crate::error::Result;
 use crate::optim::{self, Kalman, Optimiser, Rls};
 use crate::readout::{Loss, Readout};
 use crate::scalar::Real;
+use std::ops::Range;
 
 /// What updates weights.
 pub struct Teach<T> {
     network: By<T>,
     readout: Option<Rls>,
-    /// Weights the network's teacher is in charge of: all, or all but the readout's.
-    taught: usize,
+    /// Weights the teacher is in charge of: all, all but the readout's, or none but those.
+    taught: Range<usize>,
     /// Emissions the readout reads, before anything else.
     emissions: usize,
     updates: u64,
@@ -54,11 +55,11 @@ impl<T: Real> Teach<T> {
     pub fn new(spec: &OnlineSpec, network: &Network<T>, readout: &Readout) -> Result<Self> {
         let p = network.wiring().parameters();
         let all = p + readout.parameters();
-        let taught = if spec.least.is_some() { p } else { all };
+        let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
         let by = match &spec.teacher {
             Teacher::Untrained => By::Nothing,
             Teacher::Gradient { optimiser, rate, decay, clip } => By::Gradient {
-                optimiser: (optim::find(optimiser)?.build)(taught, *rate),
+                optimiser: (optim::find(optimiser)?.build)(taught.len(), *rate),
                 rate: *rate,
                 decay: *decay,
                 clip: *clip,
@@ -78,7 +79,7 @@ impl<T: Real> Teach<T> {
                 let groups = groups.into_iter().map(|places| (places, *variance));
                 By::Kalman {
                     filter: Kalman::new(groups, spec.outputs, *forgetting, *noise),
-                    rows: vec![T::zero(); spec.outputs * taught],
+                    rows: vec![T::zero(); spec.outputs * taught.len()],
                     error: if spec.loss == Loss::SquaredError { *error } else { 1.0 },
                 }
             }
@@ -98,7 +99,7 @@ impl<T: Real> Teach<T> {
 
     /// Whether the network itself learns, so that its rule must follow.
     pub fn teaches_network(&self) -> bool {
-        !matches!(self.network, By::Nothing)
+        !matches!(self.network, By::Nothing) && self.taught.start == 0
     }
 
     /// Updates done.
@@ -153,24 +154,26 @@ impl<T: Real> Teach<T> {
                 let w_out = &w[p..];
                 lane.macs.gradient +=
                     readout.backward(w_out, lesson.features, lesson.slope, of_readout, &mut self.credit);
-                lane.rule.credit(&self.credit[..self.emissions], &mut lane.macs);
-                lane.rule.drain(of_network, &mut lane.macs);
-                let gradient = &mut self.gradient[..self.taught];
+                if self.taught.start == 0 {
+                    lane.rule.credit(&self.credit[..self.emissions], &mut lane.macs);
+                    lane.rule.drain(of_network, &mut lane.macs);
+                }
+                let gradient = &mut self.gradient[self.taught.clone()];
                 let norm = optim::clip(gradient, *clip);
                 if !norm.is_finite() {
                     return Err(("gradient norm", norm));
                 }
                 optimiser.set_rate(*rate / (1.0 + *decay * self.updates as f64));
-                optimiser.update(&mut w[..self.taught], gradient);
+                optimiser.update(&mut w[self.taught.clone()], gradient);
                 Ok(())
             }
             By::Kalman { filter, rows, error } => {
                 rows.fill(T::zero());
-                for (k, row) in rows.chunks_exact_mut(self.taught).enumerate() {
+                for (k, row) in rows.chunks_exact_mut(self.taught.end).enumerate() {
                     let of_output = &w[p + k * readout.inputs..p + (k + 1) * readout.inputs];
                     lane.rule.credit(&of_output[..self.emissions], &mut lane.macs);
                     lane.rule.drain(&mut row[..p], &mut lane.macs);
-                    if self.taught > p {
+                    if self.taught.end > p {
                         let own = p + k * readout.inputs;
                         row[own..own + readout.inputs].copy_from_slice(lesson.features);
                         row[p + readout.outputs * readout.inputs + k] = T::one();
@@ -178,7 +181,7 @@ impl<T: Real> Teach<T> {
                 }
                 let slope: Vec<f64> = lesson.slope.iter().map(|s| s.as_f64() / *error).collect();
                 let curvature: Vec<f64> = lesson.curvature.iter().map(|f| f / *error).collect();
-                match filter.update(&mut w[..self.taught], rows, &slope, &curvature) {
+                match filter.update(&mut w[..self.taught.end], rows, &slope, &curvature) {
                     true => Ok(()),
                     false => Err(("Kalman gain", f64::NAN)),
                 }
