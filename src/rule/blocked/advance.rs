@@ -6,9 +6,9 @@
 
 use super::back::{Back, Chunk};
 use super::base::{Anchor, Base, COLUMNS, Unit};
-use super::history::History;
+use super::history::{History, Record};
 use super::make::{Make, Scratch};
-use super::schedule::Schedule;
+use super::schedule::{self, Schedule};
 use crate::cell::Wiring;
 use crate::scalar::Real;
 use crate::sparse::block::{self, ROWS};
@@ -44,18 +44,22 @@ impl<T: Real> Advance<T> {
         }
     }
 
-    /// Begins to carry the base over a block, to be done within as many steps.
+    /// Begins to carry the base over a block, to be done long before as many steps have passed.
     pub fn begin(&mut self, wiring: &Wiring, history: &History<T>, base: &mut Base<T>) {
         let Some(last) = history.steps().last() else { return };
         base.go_on(wiring, last);
         let (old, new) = (base.left.lines(), base.reached.lines());
-        let step = |couplings: usize| (couplings * new.len()) as u64;
-        let back = history.steps().iter().rev().map(|s| step(s.feeds.len() + s.relays.len()));
+        let back = |step: &Record<T>| {
+            let macs = ((step.feeds.len() + step.relays.len()) * new.len()) as u64;
+            (schedule::LISTED * macs, macs)
+        };
         let unit = |unit: &Unit<T>| {
             let products = unit.reach(new) * (unit.reach(old) + history.len) + history.len;
-            (unit.columns() * products) as u64
+            let macs = (unit.columns() * products) as u64;
+            (macs, macs)
         };
-        self.schedule.begin(back.chain(base.units.iter().map(unit)), self.steps);
+        let pieces = history.steps().iter().rev().map(back).chain(base.units.iter().map(unit));
+        self.schedule.begin(pieces, schedule::shares(self.steps));
     }
 
     /// What is due at a step: pieces to be carried out, and their MACs.

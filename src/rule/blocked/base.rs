@@ -13,17 +13,18 @@ pub const COLUMNS: usize = 64;
 /// The columns of one line in a tile.
 pub type Block<T> = block::Block<T, COLUMNS>;
 
-/// A parameter: the pre-activation it feeds, the source it reads, its place in the buffer.
-#[derive(Clone, Copy)]
-pub struct Column {
+/// Neighbouring parameters of one pre-activation: where they begin in the buffer, and how many there are.
+pub struct Run {
     pub pre: usize,
-    pub source: usize,
     pub parameter: usize,
+    pub len: usize,
 }
 
 /// Some parameters that feed the same row.
 pub struct Tile<T> {
-    pub columns: Vec<Column>,
+    pub runs: Vec<Run>,
+    /// The source that each of them reads.
+    pub sources: Vec<u32>,
     /// Column and row of a threshold, if one is among them.
     pub theta: Option<(usize, usize)>,
     pub blocks: Vec<Block<T>>,
@@ -102,17 +103,24 @@ impl<T: Real> Base<T> {
         }
         let unit = |row: usize| -> Option<Unit<T>> {
             let gates = wiring.gates_of(row);
+            // (pre, source, parameter)
             let columns = gates.iter().flat_map(|&pre| {
                 let weights = wiring.layout().weights().row(pre);
-                weights.map(move |(source, parameter)| Column { pre, source, parameter })
+                weights.map(move |(source, parameter)| (pre, source, parameter))
             });
-            let columns: Vec<Column> = columns.collect();
-            let tile = |columns: &[Column]| {
+            let columns: Vec<_> = columns.collect();
+            let tile = |columns: &[(usize, usize, usize)]| {
                 let mut thetas = columns.iter().enumerate();
-                let theta = thetas.find_map(|(k, column)| Some((k, theta_rows[column.parameter]?)));
+                let of_pre = columns.chunk_by(|x, y| x.0 == y.0);
+                let run = |run: &[(usize, usize, usize)]| Run {
+                    pre: run[0].0,
+                    parameter: run[0].2,
+                    len: run.len(),
+                };
                 Tile {
-                    columns: columns.to_vec(),
-                    theta,
+                    runs: of_pre.map(run).collect(),
+                    sources: columns.iter().map(|column| column.1 as u32).collect(),
+                    theta: thetas.find_map(|(k, column)| Some((k, theta_rows[column.2]?))),
                     blocks: vec![Block::zero(); lasting.len()],
                     gradient: Block::zero(),
                 }
@@ -175,6 +183,6 @@ impl<T> Unit<T> {
 
     /// Its parameters.
     pub fn columns(&self) -> usize {
-        self.tiles.iter().map(|tile| tile.columns.len()).sum()
+        self.tiles.iter().map(|tile| tile.sources.len()).sum()
     }
 }

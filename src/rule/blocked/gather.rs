@@ -63,17 +63,29 @@ impl<T: Real> Unit<T> {
         let (gains, phis) = (history.gains.as_chunks::<LANES>().0, history.phis.as_chunks().0);
         let (lambda, delta) = (&lambda.as_chunks::<LANES>().0[..last], delta.as_chunks_mut().0);
         for tile in tiles {
-            let mut sums = tile.gradient.0.iter_mut();
-            for columns in tile.columns.chunk_by(|a, b| a.pre == b.pre) {
-                let gains = &gains[columns[0].pre * stride..][..last];
+            let mut sums = tile.gradient.0.iter_mut().zip(&tile.sources);
+            for run in &tile.runs {
+                let gains = &gains[run.pre * stride..][..last];
                 for (delta, (gain, lambda)) in delta.iter_mut().zip(gains.iter().zip(lambda)) {
                     for k in 0..LANES {
                         delta[k] = gain[k] * lambda[k];
                     }
                 }
-                for (column, sum) in columns.iter().zip(&mut sums) {
-                    *sum += dot::<T, FUSED>(&delta[..last], &phis[column.source * stride..][..last]);
+                for (sum, &source) in sums.by_ref().take(run.len) {
+                    *sum += dot::<T, FUSED>(&delta[..last], &phis[source as usize * stride..][..last]);
                 }
+            }
+        }
+    }
+
+    /// Adds what the last gathering found to the gradient.
+    pub fn hand_over(&self, gradient: &mut [T]) {
+        for tile in &self.tiles {
+            let mut sums = &tile.gradient.0[..];
+            for run in &tile.runs {
+                let (own, others) = sums.split_at(run.len);
+                gradient[run.parameter..][..run.len].iter_mut().zip(own).for_each(|(to, &sum)| *to += sum);
+                sums = others;
             }
         }
     }

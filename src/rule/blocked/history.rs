@@ -24,10 +24,10 @@ impl<T: Real> Live<T> {
         self.entries.clear();
     }
 
-    /// The columns of `pattern` whose row is live, last row first, without entries that happen to be zero unless all are to be kept.
-    fn fill(&mut self, pattern: &Pattern, values: &[T], live: &[bool], all: bool) {
+    /// Some columns of `pattern`, last row first, without entries that happen to be zero unless all are to be kept.
+    fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
         self.clear();
-        for row in (0..pattern.cols()).rev().filter(|&row| live[row]) {
+        for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
             let before = self.entries.len();
             let entries = pattern.col(row).map(|(i, at)| (values[at], i as u32));
             self.entries.extend(entries.filter(|(a, _)| all || *a != T::zero()));
@@ -125,11 +125,19 @@ impl<T: Real> History<T> {
         for (row, live) in record.live.iter_mut().enumerate() {
             *live = step.is_live(row) || !self.activity;
         }
-        match past.last().map(|record| &record.live[..]).or(before) {
-            Some(live) => record.feeds.fill(wiring.previous(), &step.a, live, !self.activity),
+        let before = past.last().map(|record| &record.live[..]).or(before);
+        match before {
+            Some(live) => record.feeds.fill(wiring.previous(), &step.a, |row| live[row], !self.activity),
             None => record.feeds.clear(),
         }
-        record.relays.fill(wiring.current(), &step.b, &record.live, !self.activity);
+        let all = !self.activity;
+        let Record { relays, live, .. } = record;
+        relays.fill(
+            wiring.current(),
+            &step.b,
+            |row| live[row] && (all || earns(wiring, step, row, before)),
+            all,
+        );
         for (gains, &gain) in self.gains.chunks_exact_mut(self.stride).zip(&step.gain) {
             gains[self.len] = gain;
         }
@@ -157,4 +165,16 @@ impl<T: Real> History<T> {
         let fixed = self.steps().first().map_or(0, |r| 3 * r.d.len() + r.credit.len());
         entries + self.len * (fixed + (self.gains.len() + self.phis.len()) / self.stride)
     }
+}
+
+/// Whether anything comes of credit for the emission of a row: by its threshold, by its carry, by its parameters, or by what it reads. A row
+/// inside a step, such as the gated activity of a unit that was silent, need not.
+fn earns<T: Real>(wiring: &Wiring, step: &Step<T>, row: usize, before: Option<&[bool]>) -> bool {
+    let zero = T::zero();
+    let mut read = wiring.previous().row(row);
+    step.e_bar[row] != zero
+        || step.d[row] != zero
+        || wiring.gates_of(row).iter().any(|&pre| step.gain[pre] != zero)
+        || wiring.current().row(row).any(|(_, at)| step.b[at] != zero)
+        || before.is_some_and(|live| read.any(|(l, at)| live[l] && step.a[at] != zero))
 }

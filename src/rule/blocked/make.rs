@@ -62,16 +62,17 @@ impl<T: Real> block::Loop for Make<'_, T> {
         }
         for tile in &mut unit.tiles {
             let entries = &mut scratch.entries[..steps];
-            for (k, column) in tile.columns.iter().enumerate() {
-                let gains = &history.gains[column.pre * history.stride..][..steps];
-                let phis = &history.phis[column.source * history.stride..][..steps];
+            let pres = tile.runs.iter().flat_map(|run| std::iter::repeat_n(run.pre, run.len));
+            for (k, (pre, &source)) in pres.zip(&tile.sources).enumerate() {
+                let gains = &history.gains[pre * history.stride..][..steps];
+                let phis = &history.phis[source as usize * history.stride..][..steps];
                 for (entry, (&gain, &phi)) in entries.iter_mut().zip(gains.iter().zip(phis)) {
                     entry.0[k] = gain * phi;
                 }
             }
             // Places without a parameter stay zero.
             for entry in entries.iter_mut() {
-                entry.0[tile.columns.len()..].fill(T::zero());
+                entry.0[tile.sources.len()..].fill(T::zero());
             }
             for set in first_set..sets {
                 let mut sums = [[T::zero(); COLUMNS]; ROWS];

@@ -44,7 +44,7 @@ use gather::{Gather, Stretch};
 use history::History;
 use rayon::prelude::*;
 use std::sync::Arc;
-use walk::Walk;
+use walk::{Back, Walk};
 
 /// MACs from which on a second thread is worth its start. Fewer than in the direct recursion, since most of them wait for memory.
 const WORTH_A_THREAD: u64 = 1_500_000;
@@ -112,8 +112,9 @@ impl<T: Real> Blocked<T> {
             if last == 0 {
                 return 0;
             }
-            let taken = walk.back(wiring, now, reached, last);
-            taken + if done { 0 } else { walk.further(wiring, past, &now.steps()[0], left) }
+            let walk =
+                Back { walk: &mut *walk, wiring, now, past, base: (left, reached), last, further: !done };
+            block::dispatch(*arch, walk)
         };
         let units = &mut base.units;
         let carry_on = || advance.carry_out(*arch, past, (left, reached), units, share);
@@ -155,11 +156,7 @@ impl<T: Real> Blocked<T> {
             1 => units.iter_mut().enumerate().for_each(gather),
             _ => units.par_iter_mut().enumerate().for_each(gather),
         }
-        for tile in units.iter().flat_map(|unit| &unit.tiles) {
-            for (column, &sum) in tile.columns.iter().zip(&tile.gradient.0) {
-                gradient[column.parameter] += sum;
-            }
-        }
+        units.iter().for_each(|unit| unit.hand_over(gradient));
         self.now.steps_mut()[..last].iter_mut().for_each(|step| step.credit.fill(T::zero()));
         macs
     }

@@ -9,6 +9,7 @@ use super::base::Anchor;
 use super::history::{History, Record};
 use crate::cell::Wiring;
 use crate::scalar::Real;
+use crate::sparse::block::{self, add_product};
 
 /// What a walk through the steps of one block has left.
 pub struct Trail<T> {
@@ -35,33 +36,45 @@ impl<T: Real> Walk<T> {
         let trail = || Trail { lambdas: zeros(n * steps), terms: Vec::with_capacity(n), thetas: zeros(n) };
         Self { mu: zeros(n), now: trail(), past: trail() }
     }
+}
 
-    /// Walks back from step `last` (counted from one) of the running block to its base. Returns the MACs.
-    pub fn back(&mut self, wiring: &Wiring, now: &History<T>, base: &Anchor<T>, last: usize) -> u64 {
-        let Self { mu, now: trail, past } = self;
+/// A walk from step `last` (counted from one) of the running block to its base and, if that is wanted, further through the block before to
+/// the base before. Returns the MACs.
+pub struct Back<'a, T> {
+    pub walk: &'a mut Walk<T>,
+    pub wiring: &'a Wiring,
+    pub now: &'a History<T>,
+    pub past: &'a History<T>,
+    /// The base before, and that of the running block.
+    pub base: (&'a Anchor<T>, &'a Anchor<T>),
+    pub last: usize,
+    pub further: bool,
+}
+
+impl<T: Real> block::Loop for Back<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run<const FUSED: bool, const WIDTH: usize>(self) -> u64 {
+        let Self { wiring, now, past, base, last, further, .. } = self;
+        let Walk { mu, now: trail, past: longer } = self.walk;
+        let first = &now.steps()[0];
         trail.thetas.fill(T::zero());
-        let macs = through(wiring, &now.steps()[..last], None, mu, trail);
+        let mut macs = through::<T, FUSED>(wiring, &now.steps()[..last], None, mu, trail);
         // Ē of the base itself is met again by a walk that goes on.
-        past.thetas.copy_from_slice(&trail.thetas);
-        macs + arrive(&now.steps()[0], base, mu, trail)
-    }
-
-    /// Walks on through the block before, to the base before it. Returns the MACs.
-    pub fn further(
-        &mut self,
-        wiring: &Wiring,
-        past: &History<T>,
-        first: &Record<T>,
-        base: &Anchor<T>,
-    ) -> u64 {
-        let Self { mu, now, past: trail } = self;
-        let macs = through(wiring, past.steps(), Some((first, &now.lambdas)), mu, trail);
-        macs + arrive(&past.steps()[0], base, mu, trail)
+        longer.thetas.copy_from_slice(&trail.thetas);
+        macs += arrive::<T, FUSED>(first, base.1, mu, trail);
+        if further {
+            macs += through::<T, FUSED>(wiring, past.steps(), Some((first, &trail.lambdas)), mu, longer);
+            macs += arrive::<T, FUSED>(&past.steps()[0], base.0, mu, longer);
+        }
+        macs
     }
 }
 
 /// Walks back through some steps; `after` is the step that follows them, and λ there.
-fn through<T: Real>(
+#[inline(always)]
+fn through<T: Real, const FUSED: bool>(
     wiring: &Wiring,
     steps: &[Record<T>],
     after: Option<(&Record<T>, &[T])>,
@@ -79,7 +92,7 @@ fn through<T: Real>(
         mu.fill(T::zero());
         match next {
             Some((next, after)) => {
-                macs += feed(next, after, mu);
+                macs += feed::<T, FUSED>(next, after, mu);
                 lambda.iter_mut().zip(next.d.iter().zip(after)).for_each(|(x, (&d, &after))| *x = d * after);
             }
             None => lambda.fill(T::zero()),
@@ -90,11 +103,11 @@ fn through<T: Real>(
         // Rows above one that others read within the step must be known before it.
         let mut known = n;
         for (row, entries) in step.relays.columns() {
-            emit(step, lambda, mu, row + 1..known);
-            mu[row] += dot(entries, lambda);
+            emit::<T, FUSED>(step, lambda, mu, row + 1..known);
+            mu[row] += dot::<T, FUSED>(entries, lambda);
             known = row + 1;
         }
-        emit(step, lambda, mu, 0..known);
+        emit::<T, FUSED>(step, lambda, mu, 0..known);
         for (earned, (&e_bar, &mu)) in trail.thetas.iter_mut().zip(step.e_bar.iter().zip(&*mu)) {
             *earned += e_bar * mu;
         }
@@ -104,13 +117,19 @@ fn through<T: Real>(
 }
 
 /// What reaches the base before `first`, whose λ the trail holds. Returns the MACs.
-fn arrive<T: Real>(first: &Record<T>, base: &Anchor<T>, mu: &mut [T], trail: &mut Trail<T>) -> u64 {
+#[inline(always)]
+fn arrive<T: Real, const FUSED: bool>(
+    first: &Record<T>,
+    base: &Anchor<T>,
+    mu: &mut [T],
+    trail: &mut Trail<T>,
+) -> u64 {
     trail.terms.clear();
     if !base.present {
         return 0;
     }
     mu.fill(T::zero());
-    let macs = feed(first, &trail.lambdas, mu);
+    let macs = feed::<T, FUSED>(first, &trail.lambdas, mu);
     for (line, &row) in base.rows.iter().enumerate() {
         let slope = first.d[row] * trail.lambdas[row] + base.e[row] * mu[row];
         trail.terms.push((slope, line as u32));
@@ -122,27 +141,36 @@ fn arrive<T: Real>(first: &Record<T>, base: &Anchor<T>, mu: &mut [T], trail: &mu
 }
 
 /// `λ ← λ + e ⊙ μ` for some rows.
-fn emit<T: Real>(step: &Record<T>, lambda: &mut [T], mu: &[T], rows: std::ops::Range<usize>) {
+#[inline(always)]
+fn emit<T: Real, const FUSED: bool>(
+    step: &Record<T>,
+    lambda: &mut [T],
+    mu: &[T],
+    rows: std::ops::Range<usize>,
+) {
     let factors = step.e[rows.clone()].iter().zip(&mu[rows.clone()]);
-    lambda[rows].iter_mut().zip(factors).for_each(|(lambda, (&e, &mu))| *lambda += e * mu);
+    lambda[rows].iter_mut().zip(factors).for_each(|(lambda, (&e, &mu))| {
+        *lambda = add_product::<T, FUSED>(*lambda, e, mu);
+    });
 }
 
 /// `μ = Aᵀ λ` at the step before `step`, for rows that were live there. Returns the MACs.
-fn feed<T: Real>(step: &Record<T>, lambda: &[T], mu: &mut [T]) -> usize {
+#[inline(always)]
+fn feed<T: Real, const FUSED: bool>(step: &Record<T>, lambda: &[T], mu: &mut [T]) -> usize {
     for (row, entries) in step.feeds.columns() {
-        mu[row] = dot(entries, lambda);
+        mu[row] = dot::<T, FUSED>(entries, lambda);
     }
     step.feeds.len()
 }
 
 /// `Σ_i a_i λ_i`, in four sums, so that no product waits for the one before.
-#[inline]
-fn dot<T: Real>(entries: &[(T, u32)], lambda: &[T]) -> T {
+#[inline(always)]
+fn dot<T: Real, const FUSED: bool>(entries: &[(T, u32)], lambda: &[T]) -> T {
     let mut sums = [T::zero(); 4];
     let (fours, rest) = entries.as_chunks::<4>();
     for four in fours {
         for (sum, &(a, i)) in sums.iter_mut().zip(four) {
-            *sum += a * lambda[i as usize];
+            *sum = add_product::<T, FUSED>(*sum, a, lambda[i as usize]);
         }
     }
     let rest = rest.iter().fold(T::zero(), |sum, &(a, i)| sum + a * lambda[i as usize]);
