@@ -94,7 +94,8 @@ impl<T: Real> History<T> {
             relays: Live::new(wiring.current()),
             credit: zeros(wiring.outputs().len()),
         };
-        let stride = steps.next_multiple_of(LANES);
+        // An odd number of lines of the cache: neighbours at a power of two would all fall into the same few places.
+        let stride = LANES * (steps.div_ceil(LANES) | 1);
         Self {
             activity,
             records: (0..steps).map(|_| record()).collect(),
