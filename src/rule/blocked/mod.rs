@@ -6,17 +6,25 @@
 //! with λ, μ from [`walk`]; and S is advanced every K steps, by products of matrices ([`advance`]). The gradient is the one of RTRL, up to
 //! rounding. The couplings of every step are kept, not the weights, which may change inside a block.
 //!
+//! # No long steps
+//!
+//! The advance over a block that has ended is carried out in shares at the next K/2 steps ([`schedule`]). Meanwhile S is known at two moments:
+//! for units advanced already at the end of that block, for others at its beginning. One walk serves both: it leaves ∂L/∂S as it passes
+//! the end, and goes on to the beginning. So a walk is longer for half of the steps, by K, and no step is long.
+//!
 //! # What is skipped
 //!
 //! Masked parameters have no columns and no couplings; rows without derivative are no sources in the walk, and no lines of S where they
-//! do not carry; an upper layer's parameters have no lines below it. Columns nothing has influenced yet are not skipped.
+//! do not carry; rows inside a step are none if nothing comes of them; an upper layer's parameters have no lines below it. Columns nothing has
+//! influenced yet are not skipped.
 //!
 //! # Cost
 //!
-//! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the end of a block
-//! `K a l + l² p + K l p + K p`. So a gradient at every step costs about `(l + K/2) p + (l/K + 1) l p` instead of the `η |A| p` of the direct
-//! recursion: worth it for large nets whose rows of A have many live sources (see [`best_steps`]). Credit of several steps that is drained
-//! at once is carried back at once: with weights updated every K steps only, a block costs one walk.
+//! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the advance over a block
+//! `K a l + l² p + K l p + K p`. With a gradient at every step, walks are K steps long in the mean, and 3 K/4 of them are read in a column: about
+//! `K a + (l + 3 K/4) p + (l/K + 1) l p` instead of the `η |A| p` of the direct recursion: worth it for large nets whose rows of A have many
+//! live sources (see [`best_steps`]). Credit of several steps that is drained at once is carried back at once: with weights updated every K
+//! steps only, a block costs one walk. Where S does not fit into the caches, what counts is reading it, once a step with a gradient.
 //!
 //! J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
 //! Computation 4(2), 1992.
