@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 const UNITS: [usize; 4] = [32, 64, 128, 256];
 const KEPT: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
 const BLOCKS: [usize; 6] = [8, 16, 32, 64, 96, 128];
-/// Rounds in which the rules take turns, of which the best counts.
-const ROUNDS: usize = 4;
+/// Rounds in which the rules take turns. Of every step of a block the median of all rounds counts: other programs come in between.
+const ROUNDS: usize = 5;
 
 /// One line of a table a network, on standard output.
 pub fn check(base: &Setting, seconds: f64) -> Result<()> {
@@ -38,20 +38,27 @@ fn line(setting: &Setting, kept: f64, seconds: f64) -> Result<()> {
     for k in steps[1..].iter().flatten() {
         trials.push(trials[0].with_rule(&format!("rtrl-blocked-{k}"))?);
     }
-    let mut best = vec![f64::INFINITY; steps.len()];
+    // Of the direct recursion as many steps as of a short block.
+    let mut times: Vec<_> = steps.iter().map(|k| vec![Vec::new(); k.unwrap_or(16)]).collect();
     let turn = Duration::from_secs_f64(seconds / ROUNDS as f64);
     for round in 0..=ROUNDS {
-        for ((trial, steps), best) in trials.iter_mut().zip(&steps).zip(&mut best) {
-            let (started, period) = (Instant::now(), steps.unwrap_or(16));
-            // Whole blocks; the first round warms up.
+        for (trial, times) in trials.iter_mut().zip(&mut times) {
+            let started = Instant::now();
             while started.elapsed() < turn {
-                let microseconds = trial.microseconds(period);
-                if round > 0 {
-                    *best = best.min(microseconds);
-                }
+                trial.sample(times);
+            }
+            if round == 0 {
+                // The first round warms up.
+                times.iter_mut().for_each(Vec::clear);
             }
         }
     }
+    let median = |samples: &mut Vec<f64>| {
+        samples.sort_by(f64::total_cmp);
+        samples[samples.len() / 2]
+    };
+    let mean = |times: &mut Vec<Vec<f64>>| times.iter_mut().map(median).sum::<f64>() / times.len() as f64;
+    let best: Vec<f64> = times.iter_mut().map(mean).collect();
     let least = best.iter().copied().fold(f64::INFINITY, f64::min);
     let own = best[steps.iter().position(|k| *k == chosen).expect("it was timed")];
     let name = chosen.map_or("direct".into(), |k| format!("K = {k}"));

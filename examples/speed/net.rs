@@ -176,13 +176,13 @@ impl Trial {
         self.net.wiring()
     }
 
-    /// Microseconds a step over some steps, each with a gradient.
-    pub fn microseconds(&mut self, steps: usize) -> f64 {
-        let started = Instant::now();
-        for _ in 0..steps {
+    /// As many steps as there are entries, each with a gradient; adds the microseconds of each to its entry.
+    pub fn sample(&mut self, microseconds: &mut [Vec<f64>]) {
+        for samples in microseconds {
+            let started = Instant::now();
             self.learn(&mut Macs::default(), true);
+            samples.push(1e6 * started.elapsed().as_secs_f64());
         }
-        1e6 * started.elapsed().as_secs_f64() / steps as f64
     }
 
     /// One step and, if it is wanted, its gradient.
