@@ -113,7 +113,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     adam.error_clip = Some(0.3);
     net("EGRU, Adam", "64 units, ω 0.9; 3e-3/(1 + 3e-4 t); least squares for the readout", adam);
 
-    let mut filter = spec("egru", 40, 0.9);
+    let mut filter = spec("egru", 48, 0.9);
     events(&mut filter, 0.1, 2.0, 1.0);
     filter.teacher = Teacher::Kalman {
         grouping: Grouping::Full,
@@ -124,7 +124,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     };
     filter.least = None;
     filter.error_clip = Some(3.0);
-    net("EGRU, Kalman", "40 units, ω 0.9; full filter, v 30, r .5, λ .9998, q 1e-4", filter);
+    net("EGRU, Kalman", "48 units, ω 0.9; full filter, v 30, r .5, λ .9998, q 1e-4", filter);
 
     let mut filter = spec("gru", 32, 0.9);
     filter.teacher =

@@ -77,7 +77,14 @@ fn contest(args: &Args) -> Result<()> {
         error / rows.map(|t| counts[t]).sum::<f64>()
     };
     // Rows are judged by when their prediction was made.
-    let rows = HORIZON + if args.choosing { CHOSEN } else { JUDGED.min(counts.len() / 2) }..counts.len();
+    let from = if args.choosing {
+        CHOSEN
+    } else if args.synthetic {
+        counts.len() / 2
+    } else {
+        JUDGED
+    };
+    let rows = HORIZON + from..counts.len();
     let judge = |predictions: &Predictions| {
         let squares = rows.clone().map(|t| (predictions[t] - counts[t]).powi(2)).sum::<f64>();
         let mut weeks: Vec<f64> =
@@ -155,7 +162,7 @@ fn models(series: &Series) -> Vec<Model<'_>> {
                     .chain([DAY, WEEK].map(|s| scaled(t, s - HORIZON)))
                     .collect()
             };
-            least_squares(lags, counts, HORIZON, (10.0, 0.9998, DEVIATION))
+            least_squares(lags, counts, HORIZON, (1e3, 1.0, DEVIATION))
         },
     ));
     for (name, lags) in [("3 counts", 3), ("16 lags", 16)] {

@@ -197,8 +197,9 @@ def jax_event_rnn(net, every, capacity):
     return lambda xs: np.asarray(run(jnp.array(xs)))[at.keep]
 
 
-def jax_egru(net, every, capacity):
-    """The same for the EGRU, whose rows carry: every row is a destination, live ones are sources. Only S is kept."""
+def jax_egru(net, every, capacity, scatter=False):
+    """The same for the EGRU, whose rows carry: every row is a destination, live ones are sources. Only S is kept. M̄ and Ē are selected
+    in all entries, or scattered to those where they are."""
     forward, start, kinds = model(net)
     at, credit, n = Columns(net, kinds, every), jnp.array(net.credit), net.n
     k = capacity or n
@@ -206,11 +207,17 @@ def jax_egru(net, every, capacity):
     def step(carry, x):
         state, s, live, e_live, e_bar_live, total = carry
         y = e_live[:, None] * (s if capacity is None else s[live])
-        y = y + jnp.where(at.all[None] == at.theta[live][:, None], e_bar_live[:, None], 0)
+        if scatter:
+            y = y.at[jnp.arange(k), at.theta[live]].add(e_bar_live)
+        else:
+            y = y + jnp.where(at.all[None] == at.theta[live][:, None], e_bar_live[:, None], 0)
         state, a, d, e, gains, phi, e_bar = forward(state, x)
         m_bar = gains[at.gain] * phi[at.source]
         s = (a if capacity is None else a[:, live]) @ y + d[:, None] * s
-        s = s + jnp.where(at.rows[None] == jnp.arange(n)[:, None], m_bar[None], 0)
+        if scatter:
+            s = s.at[at.rows, at.all].add(m_bar)
+        else:
+            s = s + jnp.where(at.rows[None] == jnp.arange(n)[:, None], m_bar[None], 0)
         if capacity is None:
             e_live, e_bar_live = e, e_bar
         else:
@@ -340,10 +347,10 @@ def dump(setting, folder):
 
 
 def peaks():
-    """GFLOP/s of a large single-precision product, and GB/s of reading a large array, on one thread."""
+    """GFLOP/s of a large single-precision product, and GB/s of reading a large array and of copying it, on one thread."""
     x = np.random.rand(1536, 1536).astype(np.float32)
-    big = np.ones(1 << 26, np.float32)
-    flops, bytes_read = 0.0, 0.0
+    big, other = np.ones(1 << 26, np.float32), np.zeros(1 << 26, np.float32)
+    flops, bytes_read, copied = 0.0, 0.0, 0.0
     for _ in range(5):
         t = time.perf_counter()
         x @ x
@@ -351,7 +358,10 @@ def peaks():
         t = time.perf_counter()
         big.sum()
         bytes_read = max(bytes_read, big.nbytes / (time.perf_counter() - t) / 1e9)
-    return flops, bytes_read
+        t = time.perf_counter()
+        np.copyto(other, big)
+        copied = max(copied, 2 * big.nbytes / (time.perf_counter() - t) / 1e9)
+    return flops, bytes_read, copied
 
 
 def most_live(net, steps=3000):
@@ -368,23 +378,40 @@ def most_live(net, steps=3000):
 
 
 def rivals(net):
-    """Name, exactness, and a function from inputs to the sum of all gradients."""
+    """Name, bytes of influence a step reads and writes (none if it is not exact), and a function from inputs to the sum of all gradients."""
     capacity = min(net.n, most_live(net) + 2)
-    rtrl = jax_event_rnn if net.setting["cell"] == "event-rnn" else jax_egru
-    yield "JAX, dense scan", True, rtrl(net, True, None)
-    yield "JAX, gathered columns", True, rtrl(net, False, None)
-    yield f"JAX, gathered columns and rows ({capacity})", True, rtrl(net, False, capacity)
-    if net.setting["cell"] == "event-rnn":
-        yield "numpy, rows and columns compacted", True, numpy_rtrl(net)
-        yield "numpy, rows and columns compacted, AVX-512 BLAS", True, other_blas(net)
-        yield "scipy CSR, rows and columns compacted", True, numpy_rtrl(net, use_scipy=True)
-    yield "JAX, truncated BPTT over 32 steps (not exact)", False, jax_tbptt(net, 32)
+    is_event_rnn = net.setting["cell"] == "event-rnn"
+    rtrl = jax_event_rnn if is_event_rnn else jax_egru
+    every = sum(b.size for b in net.blocks.values())
+    once = lambda rows, columns: 2 * 4 * rows * columns
+    # The event RNN keeps live rows only; rows of the EGRU carry.
+    rows = capacity if is_event_rnn else net.n
+    yield "JAX, dense scan", once(net.n, every), rtrl(net, True, None)
+    yield "JAX, gathered columns", once(net.n, net.p), rtrl(net, False, None)
+    yield f"JAX, gathered columns and rows ({capacity})", once(rows, net.p), rtrl(net, False, capacity)
+    if is_event_rnn:
+        rows = net.setting["live"] * net.n
+        yield "numpy, rows and columns compacted", once(rows, net.p), numpy_rtrl(net)
+        yield "numpy, rows and columns compacted, AVX-512 BLAS", once(rows, net.p), other_blas(net)
+        yield "scipy CSR, rows and columns compacted", once(rows, net.p), numpy_rtrl(net, use_scipy=True)
+    else:
+        yield "JAX, gathered columns, M̄ scattered", once(net.n, net.p), rtrl(net, False, None, scatter=True)
+        yield f"JAX, gathered columns and rows ({capacity}), M̄ scattered", once(net.n, net.p), rtrl(net, False, capacity, scatter=True)
+    yield "JAX, truncated BPTT over 32 steps (not exact)", None, jax_tbptt(net, 32)
+
+
+def own_traffic(rule, counted):
+    """Bytes of influence that a step of ours reads and writes: all that is held, or the base, which is read once and made anew every K steps."""
+    n, p = counted["units"], counted["parameters"]
+    if rule.startswith("rtrl-blocked-"):
+        return 4 * n * p * (1 + 2 / int(rule.rsplit("-", 1)[1]))
+    return 2 * 4 * n * p * (counted["live_measured"] if counted["cell"] == "event-rnn" else 1)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--event-rnn", default="16,64,128,256", help="sizes of the event RNN, comma-separated")
-    parser.add_argument("--egru", default="64,128", help="sizes of the EGRU, comma-separated")
+    parser.add_argument("--egru", default="64,128,256", help="sizes of the EGRU, comma-separated")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which programs take turns")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time of a measurement")
     parser.add_argument("--out", default=str(ROOT / "results"), help="folder for speed.csv, speed.md and speed.svg")
@@ -393,13 +420,13 @@ def main():
     if args.numpy_worker:
         return numpy_worker(*args.numpy_worker)
     subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "speed"], cwd=ROOT, check=True)
-    flops, read = peaks()
-    print(f"one thread: {flops:.0f} GFLOP/s in a product of matrices, {read:.1f} GB/s read from memory")
+    highest = peaks()
+    print("one thread: {:.0f} GFLOP/s in a product of matrices, {:.1f} GB/s read from memory, {:.1f} GB/s copied".format(*highest))
     with tempfile.TemporaryDirectory() as folder:
-        compare(args, folder, flops, read)
+        compare(args, folder, highest)
 
 
-def compare(args, folder, flops, read):
+def compare(args, folder, highest):
     settings = []
     for cell, sizes, inputs in (("event-rnn", args.event_rnn, 2), ("egru", args.egru, 32)):
         for n in filter(None, sizes.split(",")):
@@ -407,23 +434,23 @@ def compare(args, folder, flops, read):
     table = []
     for setting in settings:
         table += measure(setting, args, folder)
-    write(table, flops, read, args)
+    write(table, highest, args)
 
 
 def measure(setting, args, folder):
     net = dump(setting, folder)
     rng = np.random.default_rng(0)
-    contestants = [(name, exact, run, {}) for name, exact, run in rivals(net)]
-    for name, exact, run, _ in contestants:
-        for steps in (1, 5, STEPS_CHECKED) if exact else ():
+    contestants = list(rivals(net))
+    for name, traffic, run in contestants:
+        for steps in (1, 5, STEPS_CHECKED) if traffic else ():
             own_sum, their_sum = net.gradients[:steps].sum(axis=0), run(net.inputs[:steps])
             for block in net.blocks:
                 here = net.names == block
                 error = np.linalg.norm(their_sum[here] - own_sum[here]) / (np.linalg.norm(own_sum[here]) or 1)
                 assert error < 1e-3, f"{name} on {setting}: {block} is {error:.1e} away from ours after {steps} steps"
-    rules = ["rtrl"] + (["rtrl-blocked-32", "rtrl-blocked-64"] if setting["cell"] == "egru" else [])
+    rules = ["rtrl"] + (["rtrl-blocked-32", "rtrl-blocked-64", "rtrl-blocked-96"] if setting["cell"] == "egru" else [])
     best = {name: math.inf for name, *_ in contestants}
-    sizes, own, dense = {}, {}, None
+    sizes, own, longest, dense = {}, {}, {}, None
     lengths = {}
     for _ in range(args.rounds):
         for rule in rules:
@@ -434,20 +461,22 @@ def measure(setting, args, folder):
                 # One repetition of as many seconds as a rival gets, after one to warm up; whole blocks.
                 result = ours(setting, rule, threads, lengths[rule, threads])
                 known = own.get((rule, threads))
+                # The longest step is that of the quietest round: others have met a busy machine.
+                longest[rule, threads] = min(longest.get((rule, threads), math.inf), result["slowest_microseconds"])
                 own[rule, threads] = min((r for r in (known, result) if r), key=lambda r: r["microseconds"])
         n = setting["units"]
         result = ours(setting | {"sparsity": 0.0, "live": 1.0}, "rtrl", 1, max(64, int(args.seconds * 1e9 / n**3 / 3)))
         dense = result if dense is None or result["microseconds"] < dense["microseconds"] else dense
-        for name, _, run, _ in contestants:
+        for name, _, run in contestants:
             if name not in sizes:
                 seconds = timed(run, rng, STEPS_CHECKED, net.m)
                 sizes[name] = max(STEPS_CHECKED, min(20000, int(args.seconds * STEPS_CHECKED / max(seconds, 1e-6))))
             best[name] = min(best[name], 1e6 * timed(run, rng, sizes[name], net.m) / sizes[name])
     rows = []
     for (rule, threads), r in own.items():
-        rows.append(row(setting, f"sparse-rtrl {rule}", threads, True, r["microseconds"], r, dense))
-    for name, exact, _, _ in contestants:
-        rows.append(row(setting, name, 1, exact, best[name], None, None))
+        rows.append(row(setting, f"sparse-rtrl {rule}", threads, r["microseconds"], own_traffic(rule, r), r, dense, longest[rule, threads]))
+    for name, traffic, _ in contestants:
+        rows.append(row(setting, name, 1, best[name], traffic))
     base = rows[0]["microseconds"]
     for r in rows:
         r["ratio_to_ours"] = round(r["microseconds"] / base, 2)
@@ -464,22 +493,24 @@ def timed(run, rng, steps, inputs):
     return getattr(run, "seconds", None) or time.perf_counter() - started
 
 
-def row(setting, program, threads, exact, microseconds, counted, dense):
+def row(setting, program, threads, microseconds, traffic, counted=None, dense=None, longest=None):
     ideal = None
     if dense and setting["cell"] == "event-rnn" and threads == 1:
         kept, live = 1 - setting["sparsity"], counted["live_measured"]
         ideal = round(dense["microseconds"] * kept**2 * live**2 / microseconds, 3)
     return {
         "cell": setting["cell"], "units": setting["units"], "inputs": setting["inputs"], "sparsity": setting["sparsity"],
-        "live": setting["live"], "program": program, "threads": threads, "exact": exact, "microseconds": round(microseconds, 3),
+        "live": setting["live"], "program": program, "threads": threads, "exact": traffic is not None, "microseconds": round(microseconds, 3),
+        "longest_microseconds": round(longest, 1) if longest else None,
         "gflops": round(2 * counted["macs"] / microseconds / 1e3, 2) if counted else None,
+        "gbytes_per_second": round(traffic / microseconds / 1e3, 2) if traffic else None,
         "bytes": counted["bytes"] if counted else None,
         "dense_microseconds": round(dense["microseconds"], 2) if dense else None,
         "share_of_ideal": ideal,
     }
 
 
-def write(table, flops, read, args):
+def write(table, highest, args):
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     with open(out / "speed.csv", "w", newline="") as file:
@@ -488,15 +519,18 @@ def write(table, flops, read, args):
         writer.writerows(table)
     command = " ".join(["python", "scripts/bench_peers.py"] + sys.argv[1:])
     lines = ["# Speed", "", f"Made on {datetime.date.today()} with `{command}`, on one machine with {os.cpu_count()} cores, one thread unless said "
-             f"otherwise; its peaks, measured in the same run: {flops:.0f} GFLOP/s in a product of matrices, {read:.1f} GB/s read from memory. ω = 0.9, three units in ten live, "
+             f"otherwise; its peaks, measured in the same run: {highest[0]:.0f} GFLOP/s in a product of matrices, {highest[1]:.1f} GB/s read from memory and {highest[2]:.1f} GB/s copied. ω = 0.9, three units in ten live, "
              "single precision, batch 1, a gradient at every step. The best of several rounds in which programs took turns; all exact gradients agree with "
-             "ours, block by block. Share of the ideal: of the speed-up 1/(ω̃²β̃²) over our own dense update.", ""]
+             "ours, block by block. Share of the ideal: of the speed-up 1/(ω̃²β̃²) over our own dense update. GB/s: the influence matrix, read and written once a step "
+             "(live rows only where no row carries; in blocks of K steps read once, and made anew every K). Longest step: of the quietest round.", ""]
     for cell in dict.fromkeys(r["cell"] for r in table):
         for n in dict.fromkeys(r["units"] for r in table if r["cell"] == cell):
-            lines += [f"## {cell}, {n} units", "", "| program | threads | µs a step | × ours | GFLOP/s | share of the ideal |", "|---|---|---|---|---|---|"]
+            lines += [f"## {cell}, {n} units", "", "| program | threads | µs a step | longest step | × ours | GFLOP/s | GB/s | share of the ideal |",
+                      "|---|---|---|---|---|---|---|---|"]
             for r in (r for r in table if (r["cell"], r["units"]) == (cell, n)):
                 show = lambda x, digits: "" if x is None else f"{x:.{digits}f}"
-                lines.append(f"| {r['program']} | {r['threads']} | {r['microseconds']:.2f} | {r['ratio_to_ours']} | {show(r['gflops'], 1)} | {show(r['share_of_ideal'], 2)} |")
+                lines.append(f"| {r['program']} | {r['threads']} | {r['microseconds']:.2f} | {show(r['longest_microseconds'], 0)} | {r['ratio_to_ours']} "
+                             f"| {show(r['gflops'], 1)} | {show(r['gbytes_per_second'], 1)} | {show(r['share_of_ideal'], 2)} |")
             lines.append("")
     (out / "speed.md").write_text("\n".join(lines))
     plot(table, out / "speed.svg")

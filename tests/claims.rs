@@ -232,7 +232,7 @@ fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
 }
 
 /// Blocks of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
-/// then, drained within blocks, at their ends and over several of them.
+/// then, drained within blocks, at their ends and over several of them, before, in and after the advance over the block before.
 #[test]
 fn blocks_of_any_length_are_exact() {
     let mut compared = 0;
@@ -240,7 +240,7 @@ fn blocks_of_any_length_are_exact() {
         let (net, w) = trial.build(seed as u64);
         let wiring = net.wiring();
         let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
-        let steps: Vec<Step<f64>> = (0..66)
+        let steps: Vec<Step<f64>> = (0..140)
             .map(|t| {
                 net.advance(&w, &normal(2, 7 * t), &state, &mut step, &mut Macs::default());
                 state.follow(&step);
@@ -255,7 +255,7 @@ fn blocks_of_any_length_are_exact() {
                 if t % 3 != 1 {
                     rule.credit(&normal(wiring.outputs().len(), t as u64), &mut macs);
                 }
-                if [4, 5, 31, 64, 65].contains(&t) {
+                if [4, 5, 31, 64, 65, 68, 85, 95, 96, 97, 127, 139].contains(&t) {
                     let mut gradient = vec![0.0; wiring.parameters()];
                     rule.drain(&mut gradient, &mut macs);
                     all.extend(gradient);
@@ -271,4 +271,46 @@ fn blocks_of_any_length_are_exact() {
         }
     }
     assert!(compared > 64 * 100, "{compared}");
+}
+
+/// A sequence that ends anywhere in a block, and so anywhere in the advance over the one before it, leaves nothing to the next one but the
+/// gradient of its own credit.
+#[test]
+fn a_reset_in_the_middle_of_an_advance_leaves_nothing_behind() {
+    let mut compared = 0;
+    for (seed, trial) in Trial::all(3, false).iter().enumerate().step_by(3) {
+        let (wiring, drive) = drive(trial, seed as u64, 40);
+        let sequences = |name: &str, length: usize, drained: bool| {
+            let mut rule = (rule::find::<f64>(name).unwrap().build)(&wiring, Skips::ALL, 0);
+            let (mut macs, mut all) = (Macs::default(), Vec::new());
+            for range in [0..length, length..40] {
+                for t in range {
+                    rule.observe(&drive.steps[t], &mut macs);
+                    rule.credit(&drive.credits[t], &mut macs);
+                    if drained {
+                        all.resize(all.len() + wiring.parameters(), 0.0);
+                        let at = all.len() - wiring.parameters();
+                        rule.drain(&mut all[at..], &mut macs);
+                    }
+                }
+                rule.reset();
+            }
+            all.resize(all.len() + wiring.parameters(), 0.0);
+            let at = all.len() - wiring.parameters();
+            rule.drain(&mut all[at..], &mut macs);
+            all
+        };
+        for length in 6..26 {
+            for drained in [true, false] {
+                let expected = sequences("rtrl", length, drained);
+                for k in [1, 2, 5, 8] {
+                    let got = sequences(&format!("rtrl-blocked-{k}"), length, drained);
+                    let error = relative_error(&got, &expected);
+                    assert!(error <= 1e-10, "blocks of {k}, {length} steps, {}: {error:e}", trial.label);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 1000, "{compared}");
 }

@@ -113,6 +113,7 @@ fn wrong_input_ends_with_exit_code_2() {
         ("speed", &["--inputs", "99999999999"], "inputs"),
         ("speed", &["--threads", "99999"], "threads"),
         ("speed", &["--rule", "rtrl-blocked-18446744073709551615"], "unknown rule"),
+        ("speed", &["--check-choice", "0"], "check-choice"),
         ("compare", &["--seeds", "0"], "seeds"),
         ("compare", &["--iterations", "0"], "iterations"),
         ("compare", &["--length", "0"], "length"),

@@ -1,5 +1,6 @@
 //! Microseconds a step of exact RTRL on a network of given size and sparsity: `cargo run --release --example speed -- --units 128`.
 
+mod choice;
 mod net;
 
 use clap::Parser;
@@ -54,6 +55,10 @@ struct Args {
     /// Take the network as it is drawn, without looking for the share of live units, and measure at once
     #[arg(long)]
     quick: bool,
+    /// Instead of all that: time the direct recursion and blocks of several lengths on networks of many sizes, for that many seconds a rule, and
+    /// print them beside what rtrl-auto chooses
+    #[arg(long, value_name = "SECONDS")]
+    check_choice: Option<f64>,
     /// Write the network and what it gives on its first steps here, as JSON
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
@@ -97,6 +102,12 @@ fn run(args: &Args) -> Result<()> {
         reset_before: args.reset_before,
         quick: args.quick,
     };
+    if let Some(seconds) = args.check_choice {
+        if !(seconds.is_finite() && seconds > 0.0) {
+            return Err(Error::setting("check-choice", "more than 0 seconds", seconds));
+        }
+        return experiment::pool(args.threads)?.install(|| choice::check(&setting, seconds));
+    }
     let mut trial = Trial::new(&setting, &args.rule)?;
     if let Some(path) = &args.dump {
         return trial.dump(path, args.dump_steps);

@@ -3,7 +3,9 @@
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use serde::Serialize;
-use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, State, Step, Surrogate};
+use sparse_rtrl::cell::{
+    CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, State, Step, Surrogate, Wiring,
+};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::learner::LearnerSpec;
 use sparse_rtrl::macs::Macs;
@@ -11,6 +13,7 @@ use sparse_rtrl::params::{Init, Kind, MaskSharing, Purpose, generator};
 use sparse_rtrl::record;
 use sparse_rtrl::rule::{self, DenseCost, Rule, Skips};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Different inputs, used over and over.
@@ -53,7 +56,7 @@ struct Timed<'a> {
 pub struct Trial {
     setting: Setting,
     name: String,
-    net: Network<f32>,
+    net: Arc<Network<f32>>,
     w: Vec<f32>,
     rule: Box<dyn Rule<f32>>,
     state: State<f32>,
@@ -143,9 +146,53 @@ impl Trial {
             gradient: vec![0.0; w.len()],
             inputs,
             t: 0,
-            net,
+            net: Arc::new(net),
             w,
         })
+    }
+
+    /// The same network at the beginning of the same stream, with another rule.
+    pub fn with_rule(&self, rule: &str) -> Result<Self> {
+        let entry = rule::find::<f32>(rule)?;
+        let wiring = self.net.wiring();
+        Ok(Self {
+            setting: self.setting.clone(),
+            name: entry.name.clone(),
+            net: self.net.clone(),
+            w: self.w.clone(),
+            rule: (entry.build)(wiring, Skips::ALL, 0),
+            state: State::new(wiring),
+            step: Step::new(wiring),
+            surrogate: self.surrogate,
+            inputs: self.inputs.clone(),
+            credit: self.credit.clone(),
+            gradient: self.gradient.clone(),
+            t: 0,
+        })
+    }
+
+    /// The structure of the network.
+    pub fn wiring(&self) -> &Wiring {
+        self.net.wiring()
+    }
+
+    /// As many steps as there are entries, each with a gradient; adds the microseconds of each to its entry.
+    pub fn sample(&mut self, microseconds: &mut [Vec<f64>]) {
+        for samples in microseconds {
+            let started = Instant::now();
+            self.learn(&mut Macs::default(), true);
+            samples.push(1e6 * started.elapsed().as_secs_f64());
+        }
+    }
+
+    /// One step and, if it is wanted, its gradient.
+    fn learn(&mut self, macs: &mut Macs, gradient: bool) {
+        self.advance(macs);
+        if gradient {
+            self.rule.credit(&self.credit, macs);
+            self.gradient.fill(0.0);
+            self.rule.drain(&mut self.gradient, macs);
+        }
     }
 
     fn advance(&mut self, macs: &mut Macs) {
@@ -163,12 +210,7 @@ impl Trial {
         let started = Instant::now();
         for k in 1..=steps {
             let step_started = Instant::now();
-            self.advance(&mut macs);
-            if credit_every > 0 && k % credit_every == 0 {
-                self.rule.credit(&self.credit, &mut macs);
-                self.gradient.fill(0.0);
-                self.rule.drain(&mut self.gradient, &mut macs);
-            }
+            self.learn(&mut macs, credit_every > 0 && k % credit_every == 0);
             slowest = slowest.max(step_started.elapsed().as_secs_f64());
             live += self.net.wiring().units().iter().filter(|&&row| self.step.is_live(row)).count();
         }

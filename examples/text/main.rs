@@ -1,6 +1,7 @@
 //! Text, byte by byte, learned online in one pass: how many bits a byte takes, if each is predicted from those before it.
 //! `cargo run --release --example text`.
 
+#[allow(dead_code, unused_imports)] // shared with examples that predict numbers
 #[path = "../contest/mod.rs"]
 mod contest;
 mod count;

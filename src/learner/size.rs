@@ -23,8 +23,9 @@ fn estimate<T: Real>(spec: &LearnerSpec) -> Result<f64> {
     };
     let p = entries(true);
     let rows = plan.rows() as f64;
-    // Couplings are listed in twice the size of a number, for every step; the derivative of every row by every other is kept for each.
-    let blocked = |steps: f64| rows * p + steps * (2.0 * p + rows * rows + 16.0 * rows);
+    // Couplings are listed in twice the size of a number, for every step of two blocks; the derivative of every row by every other is kept for
+    // each step of one.
+    let blocked = |steps: f64| rows * p + steps * (4.0 * p + rows * rows + 32.0 * rows);
     let influence = |rule: &str| match rule {
         "rtrl" | "rtrl-param" => rows * p,
         "rtrl-activity" => rows * entries(false),

@@ -6,6 +6,8 @@
 //! then fit into the first-level cache, and a destination stays in registers while all its sources pass by. With `FUSED`, products
 //! and sums are rounded once, on machines that do so in one instruction; without it the same is done in two.
 
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::scalar::Real;
 
 /// `C` neighbouring columns of one row, where vector units like to find them.
@@ -18,6 +20,21 @@ impl<T: Real, const C: usize> Block<T, C> {
     pub fn zero() -> Self {
         Self([T::zero(); C])
     }
+}
+
+/// Writes blocks, or takes them back.
+///
+/// # Errors
+/// If what is read are not as many.
+pub fn archive<T: Real, const C: usize>(
+    archive: &mut Archive,
+    name: &'static str,
+    blocks: &mut [Block<T, C>],
+) -> Result<()> {
+    let mut values: Vec<T> = blocks.iter().flat_map(|block| block.0).collect();
+    archive.list(name, &mut values)?;
+    blocks.iter_mut().zip(values.chunks_exact(C)).for_each(|(block, values)| block.0.copy_from_slice(values));
+    Ok(())
 }
 
 /// A loop over blocks, to be compiled for the machine's vector units: `FUSED` where it has fused products, `WIDTH` columns of

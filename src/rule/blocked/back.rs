@@ -3,13 +3,15 @@
 //!
 //! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,  `Λ_K ← Λ_K + 1`,
 //!
-//! and with M_0 at the old base `P = diag(d_1) Λ_1 + diag(e_0) M_0`.
+//! and with M_0 at the old base `P = diag(d_1) Λ_1 + diag(e_0) M_0`. A step is taken when its turn comes: M is kept in between.
 
-use super::base::{Base, Block, COLUMNS};
-use super::history::History;
-use crate::cell::Wiring;
+use super::base::{Anchor, Block, COLUMNS};
+use super::history::Record;
+use crate::archive::Archive;
+use crate::error::Result;
 use crate::scalar::Real;
 use crate::sparse::block::{self, add_product, combine};
+use std::ops::Range;
 
 /// Λ of some lines of the new base: 64 of them, side by side.
 pub struct Chunk<T> {
@@ -28,76 +30,97 @@ impl<T: Real> Chunk<T> {
         Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(lines), theta: zeros(rows) }
     }
 
+    /// # Errors
+    /// If what is read is of another size.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        let Self { lambda, mu, p, theta } = self;
+        [lambda, mu, p, theta]
+            .into_iter()
+            .try_for_each(|blocks| block::archive(archive, "advance.chunk", blocks))
+    }
+
     /// Numbers it holds.
     pub fn numbers(&self) -> usize {
         (self.lambda.len() + self.mu.len() + self.p.len() + self.theta.len()) * COLUMNS
     }
 }
 
-/// The walk of `rule/blocked/walk.rs` for the state of some lines instead of a loss.
+/// Some steps of the walk of `rule/blocked/walk.rs`, for the state of some lines instead of a loss.
 pub struct Back<'a, T> {
     pub chunk: &'a mut Chunk<T>,
     pub lines: &'a [usize],
-    pub wiring: &'a Wiring,
-    pub history: &'a History<T>,
-    pub base: &'a Base<T>,
+    /// All steps of the block, and which of them: the newest not taken yet, to be taken newest first.
+    pub steps: &'a [Record<T>],
+    pub taken: Range<usize>,
+    pub base: &'a Anchor<T>,
 }
 
 impl<T: Real> block::Loop for Back<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { chunk, lines, wiring, history, base } = self;
-        let (n, steps) = (wiring.rows(), history.steps());
+    fn run<const FUSED: bool, const WIDTH: usize>(mut self) {
+        if self.taken.end == self.steps.len() {
+            self.chunk.theta.fill(Block::zero());
+            self.chunk.mu.fill(Block::zero());
+        }
+        for s in self.taken.clone().rev() {
+            self.step::<FUSED>(s);
+        }
+        if self.taken.start == 0 && self.base.present {
+            self.arrive::<FUSED>();
+        }
+    }
+}
+
+impl<T: Real> Back<'_, T> {
+    /// Λ of step `s`, and M of the step before it.
+    #[inline(always)]
+    fn step<const FUSED: bool>(&mut self, s: usize) {
+        let Chunk { lambda, mu, theta, .. } = &mut *self.chunk;
+        let (step, next, n) = (&self.steps[s], self.steps.get(s + 1), mu.len());
+        let (past, later) = lambda.split_at_mut((s + 1) * n);
+        let own = &mut past[s * n..];
         let nothing = [T::zero(); COLUMNS];
-        let Chunk { lambda, mu, p, theta } = chunk;
-        theta.fill(Block::zero());
-        for (s, step) in steps.iter().enumerate().rev() {
-            let (past, later) = lambda.split_at_mut((s + 1) * n);
-            let own = &mut past[s * n..];
-            mu.fill(Block::zero());
-            let next = steps.get(s + 1);
-            for (row, entries) in next.iter().flat_map(|next| next.feeds.columns()) {
-                mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, later);
+        let mut relays = step.relays.columns().peekable();
+        let mut seeds = self.lines.iter().enumerate().rev().peekable();
+        for row in (0..n).rev() {
+            if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
+                mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
             }
-            let mut relays = step.relays.columns().peekable();
-            let mut seeds = lines.iter().enumerate().rev().peekable();
-            for row in (0..n).rev() {
-                if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
-                    mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
-                }
-                let mut sum = nothing;
-                let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
-                if kept != T::zero() {
-                    scale_add::<T, FUSED>(&mut sum, kept, &later[row].0);
-                }
-                if let (None, Some((k, _))) = (next, seeds.next_if(|seed| *seed.1 == row)) {
-                    sum[k] = T::one();
-                }
-                if step.live[row] {
-                    scale_add::<T, FUSED>(&mut sum, e, &mu[row].0);
-                    if step.e_bar[row] != T::zero() {
-                        scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
-                    }
-                }
-                own[row].0 = sum;
+            let mut sum = nothing;
+            let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
+            if kept != T::zero() {
+                scale_add::<T, FUSED>(&mut sum, kept, &later[row].0);
             }
+            if let (None, Some((k, _))) = (next, seeds.next_if(|seed| *seed.1 == row)) {
+                sum[k] = T::one();
+            }
+            if step.live[row] {
+                scale_add::<T, FUSED>(&mut sum, e, &mu[row].0);
+                if step.e_bar[row] != T::zero() {
+                    scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
+                }
+            }
+            own[row].0 = sum;
         }
-        if !base.present {
-            return;
-        }
-        let (first, lambda) = (&steps[0], &lambda[..n]);
         mu.fill(Block::zero());
-        for (row, entries) in first.feeds.columns() {
-            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, lambda);
+        for (row, entries) in step.feeds.columns() {
+            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, own);
         }
+    }
+
+    /// P, and what Ē of the old base brings.
+    #[inline(always)]
+    fn arrive<const FUSED: bool>(&mut self) {
+        let Chunk { lambda, mu, p, theta } = &mut *self.chunk;
+        let (first, base) = (&self.steps[0], self.base);
         for (p, &row) in p.iter_mut().zip(&base.rows) {
-            p.0 = nothing;
+            p.0 = [T::zero(); COLUMNS];
             scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
             scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
         }
-        for row in (0..n).filter(|&row| base.live[row]) {
+        for row in (0..mu.len()).filter(|&row| base.live[row]) {
             scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
         }
     }

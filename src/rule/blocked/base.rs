@@ -1,12 +1,14 @@
 //! S at the beginning of a block: tiles of columns that belong to one row's parameters, so that what enters them during the block is
 //! a product of two matrices.
 
-use super::history::{History, LANES, Record};
-use super::walk::Walk;
+use super::history::{LANES, Record};
+use crate::archive::Archive;
 use crate::cell::Wiring;
+use crate::error::{Error, Result};
 use crate::rule::form::Form;
 use crate::scalar::Real;
-use crate::sparse::block::{self, combine};
+use crate::sparse::block;
+use serde::{Deserialize, Serialize};
 
 /// Columns of a tile.
 pub const COLUMNS: usize = 64;
@@ -14,17 +16,18 @@ pub const COLUMNS: usize = 64;
 /// The columns of one line in a tile.
 pub type Block<T> = block::Block<T, COLUMNS>;
 
-/// A parameter: the pre-activation it feeds, the source it reads, its place in the buffer.
-#[derive(Clone, Copy)]
-pub struct Column {
+/// Neighbouring parameters of one pre-activation: where they begin in the buffer, and how many there are.
+pub struct Run {
     pub pre: usize,
-    pub source: usize,
     pub parameter: usize,
+    pub len: usize,
 }
 
 /// Some parameters that feed the same row.
 pub struct Tile<T> {
-    pub columns: Vec<Column>,
+    pub runs: Vec<Run>,
+    /// The source that each of them reads.
+    pub sources: Vec<u32>,
     /// Column and row of a threshold, if one is among them.
     pub theta: Option<(usize, usize)>,
     pub blocks: Vec<Block<T>>,
@@ -38,25 +41,81 @@ pub struct Unit<T> {
     /// The first row they can reach.
     pub first: usize,
     pub tiles: Vec<Tile<T>>,
-    /// δ = gain ⊙ λ of one pre-activation, step by step.
-    delta: Vec<T>,
+    /// λ of its row and δ = gain ⊙ λ of one pre-activation, step by step.
+    pub lambda: Vec<T>,
+    pub delta: Vec<T>,
 }
 
-/// S of the rows that a later step can read, and their e and Ē.
-pub struct Base<T> {
+/// A moment at which S is known: the rows that a later step can read, and e and Ē there.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub struct Anchor<T> {
     /// Whether there is any: not before the end of a sequence's first block.
     pub present: bool,
-    /// The rows that are lines now, ascending.
+    /// The rows that are lines of S, ascending.
     pub rows: Vec<usize>,
     pub e: Vec<T>,
     pub e_bar: Vec<T>,
     pub live: Vec<bool>,
+}
+
+impl<T: Real> Anchor<T> {
+    fn new(rows: usize, lines: usize) -> Self {
+        let zeros = || vec![T::zero(); rows];
+        Self {
+            present: false,
+            rows: Vec::with_capacity(lines),
+            e: zeros(),
+            e_bar: zeros(),
+            live: vec![false; rows],
+        }
+    }
+
+    /// Its lines; none if it is not there.
+    pub fn lines(&self) -> &[usize] {
+        if self.present { &self.rows } else { &[] }
+    }
+}
+
+/// S at the end of the last block or, for units that were not advanced yet, at its beginning.
+pub struct Base<T> {
+    /// Where the last block began, and where it ended.
+    pub left: Anchor<T>,
+    pub reached: Anchor<T>,
     pub units: Vec<Unit<T>>,
     /// Rows that something reads a step later: by carry, or by A.
     lasting: Vec<usize>,
 }
 
+impl<T: Real> Anchor<T> {
+    /// # Errors
+    /// If what is read is of another network.
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        let (n, lines) = (self.e.len(), self.rows.capacity());
+        archive.field("base.anchor", self)?;
+        let sizes = [self.e.len(), self.e_bar.len(), self.live.len()];
+        let fits = sizes == [n; 3] && self.rows.len() <= lines && self.rows.is_sorted_by(|a, b| a < b);
+        match fits && self.rows.last().is_none_or(|&row| row < n) {
+            true => Ok(()),
+            false => Err(Error::State { field: "base.anchor", found: "one of another network".into() }),
+        }
+    }
+}
+
 impl<T: Real> Base<T> {
+    /// Writes S where it is known, or takes it back.
+    ///
+    /// # Errors
+    /// If what is read is of another network.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        self.left.archive(archive)?;
+        self.reached.archive(archive)?;
+        for tile in self.units.iter_mut().flat_map(|unit| &mut unit.tiles) {
+            block::archive(archive, "base.tile", &mut tile.blocks)?;
+        }
+        Ok(())
+    }
+
     /// No base yet, for blocks of that many steps.
     pub fn new(wiring: &Wiring, steps: usize) -> Self {
         let n = wiring.rows();
@@ -77,43 +136,43 @@ impl<T: Real> Base<T> {
         }
         let unit = |row: usize| -> Option<Unit<T>> {
             let gates = wiring.gates_of(row);
+            // (pre, source, parameter)
             let columns = gates.iter().flat_map(|&pre| {
                 let weights = wiring.layout().weights().row(pre);
-                weights.map(move |(source, parameter)| Column { pre, source, parameter })
+                weights.map(move |(source, parameter)| (pre, source, parameter))
             });
-            let columns: Vec<Column> = columns.collect();
-            let tile = |columns: &[Column]| {
+            let columns: Vec<_> = columns.collect();
+            let tile = |columns: &[(usize, usize, usize)]| {
                 let mut thetas = columns.iter().enumerate();
-                let theta = thetas.find_map(|(k, column)| Some((k, theta_rows[column.parameter]?)));
+                let of_pre = columns.chunk_by(|x, y| x.0 == y.0);
+                let run = |run: &[(usize, usize, usize)]| Run {
+                    pre: run[0].0,
+                    parameter: run[0].2,
+                    len: run.len(),
+                };
                 Tile {
-                    columns: columns.to_vec(),
-                    theta,
+                    runs: of_pre.map(run).collect(),
+                    sources: columns.iter().map(|column| column.1 as u32).collect(),
+                    theta: thetas.find_map(|(k, column)| Some((k, theta_rows[column.2]?))),
                     blocks: vec![Block::zero(); lasting.len()],
                     gradient: Block::zero(),
                 }
             };
-            let first = firsts[layers[*gates.first()?]];
-            let delta = vec![T::zero(); steps.next_multiple_of(LANES)];
-            Some(Unit { row, first, tiles: columns.chunks(COLUMNS).map(tile).collect(), delta })
+            let steps = || vec![T::zero(); steps.next_multiple_of(LANES)];
+            Some(Unit {
+                row,
+                first: firsts[layers[*gates.first()?]],
+                tiles: columns.chunks(COLUMNS).map(tile).collect(),
+                lambda: steps(),
+                delta: steps(),
+            })
         };
         Self {
-            present: false,
-            rows: Vec::with_capacity(lasting.len()),
-            e: vec![T::zero(); n],
-            e_bar: vec![T::zero(); n],
-            live: vec![false; n],
+            left: Anchor::new(n, lasting.len()),
+            reached: Anchor::new(n, lasting.len()),
             units: (0..n).filter_map(unit).collect(),
             lasting,
         }
-    }
-
-    /// The rows that will be lines after a step: those a later step can read.
-    pub fn lines_after<'a>(
-        &'a self,
-        wiring: &'a Wiring,
-        step: &'a Record<T>,
-    ) -> impl Iterator<Item = usize> + 'a {
-        self.lasting.iter().copied().filter(|&row| wiring.carries(row) || step.live[row])
     }
 
     /// The most lines there can be.
@@ -121,85 +180,42 @@ impl<T: Real> Base<T> {
         self.lasting.len()
     }
 
-    /// Takes over which rows are lines, and e and Ē of the step they belong to.
-    pub fn follow(&mut self, rows: &[usize], step: &Record<T>) {
-        self.rows.clear();
-        self.rows.extend(rows);
-        self.e.copy_from_slice(&step.e);
-        self.e_bar.copy_from_slice(&step.e_bar);
-        self.live.copy_from_slice(&step.live);
-        self.present = true;
+    /// From now on S is wanted after another block, of which this was the last step: at the rows that a later step can read.
+    pub fn go_on(&mut self, wiring: &Wiring, step: &Record<T>) {
+        std::mem::swap(&mut self.left, &mut self.reached);
+        let to = &mut self.reached;
+        let read = self.lasting.iter().filter(|&&row| wiring.carries(row) || step.live[row]);
+        to.rows.clear();
+        to.rows.extend(read);
+        to.e.copy_from_slice(&step.e);
+        to.e_bar.copy_from_slice(&step.e_bar);
+        to.live.copy_from_slice(&step.live);
+        to.present = true;
     }
 
-    /// Entries of S held.
-    pub fn held(&self) -> usize {
-        if !self.present {
-            return 0;
-        }
-        let of_unit = |unit: &Unit<T>| {
-            let lines = self.rows.len() - self.rows.partition_point(|&row| row < unit.first);
-            lines * unit.tiles.iter().map(|tile| tile.columns.len()).sum::<usize>()
+    /// No S at all.
+    pub fn forget(&mut self) {
+        (self.left.present, self.reached.present) = (false, false);
+    }
+
+    /// Entries of S held, if the first `moved` units are at the end of the last block.
+    pub fn held(&self, moved: usize) -> usize {
+        let of_unit = |(k, unit): (usize, &Unit<T>)| {
+            let lines = if k < moved { &self.reached } else { &self.left }.lines();
+            unit.reach(lines) * unit.columns()
         };
-        self.units.iter().map(of_unit).sum()
+        self.units.iter().enumerate().map(of_unit).sum()
     }
 }
 
-/// What a walk has earned in the columns of a unit, for the machine's vector units:
-/// `∂L/∂w = (∂L/∂S)ᵀ S + Σ_s δ_s φ_s`, the sum over the first `last` steps.
-pub struct Gather<'a, T> {
-    pub unit: &'a mut Unit<T>,
-    pub rows: &'a [usize],
-    pub walk: &'a Walk<T>,
-    pub history: &'a History<T>,
-    pub last: usize,
-}
-
-impl<T: Real> block::Loop for Gather<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { unit, rows, walk, history, last } = self;
-        let start = walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
-        // λ is zero at the steps that make up the last sixteen.
-        let (stride, last) = (history.stride / LANES, last.div_ceil(LANES));
-        let (gains, phis) = (history.gains.as_chunks::<LANES>().0, history.phis.as_chunks().0);
-        let lambdas = &walk.lambdas.as_chunks::<LANES>().0[unit.row * stride..][..last];
-        let delta = unit.delta.as_chunks_mut::<LANES>().0;
-        for tile in &mut unit.tiles {
-            let terms = &walk.terms[start..];
-            tile.gradient.0 = combine::<T, FUSED, COLUMNS>([T::zero(); COLUMNS], terms, &tile.blocks);
-            let mut sums = tile.gradient.0.iter_mut();
-            for columns in tile.columns.chunk_by(|a, b| a.pre == b.pre) {
-                let gains = &gains[columns[0].pre * stride..][..last];
-                for (delta, (gain, lambda)) in delta.iter_mut().zip(gains.iter().zip(lambdas)) {
-                    for k in 0..LANES {
-                        delta[k] = gain[k] * lambda[k];
-                    }
-                }
-                for (column, sum) in columns.iter().zip(&mut sums) {
-                    *sum += dot::<T, FUSED>(&delta[..last], &phis[column.source * stride..][..last]);
-                }
-            }
-        }
+impl<T> Unit<T> {
+    /// How many of these lines its parameters can reach.
+    pub fn reach(&self, lines: &[usize]) -> usize {
+        lines.len() - lines.partition_point(|&row| row < self.first)
     }
-}
 
-/// `Σ_s x_s y_s`, in sixteen sums that are added up by halves: an order that no machine's vectors change.
-#[inline(always)]
-fn dot<T: Real, const FUSED: bool>(x: &[[T; LANES]], y: &[[T; LANES]]) -> T {
-    let mut sums = [T::zero(); LANES];
-    for (x, y) in x.iter().zip(y) {
-        for k in 0..LANES {
-            sums[k] = block::add_product::<T, FUSED>(sums[k], x[k], y[k]);
-        }
+    /// Its parameters.
+    pub fn columns(&self) -> usize {
+        self.tiles.iter().map(|tile| tile.sources.len()).sum()
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for k in 0..half {
-            sums[k] += sums[k + half];
-        }
-        half /= 2;
-    }
-    sums[0]
 }

@@ -1,28 +1,41 @@
 //! How long a block should be, and whether blocks are worth while at all: nanoseconds of one thread, reckoned from sizes.
 //!
-//! For n rows of which l are lines of S, p parameters, |A| couplings (those within a step included), a share ν of live rows, and a
-//! gradient at every step:
+//! For n rows of which h are held and l are lines of S, p parameters, a couplings out of live rows (those within a step included), a share ν of
+//! live rows, and a gradient at every step:
 //!
 //! | | a step |
 //! |---|---|
-//! | direct | `LIST p (ν \|A\| + (1 + ν) n + ν n)`, without carry `LIST p (ν² \|A\| + ν n)` |
-//! | blocks of K | `p (COLUMN + READ l + DOT K/2) + WALK ν \|A\| K/2 + ROW n K/2 + DENSE p (l²/K + l) + LIST ν \|A\| l` |
+//! | direct | `p (AWAKE + MOVE f h + LIST (a + (1 + 2 ν) n))`, without carry `p (AWAKE + MOVE f h + LIST (ν a + ν n))` |
+//! | blocks of K | `p (COLUMN + (READ + FAR f) l + DOT 3K/4) + (WALK a + ROW n) K + DENSE p (l²/K + l) + BACK (a + n) l` |
 //!
-//! The constants are those of one machine with AVX-512, in round numbers: what matters is their ratio. Where the two differ by less than a
-//! third or so, either choice may turn out the better one.
+//! with `f = min(1, p h / NEAR)`, or l for h: how much of S comes from memory, and not from a cache.
+//!
+//! The constants were fitted to the times of a machine with AVX-512 (Zen 5), one thread, single precision, over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5,
+//! .2, .1}, event RNN and EGRU with 32 inputs and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
+//! `cargo run --release --example speed -- --inputs 32 --check-choice 0.2` repeats. What matters is their ratio. By those times the choice was
+//! within 8 % of the best of them at 30 of the 32 settings, and within 31 % at two EGRUs of 256 units, whose own times differed by as much from
+//! one run to the next.
 
 use crate::cell::Wiring;
 
-/// A MAC in a sum over a short list, in a product of dense matrices, and of reading S.
-const LIST: f64 = 0.0165;
-const DENSE: f64 = 0.0085;
-const READ: f64 = 0.03;
-/// A MAC of a dot product over steps, and what each column costs beside it.
-const DOT: f64 = 0.02;
-const COLUMN: f64 = 6.0;
+/// The direct recursion: each column, each entry that it moves to memory and back, each MAC in a sum over a short list.
+const AWAKE: f64 = 3.5;
+const MOVE: f64 = 0.5;
+const LIST: f64 = 0.007;
+/// A column of a block, each entry of S that is read, what it costs more from memory, and each step of a dot product over steps.
+const COLUMN: f64 = 3.7;
+const READ: f64 = 0.04;
+const FAR: f64 = 0.06;
+const DOT: f64 = 0.09;
 /// A coupling, and a row, in a walk over one step.
-const WALK: f64 = 0.6;
-const ROW: f64 = 3.0;
+const WALK: f64 = 0.5;
+const ROW: f64 = 3.2;
+/// A MAC in a product of dense matrices, and of Λ.
+const DENSE: f64 = 0.0105;
+const BACK: f64 = 0.04;
+
+/// Entries of S at which most of it comes from memory.
+const NEAR: f64 = 8e6;
 
 /// Longest block considered.
 const LONGEST: usize = 128;
@@ -36,14 +49,16 @@ pub fn best_steps(wiring: &Wiring, live: f64) -> Option<usize> {
     let (n, p) = (wiring.rows() as f64, wiring.parameters() as f64);
     let couplings = live * (wiring.previous().len() + wiring.current().len()) as f64;
     // Without carry only live rows are made, from live rows.
-    let lines = if carry { lasting as f64 } else { live * lasting as f64 };
+    let (held, lines) = if carry { (n, lasting as f64) } else { (live * n, live * lasting as f64) };
     let made = if carry { couplings + (1.0 + live) * n } else { live * couplings };
-    let direct = LIST * p * (made + live * n);
+    let far = |lines: f64| (p * lines / NEAR).min(1.0);
+    let direct = p * (AWAKE + MOVE * far(held) * held + LIST * (made + live * n));
     let blocked = |steps: usize| {
         let k = steps as f64;
-        let walk = (WALK * couplings + ROW * n) * k / 2.0;
-        let end = DENSE * p * (lines * lines / k + lines) + LIST * couplings * lines;
-        p * (COLUMN + READ * lines + DOT * k / 2.0) + walk + end
+        let column = COLUMN + (READ + FAR * far(lines)) * lines + DOT * 0.75 * k;
+        let walk = (WALK * couplings + ROW * n) * k;
+        let advance = DENSE * p * (lines * lines / k + lines) + BACK * (couplings + n) * lines;
+        p * column + walk + advance
     };
     let best = (1..=LONGEST).min_by(|&x, &y| blocked(x).total_cmp(&blocked(y)))?;
     (blocked(best) < direct).then_some(best)

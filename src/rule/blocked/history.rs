@@ -1,14 +1,19 @@
 //! The steps of a block, kept in the form in which credit is carried back through them.
 
+use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
+use crate::error::{Error, Result};
 use crate::scalar::Real;
 use crate::sparse::Pattern;
+use serde::{Deserialize, Serialize};
 
 /// Steps that a dot product over steps takes at once.
 pub const LANES: usize = 16;
 
 /// The live columns of a coupling, one after another: for each its row and where its entries end, and the entries as pairs of
 /// coefficient and the row that reads it.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
 pub struct Live<T> {
     columns: Vec<(u32, u32)>,
     entries: Vec<(T, u32)>,
@@ -24,10 +29,10 @@ impl<T: Real> Live<T> {
         self.entries.clear();
     }
 
-    /// The columns of `pattern` whose row is live, last row first, without entries that happen to be zero unless all are to be kept.
-    fn fill(&mut self, pattern: &Pattern, values: &[T], live: &[bool], all: bool) {
+    /// Some columns of `pattern`, last row first, without entries that happen to be zero unless all are to be kept.
+    fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
         self.clear();
-        for row in (0..pattern.cols()).rev().filter(|&row| live[row]) {
+        for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
             let before = self.entries.len();
             let entries = pattern.col(row).map(|(i, at)| (values[at], i as u32));
             self.entries.extend(entries.filter(|(a, _)| all || *a != T::zero()));
@@ -48,6 +53,14 @@ impl<T: Real> Live<T> {
         })
     }
 
+    fn is_within(&self, rows: usize) -> bool {
+        let ends = || self.columns.iter().map(|column| column.1 as usize);
+        self.columns.iter().all(|column| (column.0 as usize) < rows)
+            && self.entries.iter().all(|entry| (entry.1 as usize) < rows)
+            && ends().is_sorted()
+            && ends().last().unwrap_or(0) == self.entries.len()
+    }
+
     /// Entries in all columns.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -55,6 +68,8 @@ impl<T: Real> Live<T> {
 }
 
 /// One step.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
 pub struct Record<T> {
     pub d: Vec<T>,
     pub e: Vec<T>,
@@ -67,6 +82,18 @@ pub struct Record<T> {
     pub relays: Live<T>,
     /// Credit given to the output rows and not carried back yet.
     pub credit: Vec<T>,
+}
+
+impl<T: Real> Record<T> {
+    /// Rows, four times, and outputs.
+    fn sizes(&self) -> (usize, usize, usize, usize, usize) {
+        (self.d.len(), self.e.len(), self.e_bar.len(), self.live.len(), self.credit.len())
+    }
+
+    /// Whether its couplings are of that many rows.
+    fn is_within(&self, rows: usize) -> bool {
+        [&self.feeds, &self.relays].into_iter().all(|live| live.is_within(rows))
+    }
 }
 
 /// The steps since the base, and what enters them, steps fastest: a dot product over steps is one over neighbours.
@@ -94,7 +121,8 @@ impl<T: Real> History<T> {
             relays: Live::new(wiring.current()),
             credit: zeros(wiring.outputs().len()),
         };
-        let stride = steps.next_multiple_of(LANES);
+        // An odd number of lines of the cache: neighbours at a power of two would all fall into the same few places.
+        let stride = LANES * (steps.div_ceil(LANES) | 1);
         Self {
             activity,
             records: (0..steps).map(|_| record()).collect(),
@@ -125,11 +153,19 @@ impl<T: Real> History<T> {
         for (row, live) in record.live.iter_mut().enumerate() {
             *live = step.is_live(row) || !self.activity;
         }
-        match past.last().map(|record| &record.live[..]).or(before) {
-            Some(live) => record.feeds.fill(wiring.previous(), &step.a, live, !self.activity),
+        let before = past.last().map(|record| &record.live[..]).or(before);
+        match before {
+            Some(live) => record.feeds.fill(wiring.previous(), &step.a, |row| live[row], !self.activity),
             None => record.feeds.clear(),
         }
-        record.relays.fill(wiring.current(), &step.b, &record.live, !self.activity);
+        let all = !self.activity;
+        let Record { relays, live, .. } = record;
+        relays.fill(
+            wiring.current(),
+            &step.b,
+            |row| live[row] && (all || earns(wiring, step, row, before)),
+            all,
+        );
         for (gains, &gain) in self.gains.chunks_exact_mut(self.stride).zip(&step.gain) {
             gains[self.len] = gain;
         }
@@ -151,10 +187,45 @@ impl<T: Real> History<T> {
         self.phis.fill(T::zero());
     }
 
+    /// Writes the steps of the block, or takes them back.
+    ///
+    /// # Errors
+    /// If what is read is of another wiring, or of longer blocks.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("history.len", &mut self.len)?;
+        if self.len > self.records.len() {
+            return Err(Error::State { field: "history.len", found: format!("{} steps", self.len) });
+        }
+        for record in &mut self.records[..self.len] {
+            let sizes = record.sizes();
+            archive.field("history.step", record)?;
+            if record.sizes() != sizes || !record.is_within(sizes.0) {
+                return Err(Error::State {
+                    field: "history.step",
+                    found: "a step of another network".into(),
+                });
+            }
+        }
+        archive.list("history.gains", &mut self.gains)?;
+        archive.list("history.phis", &mut self.phis)
+    }
+
     /// Numbers that the steps of the block take.
     pub fn numbers(&self) -> usize {
         let entries: usize = self.steps().iter().map(|r| r.feeds.len() + r.relays.len()).sum();
         let fixed = self.steps().first().map_or(0, |r| 3 * r.d.len() + r.credit.len());
         entries + self.len * (fixed + (self.gains.len() + self.phis.len()) / self.stride)
     }
+}
+
+/// Whether anything comes of credit for the emission of a row: by its threshold, by its carry, by its parameters, or by what it reads. A row
+/// inside a step, such as the gated activity of a unit that was silent, need not.
+fn earns<T: Real>(wiring: &Wiring, step: &Step<T>, row: usize, before: Option<&[bool]>) -> bool {
+    let zero = T::zero();
+    let mut read = wiring.previous().row(row);
+    step.e_bar[row] != zero
+        || step.d[row] != zero
+        || wiring.gates_of(row).iter().any(|&pre| step.gain[pre] != zero)
+        || wiring.current().row(row).any(|(_, at)| step.b[at] != zero)
+        || before.is_some_and(|live| read.any(|(l, at)| live[l] && step.a[at] != zero))
 }

@@ -6,17 +6,25 @@
 //! with λ, μ from [`walk`]; and S is advanced every K steps, by products of matrices ([`advance`]). The gradient is the one of RTRL, up to
 //! rounding. The couplings of every step are kept, not the weights, which may change inside a block.
 //!
+//! # No long steps
+//!
+//! The advance over a block that has ended is carried out in shares at the next K/2 steps ([`schedule`]). Meanwhile S is known at two moments:
+//! for units advanced already at the end of that block, for others at its beginning. One walk serves both: it leaves ∂L/∂S as it passes
+//! the end, and goes on to the beginning. So a walk is longer for half of the steps, by K, and no step is long.
+//!
 //! # What is skipped
 //!
 //! Masked parameters have no columns and no couplings; rows without derivative are no sources in the walk, and no lines of S where they
-//! do not carry; an upper layer's parameters have no lines below it. Columns nothing has influenced yet are not skipped.
+//! do not carry; rows inside a step are none if nothing comes of them; an upper layer's parameters have no lines below it. Columns nothing has
+//! influenced yet are not skipped.
 //!
 //! # Cost
 //!
-//! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the end of a block
-//! `K a l + l² p + K l p + K p`. So a gradient at every step costs about `(l + K/2) p + (l/K + 1) l p` instead of the `η |A| p` of the direct
-//! recursion: worth it for large nets whose rows of A have many live sources (see [`best_steps`]). Credit of several steps that is drained
-//! at once is carried back at once: with weights updated every K steps only, a block costs one walk.
+//! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the advance over a block
+//! `K a l + l² p + K l p + K p`. With a gradient at every step, walks are K steps long in the mean, and 3 K/4 of them are read in a column: about
+//! `K a + (l + 3 K/4) p + (l/K + 1) l p` instead of the `η |A| p` of the direct recursion: worth it for large nets whose rows of A have many
+//! live sources (see [`best_steps`]). Credit of several steps that is drained at once is carried back at once: with weights updated every K
+//! steps only, a block costs one walk. Where S does not fit into the caches, what counts is reading it, once a step with a gradient.
 //!
 //! J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
 //! Computation 4(2), 1992.
@@ -25,7 +33,10 @@ mod advance;
 mod back;
 mod base;
 mod choose;
+mod gather;
 mod history;
+mod make;
+pub(super) mod schedule;
 mod walk;
 
 pub use choose::best_steps;
@@ -33,22 +44,23 @@ pub use choose::best_steps;
 use super::{Claim, Rule};
 use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::sparse::block;
 use advance::Advance;
-use base::{Base, Gather};
+use base::{Base, Unit};
+use gather::{Gather, Stretch};
 use history::History;
 use rayon::prelude::*;
 use std::sync::Arc;
-use walk::Walk;
+use walk::{Back, Walk};
 
 /// MACs from which on a second thread is worth its start. Fewer than in the direct recursion, since most of them wait for memory.
-const WORTH_A_THREAD: usize = 1_500_000;
+const WORTH_A_THREAD: u64 = 1_500_000;
 
 /// Threads for that much work.
-fn threads(macs: usize) -> usize {
+fn threads(macs: u64) -> usize {
     if macs < WORTH_A_THREAD { 1 } else { rayon::current_num_threads() }
 }
 
@@ -57,15 +69,19 @@ pub struct Blocked<T> {
     wiring: Arc<Wiring>,
     arch: pulp::Arch,
     steps: usize,
-    history: History<T>,
+    /// The running block, and the one before it, while the base is carried over that.
+    now: History<T>,
+    past: History<T>,
     base: Base<T>,
     walk: Walk<T>,
     advance: Advance<T>,
+    /// Whether the newest step's share of the advance is still to be carried out.
+    due: bool,
     /// Steps of the block up to which there may be credit that was not carried back.
     credited: usize,
     gradient: Vec<T>,
     /// MACs of walks that a reset made and nobody has asked for yet.
-    unreported: u64,
+    unreported: Macs,
 }
 
 impl<T: Real> Blocked<T> {
@@ -75,53 +91,83 @@ impl<T: Real> Blocked<T> {
     /// If a block has no step.
     pub fn new(wiring: Arc<Wiring>, steps: usize, activity: bool) -> Self {
         assert!(steps > 0, "a block must have at least one step");
-        let (history, base) = (History::new(&wiring, steps, activity), Base::new(&wiring, steps));
+        let base = Base::new(&wiring, steps);
         Self {
             arch: pulp::Arch::new(),
-            walk: Walk::new(&wiring, &history),
+            now: History::new(&wiring, steps, activity),
+            past: History::new(&wiring, steps, activity),
+            walk: Walk::new(&wiring, steps),
             advance: Advance::new(&wiring, &base, steps),
             gradient: vec![T::zero(); wiring.parameters()],
             steps,
-            history,
             base,
+            due: false,
             credited: 0,
-            unreported: 0,
+            unreported: Macs::default(),
             wiring,
         }
     }
 
-    /// Carries credit back and gathers what it earns. Returns the MACs.
-    fn carry_back(&mut self) -> u64 {
+    /// Carries out the newest step's share of the advance, if that was not done, and meanwhile credit back, if there is any.
+    fn catch_up(&mut self, macs: &mut Macs) {
         let last = std::mem::take(&mut self.credited);
-        if last == 0 {
-            return 0;
-        }
-        let Self { wiring, arch, history, base, walk, gradient, .. } = self;
-        let mut macs = walk.back(wiring, history, base, last, gradient);
-        let (arch, walk, history_read) = (*arch, &*walk, &*history);
-        let Base { units, rows, present, .. } = base;
-        let rows = if *present { &rows[..] } else { &[] };
-        let gather = |unit: &mut base::Unit<T>| {
-            block::dispatch(arch, Gather { unit, rows, walk, history: history_read, last });
+        let share = if std::mem::take(&mut self.due) { self.advance.due() } else { (0..0, 0) };
+        macs.influence += share.1;
+        let done = self.advance.is_done();
+        let at_once = if last == 0 { 1 } else { threads(share.1) };
+        let Self { wiring, arch, now, past, base, walk, advance, .. } = self;
+        let (wiring, now, past) = (&**wiring, &*now, &*past);
+        let (left, reached) = (&base.left, &base.reached);
+        let mut back = || {
+            if last == 0 {
+                return 0;
+            }
+            let walk =
+                Back { walk: &mut *walk, wiring, now, past, base: (left, reached), last, further: !done };
+            block::dispatch(*arch, walk)
         };
-        match threads(wiring.parameters() * (walk.terms.len() + last)) {
-            1 => units.iter_mut().for_each(gather),
-            threads => {
-                let share = units.len().div_ceil(threads).max(1);
-                units.par_chunks_mut(share).for_each(|units| units.iter_mut().for_each(gather));
+        let units = &mut base.units;
+        let carry_on = || advance.carry_out(*arch, past, (left, reached), units, share);
+        macs.backward += match at_once {
+            1 => {
+                carry_on();
+                back()
             }
+            _ => rayon::join(carry_on, back).1,
+        };
+        if last > 0 {
+            macs.backward += self.gather(last);
         }
-        for unit in units {
-            let terms =
-                walk.terms.len() - walk.terms.partition_point(|term| rows[term.1 as usize] < unit.first);
-            for tile in &unit.tiles {
-                macs += (tile.columns.len() * (terms + last)) as u64;
-                for (column, &sum) in tile.columns.iter().zip(&tile.gradient.0) {
-                    gradient[column.parameter] += sum;
-                }
-            }
+    }
+
+    /// Adds to the gradient what a walk from step `last` has earned. Returns the MACs.
+    fn gather(&mut self, last: usize) -> u64 {
+        let Self { arch, now, past, base, walk, advance, gradient, .. } = self;
+        let (moved, arch) = (advance.moved().min(base.units.len()), *arch);
+        let newest = || Stretch { history: now, trail: &walk.now, steps: last };
+        let short = [newest()];
+        let long = [newest(), Stretch { history: past, trail: &walk.past, steps: past.len }];
+        let Base { units, left, reached, .. } = base;
+        let reading = |k: usize| match k < moved {
+            true => (reached.lines(), &short[..]),
+            false => (left.lines(), &long[..]),
+        };
+        let gather = |(k, unit): (usize, &mut Unit<T>)| {
+            let (lines, stretches) = reading(k);
+            block::dispatch(arch, Gather { unit, lines, stretches });
+        };
+        let cost = |(k, unit): (usize, &Unit<T>)| {
+            let (lines, stretches) = reading(k);
+            let steps: usize = stretches.iter().map(|stretch| stretch.steps).sum();
+            (unit.columns() * (unit.reach(lines) + steps)) as u64
+        };
+        let macs = units.iter().enumerate().map(cost).sum();
+        match threads(macs) {
+            1 => units.iter_mut().enumerate().for_each(gather),
+            _ => units.par_iter_mut().enumerate().for_each(gather),
         }
-        history.steps_mut()[..last].iter_mut().for_each(|step| step.credit.fill(T::zero()));
+        units.iter().for_each(|unit| unit.hand_over(gradient));
+        self.now.steps_mut()[..last].iter_mut().for_each(|step| step.credit.fill(T::zero()));
         macs
     }
 }
@@ -132,42 +178,73 @@ impl<T: Real> Rule<T> for Blocked<T> {
     }
 
     fn reset(&mut self) {
-        self.unreported += self.carry_back();
-        self.history.forget();
-        self.base.present = false;
+        // Nobody will read the new base.
+        self.due = false;
+        let mut macs = std::mem::take(&mut self.unreported);
+        self.catch_up(&mut macs);
+        self.unreported = macs;
+        self.now.forget();
+        self.past.forget();
+        self.base.forget();
+        self.advance.forget();
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
-        if self.history.len == self.steps {
-            macs.backward += self.carry_back();
-            macs.influence += self.advance.run(self.arch, &self.wiring, &self.history, &mut self.base);
-            self.history.clear();
+        if self.now.len == self.steps {
+            self.catch_up(macs);
+            std::mem::swap(&mut self.now, &mut self.past);
+            self.now.clear();
+            self.advance.begin(&self.wiring, &self.past, &mut self.base);
+        } else if self.due {
+            // Credit can wait for the end of the block.
+            let share = self.advance.due();
+            macs.influence += share.1;
+            let Self { arch, past, base, advance, .. } = self;
+            advance.carry_out(*arch, past, (&base.left, &base.reached), &mut base.units, share);
         }
-        let before = self.base.present.then_some(&self.base.live[..]);
-        self.history.push(&self.wiring, step, before);
+        let reached = &self.base.reached;
+        self.now.push(&self.wiring, step, reached.present.then_some(&reached.live[..]));
+        self.due = !self.advance.is_done();
     }
 
     fn credit(&mut self, credit: &[T], _: &mut Macs) {
         let outputs = self.wiring.outputs();
         assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
-        let last = self.history.steps_mut().last_mut();
+        let last = self.now.steps_mut().last_mut();
         let step = last.expect("credit needs an observed step");
         step.credit.iter_mut().zip(credit).for_each(|(to, &c)| *to += c);
-        self.credited = self.history.len;
+        self.credited = self.now.len;
     }
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
-        macs.backward += self.carry_back() + std::mem::take(&mut self.unreported);
+        *macs += std::mem::take(&mut self.unreported);
+        if self.credited > 0 {
+            self.catch_up(macs);
+        }
         super::hand_over(&mut self.gradient, gradient);
     }
 
-    fn archive(&mut self, _: &mut Archive) -> Result<()> {
-        todo!("at the merge")
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("blocked.due", &mut self.due)?;
+        archive.field("blocked.credited", &mut self.credited)?;
+        archive.field("blocked.unreported", &mut self.unreported)?;
+        archive.list("blocked.gradient", &mut self.gradient)?;
+        self.now.archive(archive)?;
+        self.past.archive(archive)?;
+        self.base.archive(archive)?;
+        self.advance.archive(archive, self.base.units.len())?;
+        match self.credited <= self.now.len {
+            true => Ok(()),
+            false => {
+                Err(Error::State { field: "blocked.credited", found: format!("step {}", self.credited) })
+            }
+        }
     }
 
     fn bytes(&self) -> usize {
-        let numbers =
-            self.base.held() + self.history.numbers() + self.advance.numbers() + self.gradient.len();
+        let past = if self.advance.is_done() { 0 } else { self.past.numbers() };
+        let held = self.base.held(self.advance.moved());
+        let numbers = held + self.now.numbers() + past + self.advance.numbers() + self.gradient.len();
         numbers * std::mem::size_of::<T>()
     }
 }

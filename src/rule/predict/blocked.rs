@@ -1,17 +1,20 @@
 //! Exact RTRL in blocks of K steps. A walk back from step k of a block, the last one that has credit, takes
 //!
-//! `Σ_{s≤k} b_s + Σ_{1<s≤k} a_s + a_1 [there is a base] + Σ_rows q (l + k)`
+//! `Σ_{s≤k} (a_s + b_s) + Σ_rows q (l + k)`
 //!
-//! MACs, with a_s the entries of A, not zero, out of rows live at s − 1, b_s the same of B out of rows live at s, q the parameters of a row and
-//! l the lines of S at the base that they can reach: carrying rows, and live ones that others read. The end of a block takes
-//! `n′ Σ_s (a_s + b_s) + Σ_rows q (l′ (l + K) + K)`, with n′ lines at the new base, l′ of them in reach.
+//! MACs, with a_s the entries of A, not zero, out of rows live at s − 1, b_s the same of B out of rows live at s of which anything comes, q the
+//! parameters of a row and l the lines of S at the base that they can reach: carrying rows, and live ones that others read. The advance over
+//! a block takes `n′ Σ_s (a_s + b_s) + Σ_rows q (l′ (l + K) + K)`, with n′ lines at the new base, l′ of them in reach, in shares at the next steps;
+//! until the last of them a walk goes on through the block before, `a_1 + Σ_s (a_s + b_s)` over its steps, and rows not advanced yet have
+//! K steps more, and l of the base before.
 //!
-//! `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + f + o) + p` numbers for h rows, g pre-activations, f sources and o outputs, and for the end of blocks
-//! `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L`, with L the most lines there can be.
+//! `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + f + o) + p` numbers for h rows, g pre-activations, f sources and o outputs, the steps of the block
+//! before among them until it is done with; and for the advance `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L`, with L the most lines there can be.
 
 use super::Predict;
 use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
+use crate::rule::blocked::schedule::{self, Schedule};
 use crate::rule::form::Form;
 use crate::scalar::Real;
 use crate::sparse::Pattern;
@@ -22,13 +25,25 @@ pub(in crate::rule) struct PredictBlocked {
     steps: usize,
     /// For every row with parameters: how many, and the first row they can reach.
     rows: Vec<(usize, usize)>,
-    /// Lines of S at the base, if there is one; rows live at the newest step, or the base.
+    /// Lines of S at the base, if there is one, and at the base before; rows live at the newest step, or the base.
     base: Option<Vec<usize>>,
+    before: Option<Vec<usize>>,
     live: Option<Vec<bool>>,
-    /// a_s and b_s of the block so far.
-    couplings: Vec<(usize, usize)>,
+    /// a_s and b_s of the block so far, and of the one before.
+    now: Vec<(usize, usize)>,
+    past: Vec<(usize, usize)>,
+    schedule: Schedule,
+    due: bool,
     credited: usize,
-    owed: u64,
+    owed: Macs,
+}
+
+fn sum(couplings: &[(usize, usize)]) -> usize {
+    couplings.iter().map(|c| c.0 + c.1).sum()
+}
+
+fn reach(lines: Option<&Vec<usize>>, first: usize) -> usize {
+    lines.map_or(0, |lines| lines.iter().filter(|&&row| row >= first).count())
 }
 
 impl PredictBlocked {
@@ -41,43 +56,71 @@ impl PredictBlocked {
             let of_layer = (0..wiring.pre_rows().len()).filter(|&pre| wiring.layer_of(pre) == layer);
             Some((parameters, *form.reach(of_layer, usize::MAX).first()?))
         };
-        let rows = (0..wiring.rows()).filter_map(row).collect();
-        Self { rows, base: None, live: None, couplings: Vec::new(), credited: 0, owed: 0, steps, wiring }
+        Self {
+            rows: (0..wiring.rows()).filter_map(row).collect(),
+            base: None,
+            before: None,
+            live: None,
+            now: Vec::new(),
+            past: Vec::new(),
+            schedule: Schedule::default(),
+            due: false,
+            credited: 0,
+            owed: Macs::default(),
+            steps,
+            wiring,
+        }
     }
 
-    /// `Σ_rows q (l + k)` and the like: a sum over rows with parameters, given how many lines are in reach of each.
-    fn over_rows(&self, lines: &[usize], of: impl Fn(usize) -> usize) -> usize {
-        let reach = |first: usize| lines.iter().filter(|&&row| row >= first).count();
-        self.rows.iter().map(|&(q, first)| q * of(reach(first))).sum()
+    /// What a row reads: lines of S it can reach, and steps since then.
+    fn reading(&self, k: usize, steps: usize) -> (usize, usize) {
+        let first = self.rows[k].1;
+        match self.schedule.is_done() || k + self.steps < self.schedule.done() {
+            true => (reach(self.base.as_ref(), first), steps),
+            false => (reach(self.before.as_ref(), first), steps + self.past.len()),
+        }
     }
 
-    fn walk(&mut self) -> u64 {
+    /// The share of the advance that is due.
+    fn share(&mut self) -> u64 {
+        if std::mem::take(&mut self.due) { self.schedule.next().1 } else { 0 }
+    }
+
+    fn walk(&mut self) -> Macs {
+        let influence = self.share();
         let k = std::mem::take(&mut self.credited);
         if k == 0 {
-            return 0;
+            return Macs { influence, ..Macs::default() };
         }
-        let across: usize = self.couplings[1..k].iter().map(|c| c.0).sum();
-        let within: usize = self.couplings[..k].iter().map(|c| c.1).sum();
-        let at_base = if self.base.is_some() { self.couplings[0].0 } else { 0 };
-        let lines = self.base.as_deref().unwrap_or(&[]);
-        (across + within + at_base + self.over_rows(lines, |l| l + k)) as u64
+        let further = if self.schedule.is_done() { 0 } else { self.now[0].0 + sum(&self.past) };
+        let of_row = |(at, &(q, _)): (usize, &(usize, usize))| {
+            let (lines, steps) = self.reading(at, k);
+            q * (lines + steps)
+        };
+        let gathered: usize = self.rows.iter().enumerate().map(of_row).sum();
+        let backward = (sum(&self.now[..k]) + further + gathered) as u64;
+        Macs { influence, backward, ..Macs::default() }
     }
 
-    fn end(&mut self) -> u64 {
+    /// Begins the advance over the block that has ended.
+    fn end(&mut self) {
         let live = self.live.clone().unwrap_or_default();
-        let (wiring, steps) = (&self.wiring, self.couplings.len());
+        let wiring = &self.wiring;
         let read_later =
             |&row: &usize| wiring.carries(row) || (live[row] && wiring.previous().col(row).len() > 0);
         let new: Vec<usize> = (0..live.len()).filter(read_later).collect();
-        let old = self.base.as_deref().unwrap_or(&[]);
-        let reach = |lines: &[usize], first: usize| lines.iter().filter(|&&row| row >= first).count();
-        let products =
-            |&(q, first): &(usize, usize)| q * (reach(&new, first) * (reach(old, first) + steps) + steps);
-        let couplings: usize = self.couplings.iter().map(|c| c.0 + c.1).sum();
-        let macs = couplings * new.len() + self.rows.iter().map(products).sum::<usize>();
-        self.couplings.clear();
-        self.base = Some(new);
-        macs as u64
+        (self.past, self.before) = (std::mem::take(&mut self.now), self.base.replace(new));
+        let (old, new) = (self.before.as_ref(), self.base.as_ref());
+        let back = |c: &(usize, usize)| {
+            let macs = ((c.0 + c.1) * reach(new, 0)) as u64;
+            (schedule::LISTED * macs, macs)
+        };
+        let row = |&(q, first): &(usize, usize)| {
+            let macs = q * (reach(new, first) * (reach(old, first) + self.steps) + self.steps);
+            (macs as u64, macs as u64)
+        };
+        let pieces = self.past.iter().rev().map(back).chain(self.rows.iter().map(row));
+        self.schedule.begin(pieces, schedule::shares(self.steps));
     }
 }
 
@@ -87,43 +130,67 @@ fn out_of<T: Real>(pattern: &Pattern, values: &[T], live: &[bool]) -> usize {
     columns.map(|row| pattern.col(row).filter(|&(_, at)| values[at] != T::zero()).count()).sum()
 }
 
+/// Rows live at a step whose credit earns anything: see the rule's history.
+fn earning<T: Real>(wiring: &Wiring, step: &Step<T>, before: Option<&[bool]>) -> Vec<bool> {
+    let is = |x: T| x != T::zero();
+    let earns = |row: usize| {
+        let own = is(step.d[row]) || is(step.e_bar[row]);
+        let parameters = wiring.gates_of(row).iter().any(|&pre| is(step.gain[pre]));
+        let within = wiring.current().row(row).any(|(_, at)| is(step.b[at]));
+        let across = wiring.previous().row(row).any(|(l, at)| before.is_some_and(|b| b[l]) && is(step.a[at]));
+        own || parameters || within || across
+    };
+    (0..wiring.rows()).map(|row| step.is_live(row) && earns(row)).collect()
+}
+
 impl<T: Real> Predict<T> for PredictBlocked {
     fn reset(&mut self) {
-        self.owed += self.walk();
-        self.couplings.clear();
-        (self.base, self.live) = (None, None);
+        self.due = false;
+        let macs = self.walk();
+        self.owed += macs;
+        self.now.clear();
+        (self.base, self.before, self.live) = (None, None, None);
+        self.schedule.forget();
     }
 
     fn observe(&mut self, step: &Step<T>) -> Macs {
         let mut macs = Macs::default();
-        if self.couplings.len() == self.steps {
-            macs.backward = self.walk();
-            macs.influence = self.end();
+        if self.now.len() == self.steps {
+            macs += self.walk();
+            self.end();
         }
+        macs.influence += self.share();
         let live: Vec<bool> = (0..self.wiring.rows()).map(|row| step.is_live(row)).collect();
-        let before = self.live.as_ref();
+        let before = self.live.as_deref();
         let across = before.map_or(0, |before| out_of(self.wiring.previous(), &step.a, before));
-        self.couplings.push((across, out_of(self.wiring.current(), &step.b, &live)));
+        let earning = earning(&self.wiring, step, before);
+        self.now.push((across, out_of(self.wiring.current(), &step.b, &earning)));
         self.live = Some(live);
+        self.due = !self.schedule.is_done();
         macs
     }
 
     fn credit(&mut self, _: &[T]) -> Macs {
-        self.credited = self.couplings.len();
+        self.credited = self.now.len();
         Macs::default()
     }
 
     fn drain(&mut self) -> Macs {
-        Macs { backward: self.walk() + std::mem::take(&mut self.owed), ..Macs::default() }
+        let mut macs = std::mem::take(&mut self.owed);
+        if self.credited > 0 {
+            macs += self.walk();
+        }
+        macs
     }
 
     fn numbers(&self) -> usize {
         let (w, h) = (&self.wiring, self.wiring.rows());
-        let held = self.base.as_ref().map_or(0, |lines| self.over_rows(lines, |l| l));
-        let kept: usize = self.couplings.iter().map(|c| c.0 + c.1).sum();
+        let held: usize = self.rows.iter().enumerate().map(|(at, row)| row.0 * self.reading(at, 0).0).sum();
+        let past = if self.schedule.is_done() { &[] } else { &self.past[..] };
         let a_step = 3 * h + w.pre_rows().len() + w.sources().len() + w.outputs().len();
+        let kept = sum(&self.now) + sum(past) + (self.now.len() + past.len()) * a_step;
         let most = (0..h).filter(|&row| w.carries(row) || w.previous().col(row).len() > 0).count();
         let ends = 64 * most.div_ceil(64) * (h * self.steps + 2 * h + most) + 4 * most.div_ceil(4) * most;
-        held + kept + self.couplings.len() * a_step + ends + w.parameters()
+        held + kept + ends + w.parameters()
     }
 }

@@ -194,11 +194,8 @@ impl<T: Real> Panel<T> {
             return Err(Error::State { field: "panel.line", found: "lines of other rows".into() });
         }
         for tile in self.tiles[..self.columns.tiles()].iter_mut().map(tile::own) {
-            for block in tile.blocks[..lines].iter_mut().chain([&mut tile.gradient]) {
-                let mut values = block.0.to_vec();
-                archive.list("panel.tile", &mut values)?;
-                block.0.copy_from_slice(&values);
-            }
+            block::archive(archive, "panel.tile", &mut tile.blocks[..lines])?;
+            block::archive(archive, "panel.gradient", std::slice::from_mut(&mut tile.gradient))?;
         }
         Ok(())
     }

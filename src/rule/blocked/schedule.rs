@@ -1,0 +1,109 @@
+//! How the advance of a finished block is spread over the steps of the running one: after share j of J,
+//!
+//! `Σ_{i done} c_i ≥ (j/J) Σ_i c_i`,
+//!
+//! for pieces i of cost c_i that are done in order. First the steps of the block, newest first, through which Λ is carried back; then the
+//! units whose tiles are carried to the new base.
+
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Shares of an advance over K steps: as many as are needed for none to be long, and not more, since a walk is longer until it is done.
+pub fn shares(steps: usize) -> usize {
+    steps.div_ceil(2)
+}
+
+/// What a MAC with a list of couplings costs beside one in a product of matrices.
+pub const LISTED: u64 = 5;
+
+/// Where an advance stands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Cost and MACs up to and including each piece.
+    until: Vec<(u64, u64)>,
+    shares: usize,
+    /// Shares and pieces done.
+    share: usize,
+    done: usize,
+}
+
+impl Schedule {
+    /// Nothing to do, and room for that many pieces.
+    pub fn new(pieces: usize) -> Self {
+        Self { until: Vec::with_capacity(pieces), ..Self::default() }
+    }
+
+    /// Begins anew with pieces of these costs and MACs, to be done in so many shares.
+    pub fn begin(&mut self, pieces: impl Iterator<Item = (u64, u64)>, shares: usize) {
+        self.forget();
+        self.shares = shares;
+        self.until.extend(pieces.scan((0, 0), |sum, piece| {
+            *sum = (sum.0 + piece.0, sum.1 + piece.1);
+            Some(*sum)
+        }));
+    }
+
+    /// The pieces of the next share, and the MACs they take.
+    pub fn next(&mut self) -> (Range<usize>, u64) {
+        let all = self.until.last().map_or(0, |sum| sum.0);
+        self.share = self.shares.min(self.share + 1);
+        let pieces = match self.share == self.shares {
+            true => self.done..self.until.len(),
+            false => {
+                let due = (u128::from(all) * self.share as u128 / self.shares as u128) as u64;
+                let end = self.until.partition_point(|until| until.0 < due) + usize::from(due > 0);
+                self.done..end.clamp(self.done, self.until.len())
+            }
+        };
+        self.done = pieces.end;
+        let before = |piece: usize| if piece == 0 { 0 } else { self.until[piece - 1].1 };
+        (pieces.clone(), before(pieces.end) - before(pieces.start))
+    }
+
+    /// Pieces done so far.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        self.done == self.until.len()
+    }
+
+    /// Whether it can be one of that many pieces at most.
+    pub fn is_sound(&self, pieces: usize) -> bool {
+        self.until.len() <= pieces && self.done <= self.until.len() && self.until.is_sorted()
+    }
+
+    /// Nothing to do any more.
+    pub fn forget(&mut self) {
+        self.until.clear();
+        (self.share, self.done) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_even_and_the_last_one_ends_it() {
+        let costs = [5, 0, 7, 1, 1, 1, 30, 2, 2, 2];
+        for shares in 1..=12 {
+            let mut schedule = Schedule::new(costs.len());
+            assert!(schedule.is_done());
+            schedule.begin(costs.into_iter().map(|cost| (cost, 2 * cost)), shares);
+            let (mut pieces, mut sum) = (0, 0);
+            for share in 1..=shares {
+                assert!(!schedule.is_done() || pieces == costs.len());
+                let (range, macs) = schedule.next();
+                assert_eq!((range.start, macs), (pieces, 2 * costs[range.clone()].iter().sum::<u64>()));
+                (pieces, sum) = (range.end, sum + macs / 2);
+                // Never behind, and ahead by less than one piece.
+                assert!(sum * shares as u64 >= 51 * share as u64 - shares as u64);
+                assert!(sum < 51 * share as u64 / shares as u64 + 31);
+            }
+            assert_eq!((pieces, sum, schedule.is_done()), (costs.len(), 51, true));
+        }
+    }
+}
