@@ -33,7 +33,7 @@ struct Args {
     #[arg(long)]
     bytes: Option<usize>,
     /// Units of the network
-    #[arg(long, default_value_t = 96)]
+    #[arg(long, default_value_t = 64)]
     units: usize,
     /// Share of recurrent weights that do not exist, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
