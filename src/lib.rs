@@ -41,6 +41,7 @@ pub mod cell;
 pub mod checkpoint;
 pub mod error;
 pub mod experiment;
+pub mod feed;
 pub mod learner;
 pub mod macs;
 pub mod metrics;
@@ -51,6 +52,8 @@ pub mod readout;
 pub mod record;
 pub mod rule;
 pub mod scalar;
+pub mod score;
+pub mod session;
 pub mod sparse;
 pub mod task;
 
