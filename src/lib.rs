@@ -40,6 +40,7 @@ pub mod archive;
 pub mod cell;
 pub mod checkpoint;
 pub mod error;
+pub mod exchange;
 pub mod experiment;
 pub mod feed;
 pub mod learner;

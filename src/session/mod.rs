@@ -76,6 +76,8 @@ pub struct Session<T: Real> {
     counts: Counts,
     /// The learner as it was at some row, to roll back to.
     good: Option<(u64, Vec<u8>)>,
+    /// What was said last; empty where there was nothing to say.
+    came: (usize, Option<Truth>),
     predicted: Vec<f64>,
     next: Vec<f64>,
 }
@@ -109,6 +111,7 @@ impl<T: Real> Session<T> {
             position: Position::default(),
             counts: Counts::default(),
             good: None,
+            came: (0, None),
             predicted: Vec::new(),
             next: Vec::new(),
             settings: settings.clone(),
@@ -127,9 +130,10 @@ impl<T: Real> Session<T> {
         let fields = self.splitter.split(line.text).map_err(Trouble::Row)?;
         let example = self.feed.read(fields).map_err(Trouble::Row)?;
         self.position.pass(line.text);
-        let Some(Example { stream, x, target }) = example else {
-            return Ok(Said { stream: 0, target: None, predicted: None, next: None });
-        };
+        self.predicted.clear();
+        self.next.clear();
+        self.came = example.map_or((0, None), |row| (row.stream, row.target));
+        let Some(Example { stream, x, target }) = example else { return Ok(self.said()) };
         let value = match target {
             Some(Truth::Value(value)) => [value],
             _ => [0.0],
@@ -140,24 +144,28 @@ impl<T: Real> Session<T> {
         });
         let answer =
             self.online.step_in(stream, x, taught).map_err(|error| Trouble::Diverged(error.to_string()))?;
-        let (predicted, learned) = (answer.predicted, answer.loss.is_some());
-        self.next.clear();
-        self.next.extend(answer.prediction);
-        self.predicted.clear();
-        self.predicted.extend(predicted.unwrap_or_default());
-        let predicted = (!self.predicted.is_empty()).then_some(&self.predicted[..]);
+        self.counts.learned += u64::from(answer.loss.is_some());
+        self.predicted.extend(answer.predicted.unwrap_or_default());
+        if self.settings.feed.horizon > 0 {
+            self.next.extend(answer.prediction);
+        }
         if let Some(far) = self.online.output().iter().find(|o| o.as_f64().abs() > FURTHEST) {
             let far = far.as_f64();
             return Err(Trouble::Diverged(format!("an output of {far:.3e}, beyond ±{FURTHEST:e}")));
         }
-        self.counts.learned += u64::from(learned);
-        match (target, predicted) {
-            (Some(Truth::Value(came)), Some(predicted)) => self.score.value(came, predicted[0]),
-            (Some(Truth::Class(came)), Some(predicted)) => self.score.class(came, predicted),
-            _ => {}
+        match (target, &self.predicted[..]) {
+            (_, []) | (None, _) => {}
+            (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),
+            (Some(Truth::Class(came)), predicted) => self.score.class(came, predicted),
         }
-        let next = (self.settings.feed.horizon > 0).then_some(&self.next[..]);
-        Ok(Said { stream, target, predicted, next })
+        Ok(self.said())
+    }
+
+    /// What there is to say of the row that came last.
+    pub fn said(&self) -> Said<'_> {
+        let (stream, target) = self.came;
+        let known = |guess| Some(guess).filter(|guess: &&[f64]| !guess.is_empty());
+        Said { stream, target, predicted: known(&self.predicted), next: known(&self.next) }
     }
 
     /// Passes over a row that does not fit.
@@ -173,6 +181,11 @@ impl<T: Real> Session<T> {
     pub fn mark(&mut self) -> Result<()> {
         self.good = Some((self.position.rows, saved::bytes(&mut self.online)?));
         Ok(())
+    }
+
+    /// Whether there is something to roll back to.
+    pub fn is_marked(&self) -> bool {
+        self.good.is_some()
     }
 
     /// The learner is as it was when it was marked; its streams begin afresh, as time has passed. Scores and scalers of other things go on.
