@@ -109,7 +109,8 @@ fn unpack<T: Real>(spec: &OnlineSpec, seed: u64, bytes: &[u8]) -> std::result::R
         .map_err(|why| wrong(format!("expected a safetensors file, found something else ({why})")))?;
     // As drawn: what the file leaves out.
     let drawn = Online::<T>::new(spec, seed)?;
-    let blocks: Vec<BlockSpec> = drawn.network().wiring().layout().blocks().iter().map(|b| b.spec.clone()).collect();
+    let blocks: Vec<BlockSpec> =
+        drawn.network().wiring().layout().blocks().iter().map(|b| b.spec.clone()).collect();
     let (readout, p) = (drawn.weights(), drawn.network().wiring().parameters());
     let readout = &readout[p..];
     let features = readout.len() / spec.outputs - 1;
@@ -117,7 +118,8 @@ fn unpack<T: Real>(spec: &OnlineSpec, seed: u64, bytes: &[u8]) -> std::result::R
         [WEIGHT, BIAS].contains(&name) || blocks.iter().any(|b| b.name == name || mask_of(b) == name)
     };
     if let Some(name) = file.names().into_iter().find(|name| !known(name)) {
-        let names = blocks.iter().map(|b| b.name.as_str()).chain([WEIGHT, BIAS]).collect::<Vec<_>>().join(", ");
+        let names =
+            blocks.iter().map(|b| b.name.as_str()).chain([WEIGHT, BIAS]).collect::<Vec<_>>().join(", ");
         return Err(wrong(format!("expected the tensors {names} and masks, found '{name}'")));
     }
     let mut values = HashMap::new();
@@ -135,15 +137,20 @@ fn unpack<T: Real>(spec: &OnlineSpec, seed: u64, bytes: &[u8]) -> std::result::R
         (None, None) => readout.to_vec(),
         _ => return Err(wrong(format!("expected both of {WEIGHT} and {BIAS} or none, found one"))),
     };
-    let learner = Online::with_weights(spec, seed, |_| Ok(patterns), |learner| {
-        let layout = learner.network().wiring().layout();
-        let mut w = vec![T::zero(); layout.len()];
-        for block in layout.blocks() {
-            fill(&mut w, block, &values[&block.spec.name]);
-        }
-        w.extend(of_readout);
-        Ok(w)
-    });
+    let learner = Online::with_weights(
+        spec,
+        seed,
+        |_| Ok(patterns),
+        |learner| {
+            let layout = learner.network().wiring().layout();
+            let mut w = vec![T::zero(); layout.len()];
+            for block in layout.blocks() {
+                fill(&mut w, block, &values[&block.spec.name]);
+            }
+            w.extend(of_readout);
+            Ok(w)
+        },
+    );
     Ok(learner?)
 }
 
@@ -188,13 +195,18 @@ fn numbers(
 ) -> std::result::Result<Option<Vec<f64>>, Trouble> {
     let Ok(found) = file.tensor(name) else { return Ok(None) };
     if found.shape() != shape {
-        return Err(Trouble::Format(format!("expected '{name}' of shape {shape:?}, found {:?}", found.shape())));
+        return Err(Trouble::Format(format!(
+            "expected '{name}' of shape {shape:?}, found {:?}",
+            found.shape()
+        )));
     }
     let data = found.data();
     let values = match found.dtype() {
         Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
         Dtype::F64 => data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-        other => return Err(Trouble::Format(format!("expected '{name}' of type F32 or F64, found {other:?}"))),
+        other => {
+            return Err(Trouble::Format(format!("expected '{name}' of type F32 or F64, found {other:?}")));
+        }
     };
     Ok(Some(values))
 }

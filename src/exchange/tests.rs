@@ -27,14 +27,20 @@ fn said<T: Real>(spec: &OnlineSpec, bytes: &[u8]) -> String {
 }
 
 /// A file with one tensor changed, or left out.
-fn altered(bytes: &[u8], name: &str, change: impl Fn(&TensorView<'_>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>) -> Vec<u8> {
+fn altered(
+    bytes: &[u8],
+    name: &str,
+    change: impl Fn(&TensorView<'_>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>,
+) -> Vec<u8> {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let of = |(found, view): (String, TensorView<'_>)| match found == name {
         true => change(&view).map(|(dtype, shape, bytes)| (found, dtype, shape, bytes)),
         false => Some((found, view.dtype(), view.shape().to_vec(), view.data().to_vec())),
     };
     let all: Vec<_> = file.tensors().into_iter().filter_map(of).collect();
-    let views = all.iter().map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    let views = all
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
     safetensors::serialize(views, None).unwrap()
 }
 
@@ -100,7 +106,9 @@ fn what_does_not_fit_is_said() {
     assert!(said::<f32>(&spec, &whole).contains("of type F32 or F64, found I32"));
     let mask = altered(&bytes, "layer0.wu_y.mask", |_| Some((Dtype::U8, vec![1], vec![1])));
     assert!(said::<f32>(&spec, &mask).contains("'layer0.wu_y.mask' of type U8 and shape [5, 5]"));
-    let infinite = altered(&bytes, "layer0.bu", |t| Some((Dtype::F32, t.shape().to_vec(), f32::INFINITY.to_le_bytes().repeat(5))));
+    let infinite = altered(&bytes, "layer0.bu", |t| {
+        Some((Dtype::F32, t.shape().to_vec(), f32::INFINITY.to_le_bytes().repeat(5)))
+    });
     assert!(said::<f32>(&spec, &infinite).contains("finite numbers"));
     let mut other = spec.clone();
     other.network.layers[0].cell = "rnn".into();

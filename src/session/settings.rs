@@ -137,15 +137,17 @@ impl Settings {
     /// # Errors
     /// If a name is unknown, or a value is not what it should be.
     pub fn overlaid(&self, others: &Map<String, Value>) -> Result<Self> {
-        let mut all = self.as_map();
+        let mut laid = self.clone();
         for (name, value) in others {
+            let mut all = laid.as_map();
             match all.get_mut(name) {
                 Some(place) => place.clone_from(value),
                 None => return Err(Error::setting(name, "a setting", value)),
             }
+            laid = serde_json::from_value(Value::Object(all))
+                .map_err(|why| Error::setting(name, "a value that fits", why))?;
         }
-        let wrong = |why: serde_json::Error| Error::setting("settings", "values that fit", why);
-        serde_json::from_value(Value::Object(all)).map_err(wrong)
+        Ok(laid)
     }
 
     /// Every setting by its name.

@@ -46,7 +46,10 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let code = match &error {
-            Error::Setting { .. } | Error::Unknown { .. } | Error::TooLarge { .. } | Error::Threads { .. } => USAGE,
+            Error::Setting { .. }
+            | Error::Unknown { .. }
+            | Error::TooLarge { .. }
+            | Error::Threads { .. } => USAGE,
             Error::Read { .. } | Error::Write { .. } | Error::Csv { .. } => IO,
             Error::Format { .. } | Error::State { .. } => UNUSABLE,
             Error::NotFinite { .. } | Error::Diverged { .. } => DIVERGED,

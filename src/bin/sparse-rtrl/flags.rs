@@ -227,9 +227,13 @@ pub fn complete(command: Command) -> Command {
     };
     let cells = cell::registry::<f32>().iter().map(|c| (c.name.to_string(), c.about)).collect();
     let rules = rule::registry::<f32>().into_iter().filter(|r| !r.grows).map(|r| (r.name, r.about)).collect();
-    let mut teachers: Vec<_> = optim::registry::<f32>().iter().map(|o| (o.name.to_string(), o.about)).collect();
+    let mut teachers: Vec<_> =
+        optim::registry::<f32>().iter().map(|o| (o.name.to_string(), o.about)).collect();
     teachers.extend([
-        ("kalman-node".to_string(), "extended Kalman filter, a covariance a unit (Puskorius & Feldkamp 1994)"),
+        (
+            "kalman-node".to_string(),
+            "extended Kalman filter, a covariance a unit (Puskorius & Feldkamp 1994)",
+        ),
         ("kalman-full".to_string(), "the same with one covariance of all weights: slow, for small nets"),
         ("none".to_string(), "the network stays as drawn; only the readout learns"),
     ]);

@@ -74,12 +74,17 @@ struct BlockNorm {
 /// Runs the command.
 pub fn run(args: &Args) -> Outcome {
     let mut archive = checkpoint::read(&args.file)?;
-    let about =
-        |error: sparse_rtrl::Error| Failure::new(crate::failure::UNUSABLE, format!("{}: {error}", args.file.display()));
+    let about = |error: sparse_rtrl::Error| {
+        Failure::new(crate::failure::UNUSABLE, format!("{}: {error}", args.file.display()))
+    };
     let (settings, columns) = session::peek(&mut archive).map_err(about)?;
     let description = match settings.precision {
-        Precision::F32 => Session::<f32>::resume(&settings, columns, &mut archive).map_err(about).and_then(|s| look(args, &s)),
-        Precision::F64 => Session::<f64>::resume(&settings, columns, &mut archive).map_err(about).and_then(|s| look(args, &s)),
+        Precision::F32 => Session::<f32>::resume(&settings, columns, &mut archive)
+            .map_err(about)
+            .and_then(|s| look(args, &s)),
+        Precision::F64 => Session::<f64>::resume(&settings, columns, &mut archive)
+            .map_err(about)
+            .and_then(|s| look(args, &s)),
     }?;
     crate::print(&match args.json {
         true => serde_json::to_string_pretty(&description).unwrap_or_default(),
@@ -99,7 +104,8 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
     let wiring = learner.network().wiring();
     let (inputs, targets) = learner.scalers();
     let w = learner.weights();
-    let norm = |values: &mut dyn Iterator<Item = usize>| values.map(|k| w[k].as_f64().powi(2)).sum::<f64>().sqrt();
+    let norm =
+        |values: &mut dyn Iterator<Item = usize>| values.map(|k| w[k].as_f64().powi(2)).sum::<f64>().sqrt();
     let mut blocks: Vec<BlockNorm> = wiring
         .layout()
         .blocks()
@@ -152,7 +158,11 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
             .zip(session.feed().standardise())
             .map(|((name, m), active)| moments(name, m, active))
             .collect(),
-        target: moments(settings.feed.target.clone(), &targets.moments()[0], settings.feed.task == Task::Regression),
+        target: moments(
+            settings.feed.target.clone(),
+            &targets.moments()[0],
+            settings.feed.task == Task::Regression,
+        ),
         blocks,
     }
 }
@@ -167,14 +177,34 @@ impl Description {
         let mut line = |what: &str, value: String| {
             let _ = writeln!(text, "{what:<12} {value}");
         };
-        line("network", format!("{} x {} {} units, {}", said("layers"), said("units"), said("cell"), said("precision")));
-        line("parameters", format!("{} of {}, ω {:.3} as drawn", self.parameters, self.parameters_unmasked, self.param_sparsity));
-        line("taught by", format!("{} with {}, readout by {}", said("teacher"), said("rule"), said("readout")));
+        line(
+            "network",
+            format!("{} x {} {} units, {}", said("layers"), said("units"), said("cell"), said("precision")),
+        );
+        line(
+            "parameters",
+            format!(
+                "{} of {}, ω {:.3} as drawn",
+                self.parameters, self.parameters_unmasked, self.param_sparsity
+            ),
+        );
+        line(
+            "taught by",
+            format!("{} with {}, readout by {}", said("teacher"), said("rule"), said("readout")),
+        );
         line("predicts", format!("{} ({}), {} rows ahead", said("target"), said("task"), said("horizon")));
         line("columns", self.columns.join(", "));
-        line("rows", format!("{}: {} learned, {} skipped; {} updates, diverged {} times; checksum {}",
-            self.rows, self.learned, self.skipped, self.updates, self.diverged, self.checksum));
-        line("work", format!("{:.3e} MACs, {:.1} kB of influence", self.macs as f64, self.bytes as f64 / 1e3));
+        line(
+            "rows",
+            format!(
+                "{}: {} learned, {} skipped; {} updates, diverged {} times; checksum {}",
+                self.rows, self.learned, self.skipped, self.updates, self.diverged, self.checksum
+            ),
+        );
+        line(
+            "work",
+            format!("{:.3e} MACs, {:.1} kB of influence", self.macs as f64, self.bytes as f64 / 1e3),
+        );
         for (name, value) in &self.metrics {
             line(name, value.as_f64().map_or("–".into(), |value| format!("{value:.6}")));
         }
@@ -192,4 +222,3 @@ impl Description {
         text
     }
 }
-

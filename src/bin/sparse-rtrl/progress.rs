@@ -21,7 +21,9 @@ impl Progress {
             false => ProgressDrawTarget::stderr(),
         };
         let style = match total {
-            Some(_) => format!("{{elapsed_precise}} [{{bar:20}}] {{pos}}/{{len}} {what} {{eta}} left  {{wide_msg}}"),
+            Some(_) => {
+                format!("{{elapsed_precise}} [{{bar:20}}] {{pos}}/{{len}} {what} {{eta}} left  {{wide_msg}}")
+            }
             None => format!("{{elapsed_precise}} {{spinner}} {{pos}} {what}, {{per_sec}}  {{wide_msg}}"),
         };
         let style = ProgressStyle::with_template(&style).expect("a valid template").progress_chars("=> ");

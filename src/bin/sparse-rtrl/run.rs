@@ -122,7 +122,9 @@ impl<T: Real> Run<T> {
                     if !self.how.quiet {
                         match self.session.counts().skipped {
                             k if k <= REPORTED => progress.say(&format!("skipped {said}")),
-                            k if k == REPORTED + 1 => progress.say("further rows that do not fit are only counted"),
+                            k if k == REPORTED + 1 => {
+                                progress.say("further rows that do not fit are only counted")
+                            }
                             _ => {}
                         }
                     }
@@ -140,7 +142,8 @@ impl<T: Real> Run<T> {
     fn recover(&mut self, row: u64, why: &str, progress: &Progress) -> Outcome {
         let done = match self.how.on_divergence {
             OnDivergence::Stop => {
-                let hint = "the last checkpoint is as it was; see --on-divergence, --error-clip and --learning-rate";
+                let hint =
+                    "the last checkpoint is as it was; see --on-divergence, --error-clip and --learning-rate";
                 return Err(Failure::new(DIVERGED, format!("diverged at row {row}: {why}; {hint}")));
             }
             OnDivergence::Reset => {
@@ -191,7 +194,9 @@ impl<T: Real> Run<T> {
                 let _ = self.sink.sync();
                 match self.write_checkpoint() {
                     Ok(()) => Err(failure),
-                    Err(also) => Err(Failure::new(failure.code, format!("{}; {}", failure.message, also.message))),
+                    Err(also) => {
+                        Err(Failure::new(failure.code, format!("{}; {}", failure.message, also.message)))
+                    }
                 }
             }
         }
@@ -208,7 +213,8 @@ impl<T: Real> Run<T> {
     }
 
     fn summary(&self, rate: f64) -> String {
-        let (rows, counts, learner) = (self.session.position().rows, self.session.counts(), self.session.learner());
+        let (rows, counts, learner) =
+            (self.session.position().rows, self.session.counts(), self.session.learner());
         let diverged = match counts.diverged {
             0 => String::new(),
             times => format!(", diverged {times} times"),

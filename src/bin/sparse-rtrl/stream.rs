@@ -110,11 +110,13 @@ pub fn run(args: &Args) -> Outcome {
 fn check_files(args: &Args) -> Outcome {
     let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
     let there = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-    let files: Vec<_> = named.into_iter().flatten().filter(|path| !path.starts_with("/dev")).map(there).collect();
+    let files: Vec<_> =
+        named.into_iter().flatten().filter(|path| !path.starts_with("/dev")).map(there).collect();
     match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
-        Some((_, file)) => {
-            Err(Failure::new(USAGE, format!("{}: expected a file for each purpose, got it twice", file.display())))
-        }
+        Some((_, file)) => Err(Failure::new(
+            USAGE,
+            format!("{}: expected a file for each purpose, got it twice", file.display()),
+        )),
         None => Ok(()),
     }
 }
@@ -139,12 +141,18 @@ fn begin(args: &Args) -> Outcome {
             columns.clone()
         }
         (Some(_), Some(Format::Jsonl)) => {
-            return Err(Failure::new(USAGE, "columns: expected nothing, for JSON lines, which name their own"));
+            return Err(Failure::new(
+                USAGE,
+                "columns: expected nothing, for JSON lines, which name their own",
+            ));
         }
         (None, format) => match pipe.lines.next_line() {
             Err(error) => return pipe.failure(&error),
             Ok(None) => {
-                return Err(Failure::new(crate::failure::IO, "the input is empty: expected a line of column names"));
+                return Err(Failure::new(
+                    crate::failure::IO,
+                    "the input is empty: expected a line of column names",
+                ));
             }
             Ok(Some(line)) => {
                 let format = format.unwrap_or(Format::of(line.text));
@@ -227,9 +235,14 @@ fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Ou
             Err(error) => return pipe.failure(&error),
             Ok(None) => {}
             Ok(Some(line)) => match Splitter::header(Format::Csv, settings.delimiter()?, line.text) {
-                Ok(columns) if columns == session.columns() => begin_rows(pipe, Format::Csv, settings.skip_lines)?,
+                Ok(columns) if columns == session.columns() => {
+                    begin_rows(pipe, Format::Csv, settings.skip_lines)?
+                }
                 Ok(columns) if comes_again => {
-                    return other(format!("the columns {}", session.columns().join(", ")), columns.join(", "));
+                    return other(
+                        format!("the columns {}", session.columns().join(", ")),
+                        columns.join(", "),
+                    );
                 }
                 Err(error) if comes_again => return Err(Failure::new(UNUSABLE, error)),
                 _ => pipe.lines.again(),
@@ -245,7 +258,10 @@ fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Ou
         }
     }
     match comes_again && passed != done {
-        true => other(format!("{} rows with the checksum {:08x}", done.rows, done.crc), format!("{:08x}", passed.crc)),
+        true => other(
+            format!("{} rows with the checksum {:08x}", done.rows, done.crc),
+            format!("{:08x}", passed.crc),
+        ),
         false => Ok(()),
     }
 }

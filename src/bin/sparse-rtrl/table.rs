@@ -147,19 +147,18 @@ mod tests {
 
     #[test]
     fn values() {
-        let said = Said { stream: 0, target: Some(Truth::Value(1.5)), predicted: Some(&[2.0]), next: Some(&[1e-9]) };
+        let said =
+            Said { stream: 0, target: Some(Truth::Value(1.5)), predicted: Some(&[2.0]), next: Some(&[1e-9]) };
         let text = lines(|s| s.feed.horizon = 1, &said);
-        assert_eq!(
-            text,
-            "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n"
-        );
+        assert_eq!(text, "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n");
         let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &said);
         assert_eq!(text, "{\"row\":7,\"target\":1.5,\"predicted\":2.0,\"mae\":null,\"nrmse\":null}\n");
     }
 
     #[test]
     fn classes_by_name() {
-        let said = Said { stream: 0, target: Some(Truth::Class(1)), predicted: Some(&[0.75, 0.25]), next: None };
+        let said =
+            Said { stream: 0, target: Some(Truth::Class(1)), predicted: Some(&[0.75, 0.25]), next: None };
         let change = |s: &mut Settings| {
             (s.feed.task, s.feed.classes, s.window) = (Task::Classes, Some("a \"b\",c".into()), 0);
         };

@@ -43,13 +43,16 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Outcome {
-    let Some(path) = args.config.as_ref().filter(|_| !args.print_config) else { return crate::print(DEFAULT) };
+    let Some(path) = args.config.as_ref().filter(|_| !args.print_config) else {
+        return crate::print(DEFAULT);
+    };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(IO, format!("cannot read {}: {error}", path.display())))?;
     let config = parse(&text).map_err(|why| Failure::new(USAGE, format!("{}: {why}", path.display())))?;
     config.check()?;
     let last = args.seed.checked_add(args.seeds).filter(|_| args.seeds > 0);
-    let last = last.ok_or_else(|| Failure::new(USAGE, "seeds: expected at least 1, and a last seed below 2^64"))?;
+    let last =
+        last.ok_or_else(|| Failure::new(USAGE, "seeds: expected at least 1, and a last seed below 2^64"))?;
     let mut recorder = Recorder::create(&args.out)?;
     let total = (config.iterations as u64).saturating_mul(args.seeds);
     let mut progress = Progress::new(args.quiet, Some(total), "iterations");
@@ -63,7 +66,10 @@ pub fn run(args: &Args) -> Outcome {
         if !args.quiet {
             let accuracy = run.last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a));
             let reached = run.reached.map_or("never".into(), |at| format!("at {at}"));
-            progress.say(&format!("seed {seed}: test accuracy {accuracy}, 99 % {reached}, {:.3e} MACs", run.last.macs as f64));
+            progress.say(&format!(
+                "seed {seed}: test accuracy {accuracy}, 99 % {reached}, {:.3e} MACs",
+                run.last.macs as f64
+            ));
         }
     }
     progress.finish();
@@ -72,7 +78,8 @@ pub fn run(args: &Args) -> Outcome {
 
 /// The configuration a text describes, over a preset.
 fn parse(text: &str) -> Result<Config, String> {
-    let mut wanted: Table = text.parse().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))?;
+    let mut wanted: Table =
+        text.parse().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))?;
     let preset = match wanted.remove("preset") {
         None => Preset::Default,
         Some(name) => name.try_into().map_err(|why| format!("preset: {why}"))?,
