@@ -8,7 +8,7 @@ use sparse_rtrl::{cell, optim, rule};
 /// Two readings that belong together, with gaps in what is known of the target.
 fn row(t: usize) -> ([f64; 2], Option<f64>) {
     let x = [(0.3 * t as f64).sin() * 5.0 + 20.0, ((0.11 * t as f64).cos() > 0.0) as u8 as f64];
-    (x, (t % 5 != 0).then_some(100.0 + 10.0 * (0.3 * t as f64 + x[1]).cos()))
+    (x, (!t.is_multiple_of(5)).then_some(100.0 + 10.0 * (0.3 * t as f64 + x[1]).cos()))
 }
 
 fn step(learner: &mut Online<f32>, t: usize) -> Vec<u64> {

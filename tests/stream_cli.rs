@@ -312,7 +312,7 @@ fn a_line_is_there_as_soon_as_its_row() {
 fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = folder(&format!("signal-{signal}"));
-        let flags = format!("--checkpoint c -o out.csv");
+        let flags = "--checkpoint c -o out.csv";
         let mut child = spawn(&folder, &format!("stream --target load {NET} {flags}"));
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(format!("{}20,5", csv(20)).as_bytes()).unwrap();

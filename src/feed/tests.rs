@@ -1,14 +1,13 @@
 use super::*;
 
+/// Inputs and target of a row.
+type Row = (Vec<f64>, Option<Truth>);
+
 fn columns(names: &str) -> Vec<String> {
     names.split(',').map(String::from).collect()
 }
 
-fn read(
-    feed: &mut Feed,
-    names: &str,
-    line: &str,
-) -> std::result::Result<Option<(Vec<f64>, Option<Truth>)>, String> {
+fn read(feed: &mut Feed, names: &str, line: &str) -> std::result::Result<Option<Row>, String> {
     let mut splitter = Splitter::new(Format::Csv, b',', columns(names));
     let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
     let row = feed.read(fields).map_err(|misfit| misfit.to_string())?;

@@ -1,9 +1,10 @@
 //! Everything a session is made of, as plain data. A field has the name of its flag on the command line.
 
-use crate::cell::{CellConfig, LayerSpec};
+use crate::cell::{CellConfig, LayerSpec, ResetGate};
 use crate::error::{Error, Result};
 use crate::feed::{Feed, FeedSpec, Format, Task};
 use crate::online::{Grouping, Least, OnlineSpec, Teacher};
+use crate::params::MaskOn;
 use crate::readout::Loss;
 use crate::score::Metric;
 use serde::{Deserialize, Serialize};
@@ -51,8 +52,12 @@ pub struct Settings {
     pub units: usize,
     /// Layers.
     pub layers: usize,
-    /// ω of recurrent weights.
+    /// Where EGRU's reset gate acts.
+    pub reset_gate: ResetGate,
+    /// ω of the weights that are masked.
     pub param_sparsity: f64,
+    /// Which weights these are.
+    pub mask: MaskOn,
     /// The learning rule's name.
     pub rule: String,
     /// What teaches the network: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
@@ -109,7 +114,9 @@ impl Settings {
             cell: "egru".into(),
             units: 32,
             layers: 1,
+            reset_gate: ResetGate::default(),
             param_sparsity: 0.9,
+            mask: MaskOn::default(),
             rule: "rtrl".into(),
             teacher: optimiser,
             learning_rate: rate,
@@ -227,7 +234,8 @@ impl Settings {
             Task::Classes => feed.classes().map_or(1, |labels| labels.most()),
         };
         let mut spec = OnlineSpec::new(inputs, self.units, outputs);
-        let layer = LayerSpec::new(&self.cell, self.units, CellConfig::default());
+        let config = CellConfig { reset_gate: self.reset_gate, ..CellConfig::default() };
+        let layer = LayerSpec::new(&self.cell, self.units, config);
         spec.network.layers = vec![layer; self.layers];
         spec.direct = direct;
         spec.loss = match self.feed.task {
@@ -235,7 +243,7 @@ impl Settings {
             Task::Binary => Loss::BinaryCrossEntropy,
             Task::Classes => Loss::CrossEntropy,
         };
-        spec.mask.sparsity = self.param_sparsity;
+        (spec.mask.sparsity, spec.mask.on) = (self.param_sparsity, self.mask);
         spec.rule.clone_from(&self.rule);
         spec.teacher = self.teacher();
         let least = Least { variance: self.readout_variance, forgetting: self.readout_forgetting };

@@ -49,7 +49,7 @@ fn resumed_is_uninterrupted() {
         let mut again = resumed(saved(&mut whole)).unwrap();
         assert_eq!(saved(&mut again), saved(&mut whole));
         assert_eq!(feed(&mut again, &text(70..150)), feed(&mut whole, &text(70..150)));
-        (whole.roll_back().unwrap(), again.roll_back().unwrap());
+        assert_eq!(whole.roll_back().unwrap(), again.roll_back().unwrap());
         assert_eq!(feed(&mut again, &text(150..200)), feed(&mut whole, &text(150..200)));
         assert_eq!(saved(&mut again), saved(&mut whole));
     }

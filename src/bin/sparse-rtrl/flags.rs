@@ -87,10 +87,18 @@ pub struct Flags {
     #[arg(long, value_name = "N", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<usize>,
-    /// Share of recurrent weights that do not exist, in [0, 1)
+    /// Where EGRU's reset gate acts: before the matrix product, as published, or after it, which is cheaper
+    #[arg(long, value_parser = ["before", "after"], help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset_gate: Option<String>,
+    /// Share of masked weights that do not exist, in [0, 1)
     #[arg(long, value_name = "ω", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     param_sparsity: Option<f64>,
+    /// Which weights are masked: recurrent ones, or input weights as well
+    #[arg(long, value_parser = ["recurrent", "all"], help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<String>,
     /// Of masks and first weights
     #[arg(long, value_name = "N", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -104,7 +104,7 @@ impl<T: Real> Run<T> {
             let number = line.number;
             let row = self.session.position().rows + 1;
             match self.session.row(line) {
-                Ok(_) if row % every == 0 => {
+                Ok(_) if row.is_multiple_of(every) => {
                     let (session, lines) = (&self.session, self.sink.lines());
                     table.line(lines, row, &session.said(), session.feed(), session.score());
                     if self.sink.line_ended()? == Reader::Gone {
