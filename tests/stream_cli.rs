@@ -282,6 +282,24 @@ fn a_full_disk_ends_it_and_keeps_what_was_learned() {
     fails(&run(&folder, &to_full, csv(50).as_bytes()), 2, "exists");
 }
 
+#[test]
+fn lines_that_find_no_room_wait_in_the_checkpoint() {
+    let folder = folder("no-room");
+    fs::write(folder.join("in.csv"), csv(2000)).unwrap();
+    let flags = "--checkpoint c --checkpoint-every 20 -o out.csv";
+    let program = env!("CARGO_BIN_EXE_sparse-rtrl");
+    // No file may grow beyond some 30 kB; the checkpoint stays below.
+    let limited =
+        format!("trap '' XFSZ; ulimit -f 64; exec {program} stream in.csv --target load {NET} {flags}");
+    let output =
+        std::process::Command::new("sh").args(["-c", &limited]).current_dir(&folder).output().unwrap();
+    fails(&output, 1, "cannot write out.csv: File too large");
+    assert!(fs::read_to_string(folder.join("out.csv")).unwrap().ends_with('\n'), "no half a line");
+    ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
+    let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
+    assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+}
+
 fn spawn(folder: &Path, words: &str) -> Child {
     let mut command = program(folder, words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -257,7 +257,11 @@ pub fn complete(command: Command) -> Command {
             Some(Value::Null) if ["clip", "error-clip"].contains(&name.as_str()) => "off".into(),
             _ => return arg,
         };
-        arg.help(format!("{help} [default: {value}]"))
+        // A list comes after its heading.
+        let (first, rest) =
+            help.split_once(':').filter(|(_, rest)| rest.starts_with('\n')).unwrap_or((&help, ""));
+        let colon = if rest.is_empty() { "" } else { ":" };
+        arg.help(format!("{first} [default: {value}]{colon}{rest}"))
     };
     command
         .mut_arg("cell", |arg| arg.help(listing("Cell", cells)))

@@ -14,7 +14,7 @@ mod train;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::{EXIT_CODES, Failure, Outcome};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Learn from streams, online and exactly: recurrent networks trained by sparse real-time recurrent learning
@@ -43,7 +43,10 @@ fn main() -> ExitCode {
     let done = match parsed {
         Ok(cli) => run(cli.command),
         Err(said) if said.use_stderr() => Err(Failure::new(failure::USAGE, one_line(&said.to_string()))),
-        Err(help) => print(&help.render().ansi().to_string()),
+        Err(help) => match std::io::stdout().is_terminal() {
+            true => print(&help.render().ansi().to_string()),
+            false => print(&help.render().to_string()),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

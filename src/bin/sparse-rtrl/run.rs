@@ -177,8 +177,10 @@ impl<T: Real> Run<T> {
     fn end(&mut self, ended: Outcome<End>) -> Outcome {
         match ended {
             Ok(end) => {
-                self.sink.sync()?;
+                // Lines that cannot be written go into the checkpoint.
+                let written = self.sink.sync();
                 self.write_checkpoint()?;
+                written?;
                 match end {
                     End::Input | End::Closed => Ok(()),
                     End::Signal(signal) => Err(Failure::new(128 + signal as u8, "")),
@@ -189,7 +191,6 @@ impl<T: Real> Run<T> {
                 let _ = self.sink.sync();
                 Err(failure)
             }
-            // Lines that cannot be written go into the checkpoint.
             Err(failure) => {
                 let _ = self.sink.sync();
                 match self.write_checkpoint() {

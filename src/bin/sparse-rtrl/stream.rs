@@ -81,8 +81,8 @@ fn examples() -> String {
       one step ahead, from the value alone
   sparse-rtrl stream load.csv --target load --horizon 5 --cyclic minuteofday:1440 --one-hot dayofweek:7 -o out.csv
       five rows ahead, from the load itself, the time of day and the day of the week
-  tail -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume
-      a learner that outlives its process: run it again, and it goes on
+  tail -n +1 -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume --replay
+      a learner that outlives its process: run it again, and it goes on at the first row that is new
   sparse-rtrl stream clicks.jsonl --target bought --task binary --classes no,yes --on-bad-row skip
   sparse-rtrl stream laser.csv --target y --horizon 1 --teacher kalman-node --variance 10
 
