@@ -40,7 +40,9 @@ pub mod archive;
 pub mod cell;
 pub mod checkpoint;
 pub mod error;
+pub mod exchange;
 pub mod experiment;
+pub mod feed;
 pub mod learner;
 pub mod macs;
 pub mod metrics;
@@ -51,6 +53,8 @@ pub mod readout;
 pub mod record;
 pub mod rule;
 pub mod scalar;
+pub mod score;
+pub mod session;
 pub mod sparse;
 pub mod task;
 

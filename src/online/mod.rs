@@ -174,6 +174,11 @@ impl<T: Real> Online<T> {
         &self.w
     }
 
+    /// The outputs o behind the last prediction, raw: of values, in standardised units.
+    pub fn output(&self) -> &[T] {
+        &self.said.output
+    }
+
     /// Means and deviations of inputs and of targets so far.
     pub fn scalers(&self) -> (&Scaler, &Scaler) {
         (&self.inputs, &self.targets)

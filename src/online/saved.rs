@@ -50,6 +50,36 @@ impl<T: Real> Online<T> {
     }
 }
 
+impl<T: Real> Online<T> {
+    /// A learner with weights from elsewhere: `masks` gives the kept entries of each block, and `weights` all values once the layout is
+    /// known ([`weights`](Online::weights)). What is not weights is as at the beginning.
+    ///
+    /// # Errors
+    /// Of either, if a setting is out of range, or if a weight is not finite.
+    ///
+    /// # Panics
+    /// If there are not as many weights as there should be.
+    pub fn with_weights(
+        spec: &OnlineSpec,
+        seed: u64,
+        masks: impl FnOnce(&[BlockSpec]) -> Result<Vec<Pattern>>,
+        weights: impl FnOnce(&Self) -> Result<Vec<T>>,
+    ) -> Result<Self> {
+        spec.check()?;
+        spec.check_size::<T>()?;
+        let mut learner = Self::build(spec, seed, masks)?;
+        let w = weights(&learner)?;
+        assert_eq!(w.len(), learner.w.len(), "there must be a value for each weight");
+        if let Some(bad) = w.iter().find(|w| !w.is_finite()) {
+            return Err(Error::setting("weights", "finite numbers", bad));
+        }
+        learner.w = w;
+        let p = learner.network.wiring().parameters();
+        learner.network.constrain(&mut learner.w[..p]);
+        Ok(learner)
+    }
+}
+
 /// The bits of a number.
 fn precision<T>() -> u32 {
     8 * size_of::<T>() as u32

@@ -30,6 +30,18 @@ impl Moments {
         self.squares += before * (x - self.mean);
     }
 
+    /// Of the values of both (T. F. Chan, G. H. Golub & R. J. LeVeque, *Algorithms for computing the sample variance*, The American
+    /// Statistician 37(3), 1983).
+    pub fn merged(&self, other: &Self) -> Self {
+        let count = self.count + other.count;
+        let (share, apart) = (other.count as f64 / count.max(1) as f64, other.mean - self.mean);
+        Self {
+            count,
+            mean: self.mean + share * apart,
+            squares: self.squares + other.squares + share * apart * apart * self.count as f64,
+        }
+    }
+
     /// Values taken in.
     pub fn count(&self) -> u64 {
         self.count
@@ -42,9 +54,18 @@ impl Moments {
 
     /// σ; 1 as long as nothing has varied.
     pub fn deviation(&self) -> f64 {
+        self.spread().unwrap_or(1.0)
+    }
+
+    /// Whether anything has varied.
+    pub fn varied(&self) -> bool {
+        self.spread().is_some()
+    }
+
+    /// σ, if it is not 0. What is left of a constant by rounding is no variation.
+    fn spread(&self) -> Option<f64> {
         let deviation = (self.squares / self.count.max(1) as f64).sqrt();
-        // What is left of a constant by rounding is no variation.
-        if deviation > 1e-12 * self.mean.abs() && deviation > f64::MIN_POSITIVE { deviation } else { 1.0 }
+        Some(deviation).filter(|d| *d > 1e-12 * self.mean.abs() && *d > f64::MIN_POSITIVE)
     }
 
     /// `(x − μ) / σ`, within [`WIDEST`].
@@ -116,6 +137,13 @@ mod tests {
         assert_relative_eq!(moments.deviation(), (14.0f64 / 3.0).sqrt(), max_relative = 1e-12);
         assert_relative_eq!(moments.restore(moments.standardise(1e9 + 4.0)), 1e9 + 4.0);
         assert_eq!(moments.standardise(1e12), WIDEST);
+        let mut more = Moments::default();
+        [1e9 + 1.0, 1e9 + 9.0].into_iter().for_each(|x| more.observe(x));
+        let merged = moments.merged(&more);
+        [1e9 + 1.0, 1e9 + 9.0].into_iter().for_each(|x| moments.observe(x));
+        assert_relative_eq!(merged.mean(), moments.mean());
+        assert_relative_eq!(merged.deviation(), moments.deviation(), max_relative = 1e-8);
+        assert_eq!(Moments::default().merged(&moments).merged(&Moments::default()), moments);
     }
 
     #[test]

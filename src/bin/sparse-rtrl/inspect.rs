@@ -1,0 +1,224 @@
+//! `sparse-rtrl inspect`: what a checkpoint holds.
+
+use crate::failure::{EXIT_CODES, Failure, Outcome};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sparse_rtrl::feed::Task;
+use sparse_rtrl::session::{self, Precision, Session};
+use sparse_rtrl::{Real, checkpoint, exchange};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Describe a checkpoint: what the learner is made of, how far it has come, and how good it is
+#[derive(clap::Args)]
+#[command(after_help = format!("Examples:
+  sparse-rtrl inspect sensor.ckpt
+  sparse-rtrl inspect sensor.ckpt --json | jq .metrics
+  sparse-rtrl inspect sensor.ckpt --export weights.safetensors
+
+Tensors are named by block: layer0.wu_x (units x inputs), layer0.wu_y (units x units, 0 where a weight does not exist) with
+layer0.wu_y.mask (1 where it does), layer0.bu and layer0.theta (units), readout.weight (outputs x features: emissions, direct
+inputs, the network's inputs), readout.bias (outputs).
+
+{EXIT_CODES}"))]
+pub struct Args {
+    /// A checkpoint of sparse-rtrl stream
+    file: PathBuf,
+    /// Say it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the weights to a safetensors file
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+}
+
+/// What is said of a checkpoint.
+#[derive(Serialize)]
+struct Description {
+    settings: Map<String, Value>,
+    columns: Vec<String>,
+    rows: u64,
+    learned: u64,
+    skipped: u64,
+    diverged: u64,
+    checksum: String,
+    updates: u64,
+    parameters: usize,
+    parameters_unmasked: usize,
+    param_sparsity: f64,
+    macs: u64,
+    bytes: usize,
+    metrics: Map<String, Value>,
+    inputs: Vec<Moments>,
+    target: Moments,
+    blocks: Vec<BlockNorm>,
+}
+
+/// How an input or the target is standardised.
+#[derive(Serialize)]
+struct Moments {
+    name: String,
+    mean: Option<f64>,
+    deviation: Option<f64>,
+}
+
+/// A block of weights.
+#[derive(Serialize)]
+struct BlockNorm {
+    name: String,
+    kept: usize,
+    of: usize,
+    norm: f64,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Outcome {
+    let mut archive = checkpoint::read(&args.file)?;
+    let about = |error: sparse_rtrl::Error| {
+        Failure::new(crate::failure::UNUSABLE, format!("{}: {error}", args.file.display()))
+    };
+    let (settings, columns) = session::peek(&mut archive).map_err(about)?;
+    let description = match settings.precision {
+        Precision::F32 => Session::<f32>::resume(&settings, columns, &mut archive)
+            .map_err(about)
+            .and_then(|s| look(args, &s)),
+        Precision::F64 => Session::<f64>::resume(&settings, columns, &mut archive)
+            .map_err(about)
+            .and_then(|s| look(args, &s)),
+    }?;
+    crate::print(&match args.json {
+        true => serde_json::to_string_pretty(&description).unwrap_or_default(),
+        false => description.words(),
+    })
+}
+
+fn look<T: Real>(args: &Args, session: &Session<T>) -> Outcome<Description> {
+    if let Some(path) = &args.export {
+        exchange::export(session.learner(), path)?;
+    }
+    Ok(describe(session))
+}
+
+fn describe<T: Real>(session: &Session<T>) -> Description {
+    let (learner, counts, settings) = (session.learner(), session.counts(), session.settings());
+    let wiring = learner.network().wiring();
+    let (inputs, targets) = learner.scalers();
+    let w = learner.weights();
+    let norm =
+        |values: &mut dyn Iterator<Item = usize>| values.map(|k| w[k].as_f64().powi(2)).sum::<f64>().sqrt();
+    let mut blocks: Vec<BlockNorm> = wiring
+        .layout()
+        .blocks()
+        .iter()
+        .map(|block| BlockNorm {
+            name: block.spec.name.clone(),
+            kept: block.kept.len(),
+            of: block.spec.dense_len(),
+            norm: norm(&mut block.places.iter().copied()),
+        })
+        .collect();
+    let p = wiring.parameters();
+    blocks.push(BlockNorm {
+        name: "readout".into(),
+        kept: w.len() - p,
+        of: w.len() - p,
+        norm: norm(&mut (p..w.len())),
+    });
+    let moments = |name: String, moments: &sparse_rtrl::online::scaler::Moments, active: bool| Moments {
+        name,
+        mean: active.then(|| moments.mean()),
+        deviation: active.then(|| moments.deviation()),
+    };
+    let mut metrics = Map::new();
+    for metric in settings.metrics() {
+        metrics.insert(metric.name().into(), session.score().overall(*metric).into());
+        if settings.window > 0 {
+            metrics.insert(format!("window-{}", metric.name()), session.score().recent(*metric).into());
+        }
+    }
+    let names = session.feed().names();
+    Description {
+        settings: settings.as_map(),
+        columns: session.columns().to_vec(),
+        rows: session.position().rows,
+        learned: counts.learned,
+        skipped: counts.skipped,
+        diverged: counts.diverged,
+        checksum: format!("{:08x}", session.position().crc),
+        updates: learner.updates(),
+        parameters: p,
+        parameters_unmasked: wiring.unmasked().parameters(),
+        param_sparsity: 1.0 - wiring.layout().kept_share(learner.spec().mask.on.kinds()),
+        macs: learner.macs().total(),
+        bytes: learner.bytes(),
+        metrics,
+        inputs: names
+            .into_iter()
+            .zip(inputs.moments())
+            .zip(session.feed().standardise())
+            .map(|((name, m), active)| moments(name, m, active))
+            .collect(),
+        target: moments(
+            settings.feed.target.clone(),
+            &targets.moments()[0],
+            settings.feed.task == Task::Regression,
+        ),
+        blocks,
+    }
+}
+
+impl Description {
+    fn words(&self) -> String {
+        let said = |name: &str| match &self.settings[name] {
+            Value::String(word) => word.clone(),
+            other => other.to_string(),
+        };
+        let mut text = String::new();
+        let mut line = |what: &str, value: String| {
+            let _ = writeln!(text, "{what:<12} {value}");
+        };
+        line(
+            "network",
+            format!("{} x {} {} units, {}", said("layers"), said("units"), said("cell"), said("precision")),
+        );
+        line(
+            "parameters",
+            format!(
+                "{} of {}, ω {:.3} as drawn",
+                self.parameters, self.parameters_unmasked, self.param_sparsity
+            ),
+        );
+        line(
+            "taught by",
+            format!("{} with {}, readout by {}", said("teacher"), said("rule"), said("readout")),
+        );
+        line("predicts", format!("{} ({}), {} rows ahead", said("target"), said("task"), said("horizon")));
+        line("columns", self.columns.join(", "));
+        line(
+            "rows",
+            format!(
+                "{}: {} learned, {} skipped; {} updates, diverged {} times; checksum {}",
+                self.rows, self.learned, self.skipped, self.updates, self.diverged, self.checksum
+            ),
+        );
+        line(
+            "work",
+            format!("{:.3e} MACs, {:.1} kB of influence", self.macs as f64, self.bytes as f64 / 1e3),
+        );
+        for (name, value) in &self.metrics {
+            line(name, value.as_f64().map_or("–".into(), |value| format!("{value:.6}")));
+        }
+        let _ = writeln!(text, "\nstandardised          mean    deviation");
+        for Moments { name, mean, deviation } in self.inputs.iter().chain([&self.target]) {
+            let _ = match (mean, deviation) {
+                (Some(mean), Some(deviation)) => writeln!(text, "{name:<16} {mean:>11.5} {deviation:>11.5}"),
+                _ => writeln!(text, "{name:<16}       as it comes"),
+            };
+        }
+        let _ = writeln!(text, "\nweights               kept          of        norm");
+        for BlockNorm { name, kept, of, norm } in &self.blocks {
+            let _ = writeln!(text, "{name:<16} {kept:>9} {of:>11} {norm:>11.5}");
+        }
+        text
+    }
+}

@@ -1,0 +1,85 @@
+//! The command line: `sparse-rtrl stream`, and what goes with it. A command is a file.
+
+mod completions;
+mod failure;
+mod flags;
+mod inspect;
+mod pipe;
+mod progress;
+mod run;
+mod sink;
+mod stream;
+mod table;
+mod train;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use failure::{EXIT_CODES, Failure, Outcome};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// Learn from streams, online and exactly: recurrent networks trained by sparse real-time recurrent learning
+#[derive(Parser)]
+#[command(name = "sparse-rtrl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Stream(Box<stream::Args>),
+    Inspect(inspect::Args),
+    Train(train::Args),
+    Completions(completions::Args),
+}
+
+/// The command, with what registries and settings know.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("stream", flags::complete)
+}
+
+fn main() -> ExitCode {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let done = match parsed {
+        Ok(cli) => run(cli.command),
+        Err(said) if said.use_stderr() => Err(Failure::new(failure::USAGE, one_line(&said.to_string()))),
+        Err(help) => match std::io::stdout().is_terminal() {
+            true => print(&help.render().ansi().to_string()),
+            false => print(&help.render().to_string()),
+        },
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            if !message.is_empty() {
+                let _ = writeln!(std::io::stderr(), "error: {message}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
+        Command::Stream(args) => stream::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// What clap says, in a line.
+fn one_line(said: &str) -> String {
+    let first = said.split("\n\n").next().unwrap_or(said).trim_start_matches("error: ");
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// To standard output; a reader that has seen enough is no failure.
+fn print(text: &str) -> Outcome {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(failure::IO, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,53 @@
+//! How far it is: a line on a terminal, nothing elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::Duration;
+
+/// Rows between looks at the clock.
+const STRIDE: u64 = 16;
+
+/// Shown on standard error, if that is a terminal.
+pub struct Progress {
+    bar: ProgressBar,
+    seen: u64,
+}
+
+impl Progress {
+    /// Over `total` steps, if that is known; hidden, if nobody is to see it.
+    pub fn new(hidden: bool, total: Option<u64>, what: &str) -> Self {
+        let target = match hidden || !std::io::stderr().is_terminal() {
+            true => ProgressDrawTarget::hidden(),
+            false => ProgressDrawTarget::stderr(),
+        };
+        let style = match total {
+            Some(_) => {
+                format!("{{elapsed_precise}} [{{bar:20}}] {{pos}}/{{len}} {what} {{eta}} left  {{wide_msg}}")
+            }
+            None => format!("{{elapsed_precise}} {{spinner}} {{pos}} {what}, {{per_sec}}  {{wide_msg}}"),
+        };
+        let style = ProgressStyle::with_template(&style).expect("a valid template").progress_chars("=> ");
+        let bar = ProgressBar::with_draw_target(total, target).with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, seen: 0 }
+    }
+
+    /// It has come that far; `message` is asked for now and then.
+    pub fn at(&mut self, position: u64, message: impl FnOnce() -> String) {
+        self.seen += 1;
+        if !self.bar.is_hidden() && self.seen.is_multiple_of(STRIDE) {
+            self.bar.set_position(position);
+            self.bar.set_message(message());
+        }
+    }
+
+    /// A line above it.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+
+    /// No more of it.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,241 @@
+//! A stream from its first row, or from where a checkpoint left it, to its end, whatever that is.
+//!
+//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length: whenever the program
+//! is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
+
+use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
+use crate::pipe::Pipe;
+use crate::progress::Progress;
+use crate::sink::{Reader, Sink};
+use crate::stream::{OnBadRow, OnDivergence};
+use crate::table::Table;
+use sparse_rtrl::Real;
+use sparse_rtrl::archive::Archive;
+use sparse_rtrl::checkpoint;
+use sparse_rtrl::session::{Session, Trouble};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Bad rows that are reported one by one.
+const REPORTED: u64 = 5;
+
+/// A stream that is ready to go.
+pub struct Run<T: Real> {
+    pub session: Session<T>,
+    pub pipe: Pipe,
+    pub sink: Sink,
+    /// Whether this is its very beginning.
+    pub begun: bool,
+    pub how: How,
+}
+
+/// What is done at which moment.
+pub struct How {
+    pub checkpoint: Option<PathBuf>,
+    /// Rows between checkpoints.
+    pub every: u64,
+    pub on_bad_row: OnBadRow,
+    pub on_divergence: OnDivergence,
+    pub quiet: bool,
+    /// Whether lines go where the progress would be.
+    pub covered: bool,
+}
+
+/// How a stream ended.
+enum End {
+    /// There are no more rows.
+    Input,
+    /// Nobody reads the output any more.
+    Closed,
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Follows a stream to its end, and saves what it has become.
+pub fn run<T: Real>(mut run: Run<T>) -> Outcome {
+    let (started, first) = (Instant::now(), run.session.position().rows);
+    let mut progress = Progress::new(run.how.quiet || run.how.covered, None, "rows");
+    let ended = run.begin().and_then(|reader| match reader {
+        Reader::Listens => run.follow(&mut progress),
+        Reader::Gone => Ok(End::Closed),
+    });
+    progress.finish();
+    let done = run.end(ended);
+    if !run.how.quiet {
+        let rate = (run.session.position().rows - first) as f64 / started.elapsed().as_secs_f64();
+        eprintln!("{}", run.summary(rate));
+    }
+    done
+}
+
+impl<T: Real> Run<T> {
+    /// The line of names, and a first checkpoint: from here on, there is always one to resume from.
+    fn begin(&mut self) -> Outcome<Reader> {
+        if self.how.on_divergence == OnDivergence::Rollback && !self.session.is_marked() {
+            self.session.mark()?;
+        }
+        if self.begun {
+            Table::new(self.session.settings()).head(self.sink.lines());
+            self.write_checkpoint()?;
+        }
+        self.sink.flush()
+    }
+
+    /// Row after row.
+    fn follow(&mut self, progress: &mut Progress) -> Outcome<End> {
+        let mut table = Table::new(self.session.settings());
+        let every = self.session.settings().every;
+        loop {
+            if let Some(signal) = self.pipe.stop.signal() {
+                return Ok(End::Signal(signal));
+            }
+            // The next row may be long in coming: nothing is held back until then.
+            if !self.pipe.lines.at_hand() && self.sink.flush()? == Reader::Gone {
+                return Ok(End::Closed);
+            }
+            let line = match self.pipe.lines.next_line() {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(End::Input),
+                Err(error) => {
+                    self.pipe.failure(&error)?;
+                    continue;
+                }
+            };
+            let number = line.number;
+            let row = self.session.position().rows + 1;
+            match self.session.row(line) {
+                Ok(_) if row.is_multiple_of(every) => {
+                    let (session, lines) = (&self.session, self.sink.lines());
+                    table.line(lines, row, &session.said(), session.feed(), session.score());
+                    if self.sink.line_ended()? == Reader::Gone {
+                        return Ok(End::Closed);
+                    }
+                }
+                Ok(_) => {}
+                Err(Trouble::Row(misfit)) => {
+                    let said = format!("row {row} (line {number}): {misfit}");
+                    if self.how.on_bad_row == OnBadRow::Stop {
+                        let hint = "mend it and --resume, or pass over such rows with --on-bad-row skip";
+                        return Err(Failure::new(BAD_ROW, format!("{said}; {hint}")));
+                    }
+                    self.session.skip(line);
+                    if !self.how.quiet {
+                        match self.session.counts().skipped {
+                            k if k <= REPORTED => progress.say(&format!("skipped {said}")),
+                            k if k == REPORTED + 1 => {
+                                progress.say("further rows that do not fit are only counted")
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                Err(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+            }
+            progress.at(row, || scores(&self.session));
+            if row.is_multiple_of(self.how.every) && self.due()? == Reader::Gone {
+                return Ok(End::Closed);
+            }
+        }
+    }
+
+    /// What is done when the learner has diverged.
+    fn recover(&mut self, row: u64, why: &str, progress: &Progress) -> Outcome {
+        let done = match self.how.on_divergence {
+            OnDivergence::Stop => {
+                let hint =
+                    "the last checkpoint is as it was; see --on-divergence, --error-clip and --learning-rate";
+                return Err(Failure::new(DIVERGED, format!("diverged at row {row}: {why}; {hint}")));
+            }
+            OnDivergence::Reset => {
+                self.session.reset()?;
+                "the learner begins anew".into()
+            }
+            OnDivergence::Rollback => {
+                format!("the learner is what it was after row {} again", self.session.roll_back()?)
+            }
+        };
+        if !self.how.quiet {
+            progress.say(&format!("diverged at row {row}: {why}; {done}"));
+        }
+        Ok(())
+    }
+
+    /// A checkpoint is due.
+    fn due(&mut self) -> Outcome<Reader> {
+        if self.how.on_divergence == OnDivergence::Rollback {
+            self.session.mark()?;
+        }
+        if self.how.checkpoint.is_none() {
+            return Ok(Reader::Listens);
+        }
+        let reader = self.sink.sync()?;
+        self.write_checkpoint()?;
+        Ok(reader)
+    }
+
+    /// Saves what was learned, and says how the stream ended.
+    fn end(&mut self, ended: Outcome<End>) -> Outcome {
+        match ended {
+            Ok(end) => {
+                // Lines that cannot be written go into the checkpoint.
+                let written = self.sink.sync();
+                self.write_checkpoint()?;
+                written?;
+                match end {
+                    End::Input | End::Closed => Ok(()),
+                    End::Signal(signal) => Err(Failure::new(128 + signal as u8, "")),
+                }
+            }
+            // What diverged is not worth keeping: the last checkpoint is.
+            Err(failure) if failure.code == DIVERGED => {
+                let _ = self.sink.sync();
+                Err(failure)
+            }
+            Err(failure) => {
+                let _ = self.sink.sync();
+                match self.write_checkpoint() {
+                    Ok(()) => Err(failure),
+                    Err(also) => {
+                        Err(Failure::new(failure.code, format!("{}; {}", failure.message, also.message)))
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_checkpoint(&mut self) -> Outcome {
+        let Some(path) = &self.how.checkpoint else { return Ok(()) };
+        let mut archive = Archive::writer();
+        self.session.save(&mut archive)?;
+        let (mut written, waiting) = self.sink.state();
+        archive.field("output", &mut written)?;
+        archive.field("unwritten", &mut waiting.to_vec())?;
+        Ok(checkpoint::write(path, archive)?)
+    }
+
+    fn summary(&self, rate: f64) -> String {
+        let (rows, counts, learner) =
+            (self.session.position().rows, self.session.counts(), self.session.learner());
+        let diverged = match counts.diverged {
+            0 => String::new(),
+            times => format!(", diverged {times} times"),
+        };
+        format!(
+            "{rows} rows, {} learned, {} skipped{diverged}; {}; {rate:.0} rows/s, {:.3e} MACs, {:.1} kB of influence",
+            counts.learned,
+            counts.skipped,
+            scores(&self.session),
+            learner.macs().total() as f64,
+            learner.bytes() as f64 / 1e3,
+        )
+    }
+}
+
+/// Every metric, in words.
+fn scores<T: Real>(session: &Session<T>) -> String {
+    let of = |metric: &sparse_rtrl::score::Metric| match session.score().overall(*metric) {
+        Some(value) => format!("{} {value:.4}", metric.name()),
+        None => format!("{} –", metric.name()),
+    };
+    session.settings().metrics().iter().map(of).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,278 @@
+//! `sparse-rtrl stream`: its flags, and how a run of it begins: anew, or from a checkpoint.
+
+use crate::failure::{EXIT_CODES, Failure, Outcome, UNUSABLE, USAGE};
+use crate::flags::Flags;
+use crate::pipe::Pipe;
+use crate::run::{self, Run};
+use crate::sink::Sink;
+use clap::ValueEnum;
+use sparse_rtrl::Real;
+use sparse_rtrl::archive::Archive;
+use sparse_rtrl::checkpoint;
+use sparse_rtrl::exchange;
+use sparse_rtrl::feed::{Format, Position, Splitter};
+use sparse_rtrl::session::{self, Precision, Session, Settings};
+use std::path::{Path, PathBuf};
+
+/// Learn from a stream as it comes: predict each row's target, then learn from it
+///
+/// Reads CSV or JSON lines from a file or standard input, and writes a line for each row: the target that came with it, what had been
+/// predicted for it before it was known, the forecast if there is a horizon, and how good predictions have been so far. A row is one line. Nothing
+/// of the future is looked at, and memory does not grow with the stream.
+#[derive(clap::Args)]
+#[command(after_help = examples())]
+pub struct Args {
+    /// Rows to learn from; - is standard input
+    #[arg(default_value = "-")]
+    file: PathBuf,
+    /// Where lines go [default: standard output]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Save everything there: weights, masks, states, influence, scalers, scores, position. Written whole or not at all; also at the end, and
+    /// when a signal, a bad row or a closed pipe ends the stream
+    #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
+    checkpoint: Option<PathBuf>,
+    /// Save every that many rows; a rollback goes to the last of these moments
+    #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
+    checkpoint_every: u64,
+    /// Go on from the checkpoint, if there is one: settings come from it, a file's rows that were learned are passed over, and the
+    /// output is cut back to where the checkpoint was made. What comes from standard input counts as new
+    #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
+    resume: bool,
+    /// With --resume: standard input begins at the first row again, as a file does
+    #[arg(long, requires = "resume", help_heading = "Checkpoint")]
+    replay: bool,
+    /// Begin with the weights of a safetensors file (`sparse-rtrl inspect --export` writes one, and says how it is named)
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
+    import: Option<PathBuf>,
+    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over
+    #[arg(long, default_value = "stop", help_heading = "Bad days")]
+    on_bad_row: OnBadRow,
+    /// A learner whose numbers stop being finite, or whose output goes beyond 1000 standard deviations, stops the stream, begins anew, or
+    /// goes back to what it was when a checkpoint was last due
+    #[arg(long, default_value = "stop", help_heading = "Bad days")]
+    on_divergence: OnDivergence,
+    /// Say nothing but errors
+    #[arg(long, short, help_heading = "Output")]
+    quiet: bool,
+}
+
+/// What a row that does not fit leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnBadRow {
+    Skip,
+    Stop,
+}
+
+/// What divergence leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnDivergence {
+    Stop,
+    Reset,
+    Rollback,
+}
+
+fn examples() -> String {
+    format!(
+        "Examples:
+  seq 1 9999 | awk '{{print sin($1 / 9)}}' | sparse-rtrl stream --columns y --target y --horizon 1
+      one step ahead, from the value alone
+  sparse-rtrl stream load.csv --target load --horizon 5 --cyclic minuteofday:1440 --one-hot dayofweek:7 -o out.csv
+      five rows ahead, from the load itself, the time of day and the day of the week
+  tail -n +1 -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume --replay
+      a learner that outlives its process: run it again, and it goes on at the first row that is new
+  sparse-rtrl stream clicks.jsonl --target bought --task binary --classes no,yes --on-bad-row skip
+  sparse-rtrl stream laser.csv --target y --horizon 1 --teacher kalman-node --variance 10
+
+{EXIT_CODES}"
+    )
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Outcome {
+    if args.checkpoint_every == 0 {
+        return Err(Failure::new(USAGE, "checkpoint-every: expected at least 1, got 0"));
+    }
+    check_files(args)?;
+    match args.checkpoint.as_deref().filter(|path| path.exists()) {
+        Some(path) if args.resume => resume(args, path),
+        Some(path) => {
+            let said = "exists: go on from it with --resume, or move it away to begin anew";
+            Err(Failure::new(USAGE, format!("{} {said}", path.display())))
+        }
+        None => begin(args),
+    }
+}
+
+/// One file is not two things.
+fn check_files(args: &Args) -> Outcome {
+    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
+    let there = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let files: Vec<_> =
+        named.into_iter().flatten().filter(|path| !path.starts_with("/dev")).map(there).collect();
+    match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
+        Some((_, file)) => Err(Failure::new(
+            USAGE,
+            format!("{}: expected a file for each purpose, got it twice", file.display()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// From the first row on.
+fn begin(args: &Args) -> Outcome {
+    let given = args.flags.given();
+    let Some(target) = given.get("target").and_then(|name| name.as_str()) else {
+        return Err(Failure::new(USAGE, "--target: expected the column to predict, got nothing"));
+    };
+    let mut settings = Settings::new(target).overlaid(&given)?.resolved();
+    if let Some(output) = args.output.as_ref().filter(|_| args.resume)
+        && output.metadata().is_ok_and(|about| about.is_file() && about.len() > 0)
+    {
+        let said = "there is no checkpoint to go on from, and it holds something: move it away to begin anew";
+        return Err(Failure::new(USAGE, format!("{}: {said}", output.display())));
+    }
+    let mut pipe = Pipe::open(Some(&args.file))?;
+    let columns = match (&settings.columns, settings.input_format) {
+        (Some(columns), None | Some(Format::Csv)) => {
+            settings.input_format = Some(Format::Csv);
+            columns.clone()
+        }
+        (Some(_), Some(Format::Jsonl)) => {
+            return Err(Failure::new(
+                USAGE,
+                "columns: expected nothing, for JSON lines, which name their own",
+            ));
+        }
+        (None, format) => match pipe.lines.next_line() {
+            Err(error) => return pipe.failure(&error),
+            Ok(None) => {
+                return Err(Failure::new(
+                    crate::failure::IO,
+                    "the input is empty: expected a line of column names",
+                ));
+            }
+            Ok(Some(line)) => {
+                let format = format.unwrap_or(Format::of(line.text));
+                settings.input_format = Some(format);
+                let columns = Splitter::header(format, settings.delimiter()?, line.text)?;
+                begin_rows(&mut pipe, format, settings.skip_lines)?;
+                columns
+            }
+        },
+    };
+    match settings.precision {
+        Precision::F32 => begin_with::<f32>(args, &settings, columns, pipe),
+        Precision::F64 => begin_with::<f64>(args, &settings, columns, pipe),
+    }
+}
+
+fn begin_with<T: Real>(args: &Args, settings: &Settings, columns: Vec<String>, pipe: Pipe) -> Outcome {
+    let session = match &args.import {
+        None => Session::<T>::begin(settings, columns)?,
+        Some(path) => Session::with(settings, columns, |spec| exchange::import(spec, settings.seed, path))?,
+    };
+    let sink = Sink::create(args.output.as_deref())?;
+    run::run(Run { session, pipe, sink, begun: true, how: how(args) })
+}
+
+/// From where a checkpoint was made.
+fn resume(args: &Args, path: &Path) -> Outcome {
+    let mut archive = checkpoint::read(path)?;
+    let about = |error| Failure { message: format!("{}: {error}", path.display()), ..Failure::from(error) };
+    let (settings, columns) = session::peek(&mut archive).map_err(about)?;
+    settings.check_same(&args.flags.given())?;
+    match settings.precision {
+        Precision::F32 => resume_with::<f32>(args, path, &settings, columns, archive),
+        Precision::F64 => resume_with::<f64>(args, path, &settings, columns, archive),
+    }
+}
+
+fn resume_with<T: Real>(
+    args: &Args,
+    path: &Path,
+    settings: &Settings,
+    columns: Vec<String>,
+    mut archive: Archive,
+) -> Outcome {
+    let about = |error: sparse_rtrl::Error| Failure::new(UNUSABLE, format!("{}: {error}", path.display()));
+    let session = Session::<T>::resume(settings, columns, &mut archive).map_err(about)?;
+    let (mut written, mut waiting) = (0u64, Vec::new());
+    archive.field("output", &mut written).map_err(about)?;
+    archive.field("unwritten", &mut waiting).map_err(about)?;
+    archive.finish().map_err(about)?;
+    let mut pipe = Pipe::open(Some(&args.file))?;
+    pass_over(&mut pipe, &session, args.replay)?;
+    let sink = Sink::open(args.output.as_deref(), written, &waiting)?;
+    run::run(Run { session, pipe, sink, begun: false, how: how(args) })
+}
+
+/// Goes past the line of names.
+fn begin_rows(pipe: &mut Pipe, format: Format, skip: usize) -> Outcome {
+    match format {
+        Format::Csv => pipe.lines.skip(skip).or_else(|error| pipe.failure(&error)),
+        // The first object names the columns, and is a row.
+        Format::Jsonl => {
+            pipe.lines.again();
+            Ok(())
+        }
+    }
+}
+
+/// Goes past what was read before the checkpoint was made, if it comes again, and holds it against what was read then.
+fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Outcome {
+    let settings = session.settings();
+    let comes_again = replay || pipe.length.is_some();
+    let other = |expected: String, found: String| {
+        let what = "the input is not the one the checkpoint was made from";
+        Err(Failure::new(UNUSABLE, format!("{what}: expected {expected}, found {found}")))
+    };
+    let named = settings.columns.is_none() && settings.input_format != Some(Format::Jsonl);
+    if named {
+        match pipe.lines.next_line() {
+            Err(error) => return pipe.failure(&error),
+            Ok(None) => {}
+            Ok(Some(line)) => match Splitter::header(Format::Csv, settings.delimiter()?, line.text) {
+                Ok(columns) if columns == session.columns() => {
+                    begin_rows(pipe, Format::Csv, settings.skip_lines)?
+                }
+                Ok(columns) if comes_again => {
+                    return other(
+                        format!("the columns {}", session.columns().join(", ")),
+                        columns.join(", "),
+                    );
+                }
+                Err(error) if comes_again => return Err(Failure::new(UNUSABLE, error)),
+                _ => pipe.lines.again(),
+            },
+        }
+    }
+    let (done, mut passed) = (session.position(), Position::default());
+    while comes_again && passed.rows < done.rows {
+        match pipe.lines.next_line() {
+            Err(error) => return pipe.failure(&error),
+            Ok(None) => return other(format!("at least {} rows", done.rows), passed.rows.to_string()),
+            Ok(Some(line)) => passed.pass(line.text),
+        }
+    }
+    match comes_again && passed != done {
+        true => other(
+            format!("{} rows with the checksum {:08x}", done.rows, done.crc),
+            format!("{:08x}", passed.crc),
+        ),
+        false => Ok(()),
+    }
+}
+
+fn how(args: &Args) -> run::How {
+    run::How {
+        checkpoint: args.checkpoint.clone(),
+        every: args.checkpoint_every,
+        on_bad_row: args.on_bad_row,
+        on_divergence: args.on_divergence,
+        quiet: args.quiet,
+        covered: Sink::is_terminal(args.output.as_deref()),
+    }
+}

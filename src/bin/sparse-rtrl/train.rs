@@ -1,0 +1,137 @@
+//! `sparse-rtrl train`: an experiment from a configuration file.
+
+use crate::failure::{EXIT_CODES, Failure, IO, Outcome, USAGE};
+use crate::progress::Progress;
+use sparse_rtrl::experiment::{self, Config, Preset};
+use sparse_rtrl::record::Recorder;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// The default configuration, with comments.
+const DEFAULT: &str = include_str!("train.toml");
+
+/// Parts of a configuration that are laid over the default field by field; anything else is replaced.
+const PARTS: [&str; 5] = ["task_options", "cell_config", "surrogate", "mask", "init"];
+
+/// Run an experiment from a configuration file
+#[derive(clap::Args)]
+#[command(after_help = format!("Examples:
+  sparse-rtrl train --print-config > spiral.toml
+  sparse-rtrl train spiral.toml --seeds 5 --out results/spiral.csv
+
+{EXIT_CODES}"))]
+pub struct Args {
+    /// What to run, as TOML; what is not in it is as --print-config says
+    #[arg(required_unless_present = "print_config")]
+    config: Option<PathBuf>,
+    /// Write the default configuration, with comments
+    #[arg(long)]
+    print_config: bool,
+    /// Where the learning curve goes
+    #[arg(long, default_value = "train.csv")]
+    out: PathBuf,
+    /// First seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Number of seeds, from the first one up
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Outcome {
+    let Some(path) = args.config.as_ref().filter(|_| !args.print_config) else {
+        return crate::print(DEFAULT);
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(IO, format!("cannot read {}: {error}", path.display())))?;
+    let config = parse(&text).map_err(|why| Failure::new(USAGE, format!("{}: {why}", path.display())))?;
+    config.check()?;
+    let last = args.seed.checked_add(args.seeds).filter(|_| args.seeds > 0);
+    let last =
+        last.ok_or_else(|| Failure::new(USAGE, "seeds: expected at least 1, and a last seed below 2^64"))?;
+    let mut recorder = Recorder::create(&args.out)?;
+    let total = (config.iterations as u64).saturating_mul(args.seeds);
+    let mut progress = Progress::new(args.quiet, Some(total), "iterations");
+    let mut done = 0;
+    for seed in args.seed..last {
+        let run = experiment::run::<f32>(&config, seed, |row| {
+            done += 1;
+            progress.at(done, || format!("seed {seed}: loss {:.4}", row.loss));
+            recorder.write(row)
+        })?;
+        if !args.quiet {
+            let accuracy = run.last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a));
+            let reached = run.reached.map_or("never".into(), |at| format!("at {at}"));
+            progress.say(&format!(
+                "seed {seed}: test accuracy {accuracy}, 99 % {reached}, {:.3e} MACs",
+                run.last.macs as f64
+            ));
+        }
+    }
+    progress.finish();
+    Ok(())
+}
+
+/// The configuration a text describes, over a preset.
+fn parse(text: &str) -> Result<Config, String> {
+    let mut wanted: Table =
+        text.parse().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))?;
+    let preset = match wanted.remove("preset") {
+        None => Preset::Default,
+        Some(name) => name.try_into().map_err(|why| format!("preset: {why}"))?,
+    };
+    let mut all = Table::try_from(Config::spiral(preset)).map_err(|why| why.to_string())?;
+    overlay(&mut all, wanted, "")?;
+    Value::Table(all).try_into().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))
+}
+
+/// Lays one table over another. `"off"` takes away what need not be there.
+fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
+    for (name, value) in wanted {
+        let optional = path.is_empty() && ["trace", "shadow", "clip"].contains(&name.as_str());
+        if !all.contains_key(&name) && !optional {
+            let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
+            return Err(format!("expected one of {known}, got '{path}{name}'"));
+        }
+        match (all.get_mut(&name), value) {
+            (Some(Value::Table(part)), Value::Table(wanted)) if PARTS.contains(&name.as_str()) => {
+                overlay(part, wanted, &format!("{path}{name}."))?;
+            }
+            (_, Value::String(word)) if optional && word == "off" => {
+                all.remove(&name);
+            }
+            (_, value) => {
+                all.insert(name, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_the_default() {
+        assert_eq!(parse(DEFAULT).unwrap(), Config::spiral(Preset::Default));
+        assert_eq!(parse("").unwrap(), Config::spiral(Preset::Default));
+        assert_eq!(parse("preset = \"paper\"").unwrap(), Config::spiral(Preset::Paper));
+    }
+
+    #[test]
+    fn what_is_written_is_laid_over_it() {
+        let mut expected = Config::spiral(Preset::Default);
+        (expected.units, expected.clip, expected.mask.sparsity) = (8, None, 0.9);
+        expected.cell_config.surrogate.gamma = 0.3;
+        let text = "units = 8\nclip = \"off\"\nmask.sparsity = 0.9\n[cell_config.surrogate]\ngamma = 0.3\n";
+        assert_eq!(parse(text).unwrap(), expected);
+        for wrong in ["unit = 8", "mask.on = 3", "units = -1", "units", "cell_config.x = 1", "preset = 3"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! From a field to inputs:
+//!
+//! - a number v stays `v`;
+//! - a cyclic one of period P becomes `(sin 2πv/P, cos 2πv/P)`, so that the end of a cycle lies next to its beginning;
+//! - one of N becomes a unit vector, 1 at its place.
+
+use super::labels::Labels;
+use super::misfit::Misfit;
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use std::f64::consts::TAU;
+
+/// The largest number a field may hold, by absolute value: beyond it, single precision could not square it.
+pub const LARGEST: f64 = 1e15;
+
+/// How a field becomes inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Encoding {
+    /// As it is; standardised later on.
+    Number,
+    /// Sine and cosine.
+    Cyclic {
+        /// After which values repeat.
+        period: f64,
+    },
+    /// A place among N, an integer from 0.
+    Integer {
+        /// N.
+        places: usize,
+    },
+    /// A name among those that are listed, or come first.
+    Name(Labels),
+}
+
+impl Encoding {
+    /// `COLUMN:PERIOD`.
+    ///
+    /// # Errors
+    /// If it is not that.
+    pub fn cyclic(text: &str) -> Result<(String, Self)> {
+        let wrong = || Error::setting("cyclic", "COLUMN:PERIOD with a period above 0", text);
+        let (name, period) = text.rsplit_once(':').ok_or_else(wrong)?;
+        match period.trim().parse() {
+            Ok(period) if period > 0.0 && period <= LARGEST => {
+                Ok((name.trim().into(), Self::Cyclic { period }))
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// `COLUMN:N` for integers below N, `COLUMN:a,b,c` for these names, `COLUMN:seen-N` for the first N names that come.
+    ///
+    /// # Errors
+    /// If it is none of these.
+    pub fn one_hot(text: &str) -> Result<(String, Self)> {
+        let wrong = || {
+            Error::setting("one-hot", "COLUMN:N with N from 2 to 100000, COLUMN:a,b,c or COLUMN:seen-N", text)
+        };
+        let (name, what) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let encoding = match (what.trim().strip_prefix("seen-"), what.trim().parse::<usize>()) {
+            (Some(most), _) => Self::Name(Labels::seen(most.parse().map_err(|_| wrong())?)),
+            (None, Ok(places)) => Self::Integer { places },
+            (None, Err(_)) => Self::Name(Labels::parse("one-hot", what)?),
+        };
+        match (2..=100_000).contains(&encoding.width()) {
+            true => Ok((name.trim().into(), encoding)),
+            false => Err(wrong()),
+        }
+    }
+
+    /// Inputs it takes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Number => 1,
+            Self::Cyclic { .. } => 2,
+            Self::Integer { places } => *places,
+            Self::Name(labels) => labels.most(),
+        }
+    }
+
+    /// What each of its inputs is called.
+    pub fn names(&self, column: &str) -> Vec<String> {
+        match self {
+            Self::Number => vec![column.into()],
+            Self::Cyclic { .. } => vec![format!("{column}.sin"), format!("{column}.cos")],
+            Self::Integer { places } => (0..*places).map(|k| format!("{column}={k}")).collect(),
+            Self::Name(labels) => {
+                (0..labels.most()).map(|k| format!("{column}={}", labels.name(k))).collect()
+            }
+        }
+    }
+
+    /// Writes its inputs, and teaches nothing.
+    ///
+    /// # Errors
+    /// If the field is missing, no finite number up to [`LARGEST`], or none of the N.
+    ///
+    /// # Panics
+    /// If there are not as many inputs as it takes.
+    pub fn encode(&self, column: &str, field: &[u8], inputs: &mut [f64]) -> std::result::Result<(), Misfit> {
+        assert_eq!(inputs.len(), self.width(), "an encoding must have its own number of inputs");
+        match self {
+            Self::Number => inputs[0] = number(column, field)?,
+            Self::Cyclic { period } => {
+                let angle = TAU * (number(column, field)? / period);
+                (inputs[0], inputs[1]) = (angle.sin(), angle.cos());
+            }
+            Self::Integer { places } => {
+                let wrong = || Misfit::field(column, format!("an integer from 0 to {}", places - 1), field);
+                let value = number(column, field).map_err(|_| wrong())?;
+                if value.fract() != 0.0 || !(0.0..*places as f64).contains(&value) {
+                    return Err(wrong());
+                }
+                unit(inputs, value as usize);
+            }
+            Self::Name(labels) => {
+                let known = name(column, field)?;
+                let place = labels.index(known);
+                unit(inputs, place.ok_or_else(|| Misfit::field(column, labels.expected(), field))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the name in a field that was encoded.
+    pub fn learn(&mut self, field: &[u8]) {
+        if let (Self::Name(labels), Ok(name)) = (self, std::str::from_utf8(field)) {
+            labels.learn(name);
+        }
+    }
+
+    /// # Errors
+    /// If what is read is of another encoding.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        match self {
+            Self::Name(labels) => labels.archive(archive),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The unit vector of a place.
+pub fn unit(inputs: &mut [f64], place: usize) {
+    inputs.fill(0.0);
+    inputs[place] = 1.0;
+}
+
+/// The number a field holds.
+///
+/// # Errors
+/// If it is missing, no number, not finite, or beyond [`LARGEST`].
+pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, Misfit> {
+    let value = std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok());
+    match value {
+        Some(value) if value.abs() <= LARGEST => Ok(value),
+        Some(_) => Err(Misfit::field(column, format!("a finite number of at most {LARGEST:e}"), field)),
+        None => Err(Misfit::field(column, "a number", field)),
+    }
+}
+
+/// The name a field holds.
+///
+/// # Errors
+/// If it is missing, or not in UTF-8.
+pub fn name<'a>(column: &str, field: &'a [u8]) -> std::result::Result<&'a str, Misfit> {
+    match std::str::from_utf8(field) {
+        Ok(text) if !text.is_empty() => Ok(text),
+        _ => Err(Misfit::field(column, "a name in UTF-8", field)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_abs_diff_eq;
+
+    fn encoded(encoding: &Encoding, field: &str) -> std::result::Result<Vec<f64>, String> {
+        let mut inputs = vec![9.0; encoding.width()];
+        encoding.encode("c", field.as_bytes(), &mut inputs).map_err(|misfit| misfit.to_string())?;
+        Ok(inputs)
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(encoded(&Encoding::Number, "-1.5e3").unwrap(), [-1500.0]);
+        for wrong in ["", "x", "NaN", "inf", "-infinity", "1e16", "1e999", "0x1", "1 2"] {
+            let said = encoded(&Encoding::Number, wrong).unwrap_err();
+            assert!(said.starts_with("column 'c': expected a "), "{said}");
+        }
+    }
+
+    #[test]
+    fn cycles_close() {
+        let (column, encoding) = Encoding::cyclic("minuteofday:1440").unwrap();
+        assert_eq!(column, "minuteofday");
+        for (at, expected) in [("0", [0.0, 1.0]), ("360", [1.0, 0.0]), ("1440", [0.0, 1.0])] {
+            let got = encoded(&encoding, at).unwrap();
+            got.iter().zip(expected).for_each(|(got, expected)| {
+                assert_abs_diff_eq!(*got, expected, epsilon = 1e-12);
+            });
+        }
+        for wrong in ["a", "a:", "a:0", "a:-1", "a:x", "a:NaN", "a:inf"] {
+            assert!(Encoding::cyclic(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_of_many() {
+        let (_, days) = Encoding::one_hot("day:7").unwrap();
+        assert_eq!(encoded(&days, "6").unwrap(), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(encoded(&days, "0.0").unwrap()[0], 1.0);
+        for wrong in ["7", "-1", "1.5", "x", ""] {
+            assert!(encoded(&days, wrong).unwrap_err().contains("an integer from 0 to 6"), "{wrong}");
+        }
+        let (column, names) = Encoding::one_hot("a:b:sun,rain").unwrap();
+        assert_eq!((column.as_str(), encoded(&names, "rain").unwrap()), ("a:b", vec![0.0, 1.0]));
+        assert!(encoded(&names, "snow").unwrap_err().contains("one of 2 names (sun, rain)"));
+        let (_, mut seen) = Encoding::one_hot("city:seen-2").unwrap();
+        seen.learn(b"Rome");
+        assert_eq!(encoded(&seen, "Oslo").unwrap(), [0.0, 1.0]);
+        for wrong in ["a", "a:1", "a:x", "a:seen-x", "a:seen-0", "a:9999999"] {
+            assert!(Encoding::one_hot(wrong).is_err(), "{wrong}");
+        }
+    }
+}

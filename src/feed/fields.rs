@@ -1,0 +1,302 @@
+//! From a line to its fields, as text, in the order of the columns.
+
+use super::misfit::{Misfit, quote};
+use crate::error::{Error, Result};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::ops::Range;
+
+/// How a row is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Fields between delimiters, quoted with `"` where need be, beneath a line of names. A field has no line end in it.
+    Csv,
+    /// One JSON object a line; columns are the keys of the first.
+    Jsonl,
+}
+
+impl Format {
+    /// What a first line looks like.
+    pub fn of(line: &[u8]) -> Self {
+        match line.trim_ascii_start().first() {
+            Some(b'{') => Self::Jsonl,
+            _ => Self::Csv,
+        }
+    }
+}
+
+/// The fields of one row, without the spaces around them; empty ones are missing ones.
+#[derive(Debug, Default)]
+pub struct Fields {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    places: Vec<Range<usize>>,
+}
+
+impl Fields {
+    /// The field of a column.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn get(&self, column: usize) -> &[u8] {
+        self.text[self.places[column].clone()].trim_ascii()
+    }
+
+    /// As many as there are columns.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    fn clear(&mut self, columns: usize) {
+        self.text.clear();
+        self.places.clear();
+        self.places.resize(columns, 0..0);
+    }
+
+    fn set(&mut self, column: usize, text: &str) {
+        let from = self.text.len();
+        self.text.extend(text.as_bytes());
+        self.places[column] = from..self.text.len();
+    }
+}
+
+/// Takes lines apart. After the first rows it allocates nothing but for texts in JSON.
+pub struct Splitter {
+    format: Format,
+    columns: Vec<String>,
+    csv: csv_core::Reader,
+    fields: Fields,
+}
+
+impl Splitter {
+    /// For rows of these columns.
+    pub fn new(format: Format, delimiter: u8, columns: Vec<String>) -> Self {
+        let csv = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        Self { format, columns, csv, fields: Fields::default() }
+    }
+
+    /// The columns a first line names.
+    ///
+    /// # Errors
+    /// If it is no such line, or a name is empty or there twice.
+    pub fn header(format: Format, delimiter: u8, line: &[u8]) -> Result<Vec<String>> {
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let wrong = |expected: &str, got: String| Error::setting("header", expected, got);
+        let columns: Vec<String> = match format {
+            Format::Jsonl => {
+                let mut names = Names(Vec::new());
+                let mut json = serde_json::Deserializer::from_slice(line);
+                let read = json.deserialize_map(&mut names).and_then(|()| json.end());
+                read.map_err(|why| wrong("a JSON object", format!("{} ({why})", quote(line))))?;
+                names.0
+            }
+            Format::Csv => {
+                let mut splitter = Self::new(format, delimiter, Vec::new());
+                splitter.take_apart(line);
+                let name = |place: &Range<usize>| {
+                    let field = splitter.fields.text[place.clone()].trim_ascii();
+                    std::str::from_utf8(field).map(String::from)
+                };
+                let names = splitter.fields.places.iter().map(name).collect::<std::result::Result<_, _>>();
+                names.map_err(|_| wrong("names of columns in UTF-8", quote(line)))?
+            }
+        };
+        for (k, name) in columns.iter().enumerate() {
+            if name.is_empty() || columns[..k].contains(name) {
+                let got = if name.is_empty() { "an empty one".into() } else { format!("'{name}' twice") };
+                return Err(wrong("a name of its own for each column", got));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The fields of a row, one a column.
+    ///
+    /// # Errors
+    /// If there are more or fewer, or it is no JSON object.
+    pub fn split(&mut self, line: &[u8]) -> std::result::Result<&Fields, Misfit> {
+        match self.format {
+            Format::Csv => {
+                self.take_apart(line);
+                let (expected, got) = (self.columns.len(), self.fields.len());
+                match got == expected {
+                    true => Ok(&self.fields),
+                    false => {
+                        Err(Misfit::row(format!("{expected} fields"), format!("{got} in {}", quote(line))))
+                    }
+                }
+            }
+            Format::Jsonl => {
+                self.fields.clear(self.columns.len());
+                let mut json = serde_json::Deserializer::from_slice(line);
+                let object = Object { columns: &self.columns, fields: &mut self.fields };
+                let read = json.deserialize_map(object).and_then(|()| json.end());
+                let wrong = |why| Misfit::row("a JSON object", format!("{} ({why})", quote(line)));
+                read.map(|()| &self.fields).map_err(wrong)
+            }
+        }
+    }
+
+    /// Takes a line of CSV apart, however many fields it has.
+    fn take_apart(&mut self, line: &[u8]) {
+        let fields = &mut self.fields;
+        fields.text.resize(line.len() + 1, 0);
+        // There is a field more than delimiters, at most.
+        fields.ends.resize(line.len() + 2, 0);
+        self.csv.reset();
+        let (_, _, written, count) = self.csv.read_record(line, &mut fields.text, &mut fields.ends);
+        // An empty input is the end of the row.
+        let (text, ends) = (&mut fields.text[written..], &mut fields.ends[count..]);
+        let (_, _, more, last) = self.csv.read_record(&[], text, ends);
+        let (written, count) = (written + more, count + last);
+        fields.text.truncate(written);
+        fields.places.clear();
+        let starts = std::iter::once(0).chain(fields.ends.iter().copied());
+        fields.places.extend(starts.zip(&fields.ends).take(count).map(|(from, &to)| from..to));
+    }
+}
+
+/// Reads the keys of an object.
+struct Names(Vec<String>);
+
+impl<'de> Visitor<'de> for &mut Names {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+            self.0.push(name);
+        }
+        Ok(())
+    }
+}
+
+/// Reads an object's values into fields.
+struct Object<'a> {
+    columns: &'a [String],
+    fields: &'a mut Fields,
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        let mut guess = 0;
+        while let Some(found) = map.next_key_seed(Key { columns: self.columns, guess })? {
+            let Some(column) = found else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            guess = column + 1;
+            let raw: &RawValue = map.next_value()?;
+            match raw.get() {
+                "null" => self.fields.set(column, ""),
+                text if text.starts_with('"') => {
+                    let text: String = serde_json::from_str(text).map_err(serde::de::Error::custom)?;
+                    self.fields.set(column, &text);
+                }
+                text => self.fields.set(column, text),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which column a key names, if any; keys mostly come in the order they came before.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    columns: &'a [String],
+    guess: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<Self::Value, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, name: &str) -> std::result::Result<Self::Value, E> {
+        match self.columns.get(self.guess) {
+            Some(column) if column == name => Ok(Some(self.guess)),
+            _ => Ok(self.columns.iter().position(|column| column == name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(format: Format, columns: &[&str], line: &str) -> std::result::Result<Vec<String>, String> {
+        let columns = columns.iter().map(|name| name.to_string()).collect();
+        let mut splitter = Splitter::new(format, b',', columns);
+        let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
+        Ok((0..fields.len()).map(|k| String::from_utf8_lossy(fields.get(k)).into_owned()).collect())
+    }
+
+    #[test]
+    fn fields_of_csv() {
+        let csv = |line| split(Format::Csv, &["a", "b", "c"], line);
+        assert_eq!(csv("1, 2 ,3").unwrap(), ["1", "2", "3"]);
+        assert_eq!(csv(r#"1,"x, ""y""",3"#).unwrap(), ["1", "x, \"y\"", "3"]);
+        assert_eq!(csv("1,,").unwrap(), ["1", "", ""]);
+        assert_eq!(csv(",,").unwrap(), ["", "", ""]);
+        assert_eq!(csv("1,2").unwrap_err(), "expected 3 fields, got 2 in '1,2'");
+        assert_eq!(csv("1,2,3,4").unwrap_err(), "expected 3 fields, got 4 in '1,2,3,4'");
+        assert!(csv("1,\"2,3").is_err(), "a quote that never ends swallows fields of its own row only");
+        assert_eq!(split(Format::Csv, &["a"], "7").unwrap(), ["7"]);
+    }
+
+    #[test]
+    fn fields_of_json() {
+        let json = |line| split(Format::Jsonl, &["a", "b"], line);
+        assert_eq!(json(r#"{"a": 1.5e3, "b": "x\n"}"#).unwrap(), ["1.5e3", "x"]);
+        assert_eq!(json(r#"{"b": null, "other": [1, {}], "a": true}"#).unwrap(), ["true", ""]);
+        assert_eq!(json("{}").unwrap(), ["", ""]);
+        for bad in ["", "[1]", "{\"a\": 1", "{\"a\": 1} x", "{\"a\": NaN}", "\u{1}"] {
+            let said = json(bad).unwrap_err();
+            assert!(said.starts_with("expected a JSON object, got"), "{bad}: {said}");
+        }
+    }
+
+    #[test]
+    fn headers() {
+        let csv = |line: &str| Splitter::header(Format::Csv, b';', line.as_bytes());
+        assert_eq!(csv("\u{feff}time; value").unwrap(), ["time", "value"]);
+        assert!(csv("a;a").unwrap_err().to_string().contains("'a' twice"));
+        assert!(csv("a;").unwrap_err().to_string().contains("an empty one"));
+        let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
+        assert_eq!(json(r#"{"b": [1, 2], "a": {"x": 1}}"#).unwrap(), ["b", "a"]);
+        assert!(json("[]").is_err());
+        assert_eq!((Format::of(b" {\"a\""), Format::of(b"a,b")), (Format::Jsonl, Format::Csv));
+    }
+}

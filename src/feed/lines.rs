@@ -1,0 +1,127 @@
+//! Lines out of any reader. A row is a line, so that what is wrong with one row never reaches the next.
+
+use std::io::{BufRead, BufReader, Read, Result};
+
+/// Bytes a line may have; what is beyond is passed over, and the row is a bad one.
+pub const LONGEST: usize = 1 << 20;
+
+/// Lines of a reader, numbered. Memory: the longest line so far.
+pub struct Lines<R> {
+    reader: BufReader<R>,
+    text: Vec<u8>,
+    number: u64,
+    /// Whether the line that was read last comes once more.
+    again: bool,
+}
+
+/// A line without its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// What is in it, up to [`LONGEST`] bytes.
+    pub text: &'a [u8],
+    /// From 1; lines that were passed over count.
+    pub number: u64,
+    /// Whether that is all of it.
+    pub whole: bool,
+}
+
+impl<R: Read> Lines<R> {
+    /// From the first line on.
+    pub fn new(reader: R) -> Self {
+        Self { reader: BufReader::with_capacity(1 << 16, reader), text: Vec::new(), number: 0, again: false }
+    }
+
+    /// The next line that is not blank. A last line needs no end.
+    ///
+    /// # Errors
+    /// If it cannot be read. A line that was cut by the error is lost.
+    pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
+        if std::mem::take(&mut self.again) {
+            return Ok(Some(Line { text: trim_end(&self.text), number: self.number, whole: true }));
+        }
+        loop {
+            self.text.clear();
+            let read = (&mut self.reader).take(LONGEST as u64).read_until(b'\n', &mut self.text)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let ended = self.text.ends_with(b"\n");
+            let whole = ended || read < LONGEST || self.reader.skip_until(b'\n')? == 0;
+            if !self.text.iter().all(u8::is_ascii_whitespace) {
+                break Ok(Some(Line { text: trim_end(&self.text), number: self.number, whole }));
+            }
+        }
+    }
+
+    /// The line that came last, a whole one, comes once more.
+    pub fn again(&mut self) {
+        self.again = true;
+    }
+
+    /// Passes over that many lines, blank ones included.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn skip(&mut self, lines: usize) -> Result<()> {
+        for _ in 0..lines {
+            self.number += u64::from(self.reader.skip_until(b'\n')? > 0);
+        }
+        Ok(())
+    }
+
+    /// Whether a whole line can be had without reading on, which might take for ever.
+    pub fn at_hand(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
+    }
+}
+
+/// Without `\n` or `\r\n`.
+fn trim_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &[u8]) -> Vec<(String, u64, bool)> {
+        let mut lines = Lines::new(text);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next_line().unwrap() {
+            all.push((String::from_utf8_lossy(line.text).into_owned(), line.number, line.whole));
+        }
+        all
+    }
+
+    #[test]
+    fn blank_lines_are_no_rows_but_count() {
+        let expected = [("a,b".to_string(), 1, true), ("c".to_string(), 4, true), ("d".to_string(), 5, true)];
+        assert_eq!(lines(b"a,b\r\n\n  \nc\nd"), expected);
+        assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_passed_over() {
+        let mut text = vec![b'x'; LONGEST + 5];
+        text.extend(b"\nnext\n");
+        let found = lines(&text);
+        assert_eq!((found[0].0.len(), found[0].1, found[0].2), (LONGEST, 1, false));
+        assert_eq!(found[1], ("next".to_string(), 2, true));
+        let exact = vec![b'x'; LONGEST];
+        assert_eq!(lines(&exact).iter().map(|line| line.2).collect::<Vec<_>>(), [true]);
+    }
+
+    #[test]
+    fn what_is_at_hand_is_known() {
+        let mut lines = Lines::new(&b"1\n2\n"[..]);
+        assert!(!lines.at_hand(), "nothing was read yet");
+        lines.next_line().unwrap();
+        lines.again();
+        assert_eq!(lines.next_line().unwrap().unwrap().text, b"1");
+        assert!(lines.at_hand());
+        lines.skip(3).unwrap();
+        assert!(!lines.at_hand());
+    }
+}

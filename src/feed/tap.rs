@@ -1,0 +1,153 @@
+//! A reader that can be stopped while it waits: another thread does the reading, and hands over what it got.
+//!
+//! Reading a pipe may take for ever, and a system call that waits cannot be called off in any portable way. So it waits on a thread of its
+//! own, and a [`Stop`] wakes whoever waits for that thread.
+
+use std::io::{Error, ErrorKind, Read, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Bytes read at once.
+const CHUNK: usize = 1 << 16;
+/// Chunks read ahead.
+const AHEAD: usize = 4;
+
+enum Event {
+    Chunk(Vec<u8>),
+    End,
+    Failed(Error),
+    Stopped,
+}
+
+/// What a thread reads, as a reader.
+pub struct Tap {
+    events: Receiver<Event>,
+    chunk: Vec<u8>,
+    at: usize,
+    ended: bool,
+    stop: Stop,
+}
+
+/// Stops a [`Tap`]. Clones stop the same one.
+#[derive(Clone)]
+pub struct Stop {
+    signal: Arc<AtomicI32>,
+    wake: SyncSender<Event>,
+}
+
+impl Stop {
+    /// Nothing more is read from here on; `signal`, not 0, says why.
+    pub fn stop(&self, signal: i32) {
+        self.signal.store(signal, Ordering::SeqCst);
+        // If there is no room, nobody waits.
+        let _ = self.wake.try_send(Event::Stopped);
+    }
+
+    /// The signal it was stopped with.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    }
+}
+
+impl Tap {
+    /// Begins to read.
+    pub fn new(reader: impl Read + Send + 'static) -> Self {
+        let (wake, events) = sync_channel(AHEAD);
+        let stop = Stop { signal: Arc::default(), wake: wake.clone() };
+        std::thread::spawn(move || pour(reader, &wake));
+        Self { events, chunk: Vec::new(), at: 0, ended: false, stop }
+    }
+
+    /// What stops it.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+}
+
+/// Reads until there is no more, or nobody listens.
+fn pour(mut reader: impl Read, to: &SyncSender<Event>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let event = match reader.read(&mut chunk) {
+            Ok(0) => Event::End,
+            Ok(n) => {
+                chunk.truncate(n);
+                Event::Chunk(chunk)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Event::Failed(error),
+        };
+        let more = matches!(event, Event::Chunk(_));
+        if to.send(event).is_err() || !more {
+            break;
+        }
+    }
+}
+
+impl Read for Tap {
+    /// # Errors
+    /// If reading failed, or was stopped.
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        while self.at == self.chunk.len() && !self.ended {
+            if self.stop.signal().is_some() {
+                return Err(Error::other("stopped"));
+            }
+            match self.events.recv() {
+                Ok(Event::Chunk(chunk)) => (self.chunk, self.at) = (chunk, 0),
+                Ok(Event::Failed(error)) => return Err(error),
+                Ok(Event::Stopped) => {}
+                Ok(Event::End) | Err(_) => self.ended = true,
+            }
+        }
+        let n = into.len().min(self.chunk.len() - self.at);
+        into[..n].copy_from_slice(&self.chunk[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{PipeReader, Write, pipe};
+
+    fn open() -> (PipeReader, std::io::PipeWriter) {
+        pipe().unwrap()
+    }
+
+    #[test]
+    fn everything_comes_through() {
+        let text: Vec<u8> = (0..3 * CHUNK + 5).map(|k| (k % 251) as u8).collect();
+        let mut tap = Tap::new(std::io::Cursor::new(text.clone()));
+        let mut got = Vec::new();
+        tap.read_to_end(&mut got).unwrap();
+        assert_eq!(got, text);
+        assert_eq!(tap.read(&mut [0; 8]).unwrap(), 0, "the end stays the end");
+    }
+
+    #[test]
+    fn a_stop_wakes_one_who_waits() {
+        let (reader, mut writer) = open();
+        let mut tap = Tap::new(reader);
+        let stop = tap.stop();
+        writer.write_all(b"half a row").unwrap();
+        let mut buffer = [0; 64];
+        assert_eq!(tap.read(&mut buffer).unwrap(), 10);
+        let waits = std::thread::spawn(move || tap.read(&mut [0; 64]).unwrap_err().to_string());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        stop.stop(15);
+        assert_eq!((waits.join().unwrap().as_str(), stop.signal()), ("stopped", Some(15)));
+    }
+
+    #[test]
+    fn an_error_comes_through() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> Result<usize> {
+                Err(Error::other("broken"))
+            }
+        }
+        assert_eq!(Tap::new(Broken).read(&mut [0; 8]).unwrap_err().to_string(), "broken");
+    }
+}

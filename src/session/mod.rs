@@ -1,0 +1,252 @@
+//! A stream from its rows to predictions: what is read, what learns, how good it is, and how far it has come; saved and resumed as one.
+//!
+//! ```
+//! use sparse_rtrl::feed::Lines;
+//! use sparse_rtrl::session::{Session, Settings};
+//!
+//! let mut settings = Settings::new("y").resolved();
+//! settings.units = 8;
+//! let mut session = Session::<f32>::begin(&settings, vec!["x".into(), "y".into()])?;
+//! let mut lines = Lines::new(&b"1,2\n2,4\n3,6\n"[..]);
+//! while let Some(line) = lines.next_line().unwrap() {
+//!     session.row(line).unwrap();
+//! }
+//! assert_eq!(session.counts().learned, 3);
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+
+mod saved;
+mod settings;
+
+pub use saved::peek;
+pub use settings::{Precision, ReadoutBy, Settings};
+
+use crate::error::{Error, Result};
+use crate::feed::{Example, Feed, Format, Line, Misfit, Position, Splitter, Truth};
+use crate::online::Online;
+use crate::readout::Target;
+use crate::scalar::Real;
+use crate::score::Score;
+use serde::{Deserialize, Serialize};
+
+/// How many standard deviations from the mean a prediction may lie (or how large a logit may be) before the learner counts as diverged.
+pub const FURTHEST: f64 = 1e3;
+
+/// What became of rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Whose target was learned from.
+    pub learned: u64,
+    /// That did not fit and were passed over.
+    pub skipped: u64,
+    /// Times the learner diverged and began again.
+    pub diverged: u64,
+}
+
+/// Why a row was not learned from.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
+    Row(Misfit),
+    /// The learner diverged at it, for this reason. The row counts as read.
+    Diverged(String),
+}
+
+/// What there is to say of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Said<'a> {
+    /// The stream it belongs to.
+    pub stream: usize,
+    /// The target that came with it.
+    pub target: Option<Truth>,
+    /// What had been predicted for that target before it was known: a value, or a probability of each class (of class 1 of two).
+    pub predicted: Option<&'a [f64]>,
+    /// With a horizon, what is predicted now for the target that comes so many rows later.
+    pub next: Option<&'a [f64]>,
+}
+
+/// A stream and its learner.
+pub struct Session<T: Real> {
+    settings: Settings,
+    splitter: Splitter,
+    feed: Feed,
+    online: Online<T>,
+    score: Score,
+    position: Position,
+    counts: Counts,
+    /// The learner as it was at some row, to roll back to.
+    good: Option<(u64, Vec<u8>)>,
+    /// What was said last; empty where there was nothing to say.
+    came: (usize, Option<Truth>),
+    predicted: Vec<f64>,
+    next: Vec<f64>,
+}
+
+impl<T: Real> Session<T> {
+    /// At its first row, of these columns.
+    ///
+    /// # Errors
+    /// If a setting is out of range, names a column that is not there, or asks for more than memory.
+    pub fn begin(settings: &Settings, columns: Vec<String>) -> Result<Self> {
+        Self::with(settings, columns, |spec| Online::new(spec, settings.seed))
+    }
+
+    /// The same with a learner made otherwise.
+    ///
+    /// # Errors
+    /// As there, and of `make`.
+    pub fn with(
+        settings: &Settings,
+        columns: Vec<String>,
+        make: impl FnOnce(&crate::online::OnlineSpec) -> Result<Online<T>>,
+    ) -> Result<Self> {
+        let feed = Feed::new(&settings.feed, &columns)?;
+        let online = make(&settings.learner(&feed)?)?;
+        let format = settings.input_format.unwrap_or(Format::Csv);
+        Ok(Self {
+            splitter: Splitter::new(format, settings.delimiter()?, columns),
+            feed,
+            online,
+            score: Score::new(settings.window),
+            position: Position::default(),
+            counts: Counts::default(),
+            good: None,
+            came: (0, None),
+            predicted: Vec::new(),
+            next: Vec::new(),
+            settings: settings.clone(),
+        })
+    }
+
+    /// Predicts, scores and learns from a row.
+    ///
+    /// # Errors
+    /// If it does not fit, or the learner diverges.
+    pub fn row(&mut self, line: Line<'_>) -> std::result::Result<Said<'_>, Trouble> {
+        if !line.whole {
+            let expected = format!("a line of at most {} bytes", crate::feed::LONGEST);
+            return Err(Trouble::Row(Misfit::row(expected, "a longer one")));
+        }
+        let fields = self.splitter.split(line.text).map_err(Trouble::Row)?;
+        let example = self.feed.read(fields).map_err(Trouble::Row)?;
+        self.position.pass(line.text);
+        self.predicted.clear();
+        self.next.clear();
+        self.came = example.map_or((0, None), |row| (row.stream, row.target));
+        let Some(Example { stream, x, target }) = example else { return Ok(self.said()) };
+        let value = match target {
+            Some(Truth::Value(value)) => [value],
+            _ => [0.0],
+        };
+        let taught = target.map(|truth| match truth {
+            Truth::Value(_) => Target::Values(&value),
+            Truth::Class(class) => Target::Class(class),
+        });
+        let answer =
+            self.online.step_in(stream, x, taught).map_err(|error| Trouble::Diverged(error.to_string()))?;
+        self.counts.learned += u64::from(answer.loss.is_some());
+        self.predicted.extend(answer.predicted.unwrap_or_default());
+        if self.settings.feed.horizon > 0 {
+            self.next.extend(answer.prediction);
+        }
+        if let Some(far) = self.online.output().iter().find(|o| o.as_f64().abs() > FURTHEST) {
+            let far = far.as_f64();
+            return Err(Trouble::Diverged(format!("an output of {far:.3e}, beyond ±{FURTHEST:e}")));
+        }
+        match (target, &self.predicted[..]) {
+            (_, []) | (None, _) => {}
+            (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),
+            (Some(Truth::Class(came)), predicted) => self.score.class(came, predicted),
+        }
+        Ok(self.said())
+    }
+
+    /// What there is to say of the row that came last.
+    pub fn said(&self) -> Said<'_> {
+        let (stream, target) = self.came;
+        let known = |guess| Some(guess).filter(|guess: &&[f64]| !guess.is_empty());
+        Said { stream, target, predicted: known(&self.predicted), next: known(&self.next) }
+    }
+
+    /// Passes over a row that does not fit.
+    pub fn skip(&mut self, line: Line<'_>) {
+        self.position.pass(line.text);
+        self.counts.skipped += 1;
+    }
+
+    /// Remembers the learner as it is now, to roll back to.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn mark(&mut self) -> Result<()> {
+        self.good = Some((self.position.rows, saved::bytes(&mut self.online)?));
+        Ok(())
+    }
+
+    /// Whether there is something to roll back to.
+    pub fn is_marked(&self) -> bool {
+        self.good.is_some()
+    }
+
+    /// The learner is as it was when it was marked; its streams begin afresh, as time has passed. Scores and scalers of other things go on.
+    ///
+    /// # Errors
+    /// If it was never marked.
+    pub fn roll_back(&mut self) -> Result<u64> {
+        let Some((row, bytes)) = &self.good else {
+            return Err(Error::State { field: "a mark", found: "none to roll back to".into() });
+        };
+        self.online = saved::learner(bytes.clone())?;
+        (0..self.settings.feed.streams).for_each(|stream| self.online.reset(stream));
+        self.counts.diverged += 1;
+        Ok(*row)
+    }
+
+    /// The learner begins anew, as drawn from the seed.
+    ///
+    /// # Errors
+    /// None, since there was one like it.
+    pub fn reset(&mut self) -> Result<()> {
+        self.online = Online::new(self.online.spec(), self.settings.seed)?;
+        self.counts.diverged += 1;
+        Ok(())
+    }
+
+    /// What it is made of.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The names of its columns.
+    pub fn columns(&self) -> &[String] {
+        self.splitter.columns()
+    }
+
+    /// How far it has come.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What became of rows.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// How good its predictions were.
+    pub fn score(&self) -> &Score {
+        &self.score
+    }
+
+    /// What reads rows.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// What learns.
+    pub fn learner(&self) -> &Online<T> {
+        &self.online
+    }
+}
+
+#[cfg(test)]
+mod tests;
