@@ -152,24 +152,18 @@ fn models(series: &Series) -> Vec<Model<'_>> {
     ];
     let scaled = move |t: usize, back: usize| counts[t.saturating_sub(back)] / DEVIATION;
     let slot = move |t: usize| (0..WEEK).map(move |k| f64::from(k == series.slots[t]));
-    models.push(Model::fixed(
-        "linear, 14 lags, day and week",
-        "recursive least squares, λ .9998",
-        move || {
-            let lags = |t| {
-                (0..14)
-                    .map(|back| scaled(t, back))
-                    .chain([DAY, WEEK].map(|s| scaled(t, s - HORIZON)))
-                    .collect()
-            };
-            least_squares(lags, counts, HORIZON, (1e3, 1.0, DEVIATION))
-        },
-    ));
+    let about = "recursive least squares, λ .9998";
+    models.push(Model::fixed("linear, 14 counts: now, yesterday, last week", about, move || {
+        let now = [0, 1, 2, 3, 4, 5];
+        let before = [DAY, WEEK].map(|s| [s - HORIZON, s - HORIZON + 1, s, s + 1]);
+        let lags = move |t| now.iter().chain(before.as_flattened()).map(|&back| scaled(t, back)).collect();
+        least_squares(lags, counts, HORIZON, (1e3, 0.9998, DEVIATION))
+    }));
     for (name, lags) in [("3 counts", 3), ("16 lags", 16)] {
         let name = format!("linear, {name} and half-hour of the week");
         models.push(Model::fixed(&name, "recursive least squares, λ .9999", move || {
             let features = |t| (0..lags).map(|back| scaled(t, back)).chain(slot(t)).collect();
-            least_squares(features, counts, HORIZON, (1.0, 0.9999, DEVIATION))
+            least_squares(features, counts, HORIZON, (100.0, 0.9999, DEVIATION))
         }));
     }
     let mut net = |name: &str, about: &str, of_week: bool, mut spec: OnlineSpec| {
