@@ -310,7 +310,7 @@ impl<T: Real> Learner<T> {
         }
         self.before.copy_from_slice(&self.w);
         self.optimiser.update(&mut self.w, &self.gradient);
-        if let Some(bad) = self.w.iter().find(|w| !w.is_finite()).map(|w| w.as_f64()) {
+        if let Some(bad) = optim::not_finite(&self.w) {
             self.w.copy_from_slice(&self.before);
             return Err(self.give_up("weight", step, bad));
         }

@@ -123,7 +123,7 @@ impl<T: Real> Teach<T> {
         let p = network.wiring().parameters();
         let done =
             self.teach_network(p, readout, w, lane, lesson).and_then(|()| self.teach_readout(p, w, lesson));
-        let bad = || w.iter().find(|w| !w.is_finite()).map(|w| ("weight", w.as_f64()));
+        let bad = || optim::not_finite(w).map(|value| ("weight", value));
         match done.err().or_else(bad) {
             Some(trouble) => {
                 w.copy_from_slice(&self.before);

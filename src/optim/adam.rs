@@ -39,11 +39,15 @@ impl<T: Real> Optimiser<T> for Adam<T> {
         let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
         let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
         let epsilon = T::of(EPSILON * correction);
-        for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(&mut self.m).zip(&mut self.v) {
-            *m = b1 * *m + c1 * g;
-            *v = b2 * *v + c2 * g * g;
-            *w -= step * *m / (v.sqrt() + epsilon);
-        }
+        let (ms, vs) = (&mut self.m[..], &mut self.v[..]);
+        // Roots and quotients take as long for one number as for a vector full of them.
+        pulp::Arch::new().dispatch(|| {
+            for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(ms).zip(vs) {
+                *m = b1 * *m + c1 * g;
+                *v = b2 * *v + c2 * g * g;
+                *w -= step * *m / (v.sqrt() + epsilon);
+            }
+        });
     }
 
     fn set_rate(&mut self, rate: f64) {

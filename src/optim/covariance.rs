@@ -37,20 +37,23 @@ impl Covariance {
     /// `out = P h`. Entries of h that are zero cost nothing.
     pub fn times(&self, h: &[f64], out: &mut [f64]) {
         out.fill(0.0);
-        for (&h, row) in h.iter().zip(self.values.chunks_exact(self.size.max(1))).filter(|(h, _)| **h != 0.0)
-        {
-            out.iter_mut().zip(row).for_each(|(out, p)| *out += h * p);
-        }
+        let rows = self.values.chunks_exact(self.size.max(1));
+        pulp::Arch::new().dispatch(|| {
+            for (&h, row) in h.iter().zip(rows).filter(|(h, _)| **h != 0.0) {
+                out.iter_mut().zip(row).for_each(|(out, p)| *out += h * p);
+            }
+        });
     }
 
     /// `P ← P − c s sᵀ`.
     pub fn subtract(&mut self, s: &[f64], c: f64) {
-        for (&a, row) in
-            s.iter().zip(self.values.chunks_exact_mut(self.size.max(1))).filter(|(a, _)| **a != 0.0)
-        {
-            // a · b and b · a round alike, so that P stays symmetric to the bit.
-            row.iter_mut().zip(s).for_each(|(p, &b)| *p -= c * (a * b));
-        }
+        let rows = self.values.chunks_exact_mut(self.size.max(1));
+        pulp::Arch::new().dispatch(|| {
+            for (&a, row) in s.iter().zip(rows).filter(|(a, _)| **a != 0.0) {
+                // a · b and b · a round alike, so that P stays symmetric to the bit.
+                row.iter_mut().zip(s).for_each(|(p, &b)| *p -= c * (a * b));
+            }
+        });
     }
 
     /// `P ← D P D + q I`: what was learned is forgotten by the factor λ, but no variance grows beyond the first one by it.
@@ -60,9 +63,13 @@ impl Covariance {
                 let most = self.first / self.variance(k);
                 self.scale[k] = most.max(1.0).min(1.0 / forgetting).sqrt();
             }
-            for (a, row) in self.scale.iter().zip(self.values.chunks_exact_mut(self.size.max(1))) {
-                row.iter_mut().zip(&self.scale).for_each(|(p, b)| *p *= a * b);
-            }
+            let rows = self.values.chunks_exact_mut(self.size.max(1));
+            let scale = &self.scale[..];
+            pulp::Arch::new().dispatch(|| {
+                for (a, row) in scale.iter().zip(rows) {
+                    row.iter_mut().zip(scale).for_each(|(p, b)| *p *= a * b);
+                }
+            });
         }
         if noise > 0.0 {
             for k in 0..self.size {
