@@ -109,7 +109,7 @@ fn a_frozen_network_stays_as_drawn_and_goes_on() {
 #[test]
 fn restoring_nonsense_is_an_error_or_a_learner() {
     let mut spec = OnlineSpec::new(2, 4, 1);
-    spec.mask.sparsity = 0.5;
+    (spec.mask.sparsity, spec.horizon) = (0.5, 3);
     let mut learner = Online::<f32>::new(&spec, 0).unwrap();
     (0..20).for_each(|t| drop(step(&mut learner, t)));
     let bytes = saved(&mut learner);
@@ -119,6 +119,12 @@ fn restoring_nonsense_is_an_error_or_a_learner() {
     for at in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[at] ^= 0x55;
-        let _ = Online::<f32>::restore(&mut Archive::reader(altered));
+        let Ok(mut learner) = Online::<f32>::restore(&mut Archive::reader(altered)) else { continue };
+        if learner.spec() == &spec {
+            // Whatever it has become: it goes on, or says what is wrong.
+            for t in 20..26 {
+                let _ = learner.step(&row(t).0, Some(Target::Values(&[1.0])));
+            }
+        }
     }
 }

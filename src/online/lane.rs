@@ -2,7 +2,7 @@
 
 use crate::archive::Archive;
 use crate::cell::{Network, State, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::rule::Rule;
 use crate::scalar::Real;
@@ -62,15 +62,23 @@ impl<T: Real> Lane<T> {
         self.steps += 1;
     }
 
+    /// Writes it, or takes it back: that of a learner with so many inputs, outputs and steps to the target.
+    ///
     /// # Errors
-    /// If what is read is of another network or rule.
-    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+    /// If what is read is of another learner.
+    pub fn archive(&mut self, archive: &mut Archive, inputs: usize, outputs: usize, horizon: usize) -> Result<()> {
         archive.list("state.c", &mut self.state.c)?;
         archive.list("state.y", &mut self.state.y)?;
         archive.field("waiting", &mut self.waiting)?;
         archive.field("forecasts", &mut self.forecasts)?;
         archive.field("macs", &mut self.macs)?;
         archive.field("steps", &mut self.steps)?;
+        let (steps, said) = (self.waiting.len(), self.forecasts.len());
+        let of_steps = steps <= horizon && said == steps;
+        let of_values = self.waiting.iter().all(|x| x.len() == inputs) && self.forecasts.iter().all(|o| o.len() == outputs);
+        if !(of_steps && of_values) {
+            return Err(Error::State { field: "waiting", found: "steps of another learner".into() });
+        }
         self.rule.archive(archive)
     }
 }

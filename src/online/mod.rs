@@ -473,7 +473,8 @@ impl<T: Real> Online<T> {
         self.teach.archive(archive)?;
         self.inputs.archive(archive)?;
         self.targets.archive(archive)?;
-        self.lanes.iter_mut().try_for_each(|lane| lane.archive(archive))
+        let (inputs, outputs, horizon) = (self.spec.width(), self.spec.outputs, self.spec.horizon);
+        self.lanes.iter_mut().try_for_each(|lane| lane.archive(archive, inputs, outputs, horizon))
     }
 }
 
