@@ -92,12 +92,13 @@ impl Loss {
         assert_eq!(curvature.len(), k * k, "the curvature must have outputs × outputs entries");
         let o = |i: usize| output[i].as_f64();
         let top = (0..k).map(o).fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = (0..k).map(|i| (o(i) - top).exp()).sum();
-        let share = |i: usize| (o(i) - top).exp() / total;
+        let mut shares: Vec<f64> = (0..k).map(|i| (o(i) - top).exp()).collect();
+        let total: f64 = shares.iter().sum();
+        shares.iter_mut().for_each(|share| *share /= total);
         for (at, curvature) in curvature.iter_mut().enumerate() {
             let (i, j) = (at / k, at % k);
             *curvature = match self {
-                Self::CrossEntropy => f64::from(i == j) * share(i) - share(i) * share(j),
+                Self::CrossEntropy => f64::from(i == j) * shares[i] - shares[i] * shares[j],
                 Self::BinaryCrossEntropy => (-o(0).abs()).exp() / (1.0 + (-o(0).abs()).exp()).powi(2),
                 Self::SquaredError => f64::from(i == j),
             };

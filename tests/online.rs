@@ -153,6 +153,31 @@ fn a_loss_of_ones_own_teaches_as_the_built_in_one_does() {
     }
 }
 
+/// A look at something else between a step and its credit changes nothing.
+#[test]
+fn credit_is_for_the_step_that_was_observed() {
+    for teacher in [Teacher::default(), kalman(Grouping::Node)] {
+        let learned = |looks: bool| {
+            let mut learner = Online::<f64>::new(&spec(teacher.clone()), 4).unwrap();
+            for t in 0..40 {
+                let slope = learner.observe(&input(t)).unwrap()[0] - 0.1 * signal(t + 1);
+                if looks {
+                    learner.predict(&[1e3, -7.0]).unwrap();
+                }
+                learner.credit(&[slope]).unwrap();
+            }
+            learner.weights().to_vec()
+        };
+        assert_eq!(learned(true), learned(false));
+    }
+}
+
+#[test]
+#[should_panic(expected = "credit must follow a step")]
+fn credit_without_a_step_panics() {
+    let _ = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap().credit(&[0.0]);
+}
+
 #[test]
 fn predicting_changes_nothing_and_a_missing_target_teaches_nothing() {
     for teacher in teachers() {
@@ -258,6 +283,13 @@ fn settings_that_do_not_go_together_are_errors_in_words() {
     assert!(said(&|s| (s.teacher, s.least) = (Teacher::Untrained, None)).contains("teacher"));
     assert!(said(&|s| s.error_clip = Some(f64::NAN)).contains("error-clip"));
     assert!(said(&|s| s.network.layers[0].units = 900_000).contains("GiB"));
+    let classes = |s: &mut OnlineSpec, teacher: &Teacher| {
+        (s.outputs, s.loss, s.least, s.teacher) = (50_000, Loss::CrossEntropy, None, teacher.clone());
+    };
+    assert!(said(&|s| classes(s, &kalman(Grouping::Node))).contains("GiB"));
+    let mut many = spec(Teacher::default());
+    classes(&mut many, &Teacher::default());
+    many.check_size::<f64>().unwrap();
     let full =
         Teacher::Kalman { grouping: Grouping::Full, variance: 1.0, error: 1.0, forgetting: 1.0, noise: 0.0 };
     assert!(said(&|s| (s.network.layers[0].units, s.teacher) = (2000, full.clone())).contains("GiB"));

@@ -95,7 +95,7 @@ fn contest(args: &Args) -> Result<()> {
         lengths[rows.clone()].iter().sum::<f64>() / rows.len() as f64
     };
     let last = text.len() - text.len() / 10..text.len();
-    let own = args.synthetic || args.file.is_some() || args.bytes.is_some();
+    let own = args.synthetic || args.file.is_some();
     let report = Report {
         name: if own { "text-own" } else { "text" },
         example: "text",
@@ -103,7 +103,11 @@ fn contest(args: &Args) -> Result<()> {
         notes: NOTES,
         measures: &["bits a byte", "of the last tenth"],
         judge: &|lengths| vec![mean(lengths, 0..text.len()), mean(lengths, last.clone())],
-        published: if own { &[] } else { &[("xz", &[2.614, f64::NAN]), ("bz2", &[2.356, f64::NAN])] },
+        published: if own || args.bytes.is_some() {
+            &[]
+        } else {
+            &[("xz", &[2.614, f64::NAN]), ("bz2", &[2.356, f64::NAN])]
+        },
         error: &mean,
         window: (text.len() / 40).max(100),
         drawn: &[

@@ -70,9 +70,10 @@ pub struct Online<T: Real> {
     inputs: Scaler,
     targets: Scaler,
     lanes: Vec<Lane<T>>,
-    /// The forward-only copy, and what was said last.
+    /// The forward-only copy, and what was said last; whether it was said of a step that waits for credit.
     ahead: (State<T>, Step<T>),
     said: Said<T>,
+    at_hand: bool,
 }
 
 /// Room for what is said of a step.
@@ -84,6 +85,16 @@ struct Said<T> {
     target: Vec<T>,
     prediction: Vec<f64>,
     predicted: Vec<f64>,
+    /// Room to read something else in between.
+    aside: (Vec<T>, Vec<T>),
+}
+
+impl<T> Said<T> {
+    /// Lays features and output aside, or takes them back.
+    fn turn_aside(&mut self) {
+        std::mem::swap(&mut self.features, &mut self.aside.0);
+        std::mem::swap(&mut self.output, &mut self.aside.1);
+    }
 }
 
 impl<T: Real> Online<T> {
@@ -135,11 +146,17 @@ impl<T: Real> Online<T> {
                 features: vec![T::zero(); inputs],
                 output: vec![T::zero(); spec.outputs],
                 slope: vec![T::zero(); spec.outputs],
-                curvature: vec![0.0; spec.outputs * spec.outputs],
+                // Filters alone ask for it.
+                curvature: match spec.teacher {
+                    Teacher::Kalman { .. } => vec![0.0; spec.outputs * spec.outputs],
+                    _ => Vec::new(),
+                },
                 target: vec![T::zero(); spec.outputs],
                 prediction: vec![0.0; spec.outputs],
                 predicted: vec![0.0; spec.outputs],
+                aside: (vec![T::zero(); inputs], vec![T::zero(); spec.outputs]),
             },
+            at_hand: false,
             readout,
             network,
             spec: spec.clone(),
@@ -220,7 +237,10 @@ impl<T: Real> Online<T> {
     pub fn predict_in(&mut self, stream: usize, x: &[f64]) -> Result<&[f64]> {
         self.check_input(stream, x)?;
         let z = self.standardise(x);
+        // Credit may still come for the step made last: what the readout read of it must stay.
+        self.said.turn_aside();
         self.look_ahead(stream, Some(&z));
+        self.said.turn_aside();
         Ok(&self.said.prediction)
     }
 
@@ -238,7 +258,8 @@ impl<T: Real> Online<T> {
     ///
     /// # Errors
     /// If an input, a target, an output, the loss, a gain or a new weight is not finite. Nothing is learned from that step; the stream
-    /// begins afresh, and good data can follow at once. If it is the input or the target, nothing at all has happened.
+    /// begins afresh, and good data can follow at once. If it is the input or the target, nothing at all has happened. (If it is a gain or a
+    /// weight, the weights are as they were, but an optimiser's running moments may have seen the gradient.)
     ///
     /// # Panics
     /// If `x` has not as many entries as there are inputs, or the target does not fit the loss.
@@ -306,6 +327,7 @@ impl<T: Real> Online<T> {
         let z = self.standardise(x);
         self.lanes[0].waiting.push_back(z);
         self.advance_oldest(0)?;
+        self.at_hand = true;
         Ok(&self.said.output)
     }
 
@@ -315,9 +337,10 @@ impl<T: Real> Online<T> {
     /// As [`step`](Self::step).
     ///
     /// # Panics
-    /// If `slope` has not one entry per output.
+    /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
+        assert!(std::mem::take(&mut self.at_hand), "credit must follow a step that was observed");
         self.said.slope.copy_from_slice(slope);
         let k = self.spec.outputs;
         self.said.curvature.fill(0.0);
@@ -343,7 +366,9 @@ impl<T: Real> Online<T> {
             Target::Values(_) => Target::Values(&said.target[..]),
         };
         let loss = self.spec.loss.evaluate(&said.output, target, &mut said.slope).as_f64();
-        self.spec.loss.curvature(&said.output, &mut said.curvature);
+        if !said.curvature.is_empty() {
+            self.spec.loss.curvature(&said.output, &mut said.curvature);
+        }
         if !loss.is_finite() {
             return Err(self.give_up(stream, "loss", loss));
         }
@@ -355,6 +380,7 @@ impl<T: Real> Online<T> {
     }
 
     fn advance_oldest(&mut self, stream: usize) -> Result<()> {
+        self.at_hand = false;
         let lane = &mut self.lanes[stream];
         let x = lane.waiting.pop_front().expect("a step that waits");
         let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());

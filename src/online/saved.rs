@@ -119,7 +119,7 @@ impl OnlineSpec {
         check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)
     }
 
-    /// Numbers in the covariances of network and readout.
+    /// Numbers in the covariances of network and readout, and in the rows of a filter.
     fn covariances<T: Real>(&self) -> Result<f64> {
         let (plan, _) = self.network.plan::<T>()?;
         let size = |block: &BlockSpec| {
@@ -131,11 +131,17 @@ impl OnlineSpec {
         let units = sizes.iter().map(|size| size.1).fold(1.0, f64::max);
         let p: f64 = sizes.iter().map(|size| size.0).sum();
         let read = (self.width() + self.network.layers.last().map_or(0, |layer| layer.units) + 1) as f64;
-        let of_network = match self.teacher {
-            Teacher::Kalman { grouping: Grouping::Full, .. } => p * p,
-            Teacher::Kalman { grouping: Grouping::Node, .. } => p * p / units,
-            _ => 0.0,
-        };
-        Ok(of_network + read * read * if self.least.is_some() { 1.0 } else { self.outputs as f64 })
+        let k = self.outputs as f64;
+        let rows = k * (p + k * read) + k * k;
+        let of_readout = if self.least.is_some() { read * read } else { 0.0 };
+        Ok(match (&self.teacher, self.least.is_some()) {
+            (Teacher::Kalman { grouping: Grouping::Full, .. }, true) => p * p + of_readout + rows,
+            (Teacher::Kalman { grouping: Grouping::Full, .. }, false) => (p + k * read).powi(2) + rows,
+            (Teacher::Kalman { grouping: Grouping::Node, .. }, true) => p * p / units + of_readout + rows,
+            (Teacher::Kalman { grouping: Grouping::Node, .. }, false) => {
+                p * p / units + k * read * read + rows
+            }
+            _ => of_readout,
+        })
     }
 }
