@@ -131,12 +131,14 @@ fn draw(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(64)
-                .build_cartesian_2d(0.0..end, (0.8 * least..1.25 * most).log_scale())?;
+                // Room on the right for names.
+                .build_cartesian_2d(0.0..1.36 * end, (0.8 * least..1.25 * most).log_scale())?;
             let x = format!("row (error of the last {} rows)", report.window);
             chart
                 .configure_mesh()
                 .x_desc(x)
                 .y_desc(report.measures[0])
+                .x_label_formatter(&|row| if *row <= end { format!("{row:.0}") } else { String::new() })
                 .light_line_style(BLACK.mix(0.06))
                 .draw()?;
             for (k, (outcome, curve)) in drawn.iter().zip(&curves).enumerate() {
@@ -148,6 +150,7 @@ fn draw(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
             }
             chart
                 .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
                 .background_style(WHITE.mix(0.85))
                 .border_style(BLACK.mix(0.2))
                 .draw()?;

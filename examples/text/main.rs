@@ -39,7 +39,7 @@ struct Args {
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
     /// Adam's learning rate
-    #[arg(long, default_value_t = 3e-3)]
+    #[arg(long, default_value_t = 1e-3)]
     learning_rate: f64,
     /// δ: the rate at byte t is rate / (1 + δ t)
     #[arg(long, default_value_t = 3e-6)]
