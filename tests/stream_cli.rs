@@ -300,6 +300,40 @@ fn lines_that_find_no_room_wait_in_the_checkpoint() {
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
 }
 
+#[test]
+fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
+    let folder = folder("outputs");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o o.csv"), b""));
+    let (first, checkpoint) = (read("o.csv"), fs::read(folder.join("c")).unwrap());
+    fs::write(folder.join("in.csv"), csv(80)).unwrap();
+    let resume = "stream in.csv --resume --checkpoint c";
+    // Forgotten, it would be lost later on; a file that is not it is not cut; a file that is gone is not made anew.
+    fails(
+        &run(&folder, resume, b""),
+        2,
+        "output: expected the file that the checkpoint's lines went to, or -",
+    );
+    let precious = "precious\n".repeat(1000);
+    fs::write(folder.join("precious.txt"), &precious).unwrap();
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), b""), 4, "nothing was touched");
+    assert_eq!(read("precious.txt"), precious);
+    fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "found no such file");
+    assert!(!folder.join("none.csv").exists());
+    assert!(fs::read(folder.join("c")).unwrap() == checkpoint, "a refusal leaves the checkpoint as it was");
+    // Said explicitly, lines go to standard output, and from then on into no file that holds something.
+    assert_eq!(ok(&run(&folder, &format!("{resume} -o -"), b"")).lines().count(), 30);
+    fails(&run(&folder, &format!("{resume} -o o.csv"), b""), 2, "the checkpoint's lines went elsewhere");
+    assert_eq!(read("o.csv"), first);
+    // At a checkpoint before the first row there is only the line of names to know a file by.
+    ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
+    let resume = "stream --resume --checkpoint d";
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
+    assert_eq!(read("names.csv").lines().count(), 10);
+}
+
 fn spawn(folder: &Path, words: &str) -> Child {
     let mut command = program(folder, words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

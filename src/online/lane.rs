@@ -66,7 +66,13 @@ impl<T: Real> Lane<T> {
     ///
     /// # Errors
     /// If what is read is of another learner.
-    pub fn archive(&mut self, archive: &mut Archive, inputs: usize, outputs: usize, horizon: usize) -> Result<()> {
+    pub fn archive(
+        &mut self,
+        archive: &mut Archive,
+        inputs: usize,
+        outputs: usize,
+        horizon: usize,
+    ) -> Result<()> {
         archive.list("state.c", &mut self.state.c)?;
         archive.list("state.y", &mut self.state.y)?;
         archive.field("waiting", &mut self.waiting)?;
@@ -75,7 +81,8 @@ impl<T: Real> Lane<T> {
         archive.field("steps", &mut self.steps)?;
         let (steps, said) = (self.waiting.len(), self.forecasts.len());
         let of_steps = steps <= horizon && said == steps;
-        let of_values = self.waiting.iter().all(|x| x.len() == inputs) && self.forecasts.iter().all(|o| o.len() == outputs);
+        let of_values = self.waiting.iter().all(|x| x.len() == inputs)
+            && self.forecasts.iter().all(|o| o.len() == outputs);
         if !(of_steps && of_values) {
             return Err(Error::State { field: "waiting", found: "steps of another learner".into() });
         }

@@ -1,7 +1,7 @@
 //! A stream from its first row, or from where a checkpoint left it, to its end, whatever that is.
 //!
-//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length: whenever the program
-//! is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
+//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length and checksum: whenever the
+//! program is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
 
 use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
 use crate::pipe::Pipe;
@@ -207,9 +207,7 @@ impl<T: Real> Run<T> {
         let Some(path) = &self.how.checkpoint else { return Ok(()) };
         let mut archive = Archive::writer();
         self.session.save(&mut archive)?;
-        let (mut written, waiting) = self.sink.state();
-        archive.field("output", &mut written)?;
-        archive.field("unwritten", &mut waiting.to_vec())?;
+        archive.field("output", &mut self.sink.kept())?;
         Ok(checkpoint::write(path, archive)?)
     }
 

@@ -4,7 +4,7 @@ use crate::failure::{EXIT_CODES, Failure, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
 use crate::run::{self, Run};
-use crate::sink::Sink;
+use crate::sink::{self, Kept, Sink};
 use clap::ValueEnum;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
@@ -25,7 +25,7 @@ pub struct Args {
     /// Rows to learn from; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Where lines go [default: standard output]
+    /// Where lines go; - is standard output, the default unless a checkpoint's lines went to a file
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -38,7 +38,8 @@ pub struct Args {
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
     /// Go on from the checkpoint, if there is one: settings come from it, a file's rows that were learned are passed over, and the
-    /// output is cut back to where the checkpoint was made. What comes from standard input counts as new
+    /// output is cut back to where the checkpoint was made, if it is the one that was written then. What comes from standard input counts
+    /// as new
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
     /// With --resume: standard input begins at the first row again, as a file does
@@ -110,8 +111,8 @@ pub fn run(args: &Args) -> Outcome {
 fn check_files(args: &Args) -> Outcome {
     let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
     let there = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-    let files: Vec<_> =
-        named.into_iter().flatten().filter(|path| !path.starts_with("/dev")).map(there).collect();
+    let is_file = |path: &&PathBuf| **path != Path::new("-") && !path.starts_with("/dev");
+    let files: Vec<_> = named.into_iter().flatten().filter(is_file).map(there).collect();
     match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
         Some((_, file)) => Err(Failure::new(
             USAGE,
@@ -129,7 +130,7 @@ fn begin(args: &Args) -> Outcome {
     };
     let mut settings = Settings::new(target).overlaid(&given)?.resolved();
     if let Some(output) = args.output.as_ref().filter(|_| args.resume)
-        && output.metadata().is_ok_and(|about| about.is_file() && about.len() > 0)
+        && sink::holds_something(output)
     {
         let said = "there is no checkpoint to go on from, and it holds something: move it away to begin anew";
         return Err(Failure::new(USAGE, format!("{}: {said}", output.display())));
@@ -199,13 +200,12 @@ fn resume_with<T: Real>(
 ) -> Outcome {
     let about = |error: sparse_rtrl::Error| Failure::new(UNUSABLE, format!("{}: {error}", path.display()));
     let session = Session::<T>::resume(settings, columns, &mut archive).map_err(about)?;
-    let (mut written, mut waiting) = (0u64, Vec::new());
-    archive.field("output", &mut written).map_err(about)?;
-    archive.field("unwritten", &mut waiting).map_err(about)?;
+    let mut kept = Kept::default();
+    archive.field("output", &mut kept).map_err(about)?;
     archive.finish().map_err(about)?;
     let mut pipe = Pipe::open(Some(&args.file))?;
     pass_over(&mut pipe, &session, args.replay)?;
-    let sink = Sink::open(args.output.as_deref(), written, &waiting)?;
+    let sink = Sink::resume(args.output.as_deref(), kept)?;
     run::run(Run { session, pipe, sink, begun: false, how: how(args) })
 }
 
