@@ -334,6 +334,31 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     assert_eq!(read("names.csv").lines().count(), 10);
 }
 
+#[test]
+fn a_row_that_is_half_written_waits_for_its_other_half() {
+    let folder = folder("half");
+    let flags = "--checkpoint c -o out.csv";
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
+    let half = csv(50).trim_end()[..csv(50).len() - 4].to_string();
+    fs::write(folder.join("in.csv"), &half).unwrap();
+    let output = run(&folder, &format!("stream in.csv --target load {NET} {flags}"), b"");
+    ok(&output);
+    assert!(text(&output.stderr).contains("the last row (line 51) has no line end"));
+    assert!(text(&output.stderr).contains("49 rows, 49 learned"));
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
+    assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+    // With nothing to save there is no later run.
+    assert_eq!(
+        ok(&run(&folder, &format!("stream --target load {NET}"), half.as_bytes())).lines().count(),
+        51
+    );
+    let output = run(&folder, &format!("stream --target load {NET} --checkpoint d"), b"hour,lo");
+    fails(&output, 1, "the first line has no line end");
+    assert!(!folder.join("d").exists());
+}
+
 fn spawn(folder: &Path, words: &str) -> Child {
     let mut command = program(folder, words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -94,6 +94,14 @@ impl<T: Real> Run<T> {
                 return Ok(End::Closed);
             }
             let line = match self.pipe.lines.next_line() {
+                // Its other half may come, and a checkpoint that had learned the first would fit no input any more.
+                Ok(Some(line)) if !line.ended && self.how.checkpoint.is_some() => {
+                    if !self.how.quiet {
+                        let what = "has no line end and may be half written: it is left for a later run";
+                        progress.say(&format!("the last row (line {}) {what}", line.number));
+                    }
+                    return Ok(End::Input);
+                }
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(End::Input),
                 Err(error) => {

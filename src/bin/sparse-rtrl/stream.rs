@@ -1,6 +1,6 @@
 //! `sparse-rtrl stream`: its flags, and how a run of it begins: anew, or from a checkpoint.
 
-use crate::failure::{EXIT_CODES, Failure, Outcome, UNUSABLE, USAGE};
+use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
 use crate::run::{self, Run};
@@ -31,7 +31,8 @@ pub struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Save everything there: weights, masks, states, influence, scalers, scores, position. Written whole or not at all; also at the end, and
-    /// when a signal, a bad row or a closed pipe ends the stream
+    /// when a signal, a bad row or a closed pipe ends the stream. A last row without a line end may be half written, and is left for a later
+    /// run; without a checkpoint it is taken
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
     /// Save every that many rows; a rollback goes to the last of these moments
@@ -150,10 +151,11 @@ fn begin(args: &Args) -> Outcome {
         (None, format) => match pipe.lines.next_line() {
             Err(error) => return pipe.failure(&error),
             Ok(None) => {
-                return Err(Failure::new(
-                    crate::failure::IO,
-                    "the input is empty: expected a line of column names",
-                ));
+                return Err(Failure::new(IO, "the input is empty: expected a line of column names"));
+            }
+            Ok(Some(line)) if !line.ended && args.checkpoint.is_some() => {
+                let said = "the first line has no line end and may be half written: expected a whole one";
+                return Err(Failure::new(IO, format!("{said}, to make a checkpoint")));
             }
             Ok(Some(line)) => {
                 let format = format.unwrap_or(Format::of(line.text));
