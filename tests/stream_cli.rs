@@ -170,7 +170,7 @@ fn a_missing_target_is_predicted_and_passed_by() {
 }
 
 /// What each bad row is told, and where.
-const BAD: [(&str, &str); 9] = [
+const BAD: [(&str, &str); 11] = [
     ("1", "expected 2 fields, got 1 in '1'"),
     ("1,2,3", "expected 2 fields, got 3 in '1,2,3'"),
     (",50", "column 'hour': expected a number, got an empty field"),
@@ -179,7 +179,9 @@ const BAD: [(&str, &str); 9] = [
     ("inf,50", "column 'hour': expected a finite number of at most 1e15, got 'inf'"),
     ("1,1e300", "column 'load': expected a finite number of at most 1e15, got '1e300'"),
     ("1,-9999999", "column 'load': expected a value within 1000 standard deviations"),
-    ("\"1,50", "expected 2 fields, got 1"),
+    ("\"1,50", "expected a closing quote, got none in"),
+    ("1,\"50", "expected a closing quote, got none in"),
+    ("1,50\r2,51", "expected lines that end with"),
 ];
 
 #[test]
@@ -230,6 +232,7 @@ fn an_empty_stream_and_a_header_alone() {
 fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
     let folder = folder("usage");
     fs::write(folder.join("in.csv"), csv(5)).unwrap();
+    fs::write(folder.join("cr.csv"), csv(5).replace('\n', "\r")).unwrap();
     for (words, said) in [
         ("stream in.csv", "--target: expected the column to predict"),
         ("stream in.csv --target x", "target: expected one of the columns hour, load, got x"),
@@ -252,6 +255,7 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         ("stream in.csv --target load -o in.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint c --checkpoint-every 0", "checkpoint-every"),
         ("stream in.csv --target load --delimiter xy", "one character"),
+        ("stream cr.csv --target load", "header: expected lines that end with"),
         ("stream in.csv --target load --columns hour,load --input-format jsonl", "columns"),
         ("steam", "unrecognized subcommand"),
     ] {
