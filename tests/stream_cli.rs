@@ -508,7 +508,7 @@ fn divergence_stops_resets_or_rolls_back() {
     ok(&run(&folder, "inspect c", b""));
     for (how, said) in [("reset", "the learner begins anew"), ("rollback", "is what it was after row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
-        assert!(ok(&output).lines().count() > 10, "{}", text(&output.stderr));
+        assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
         let stderr = text(&output.stderr);
         assert!(
             stderr.contains(said) && stderr.contains("diverged") && stderr.contains("300 rows"),

@@ -184,6 +184,13 @@ impl<T: Real> Online<T> {
         (&self.inputs, &self.targets)
     }
 
+    /// What was predicted, with a horizon, for the target that the next step of a stream brings.
+    pub fn due(&self, stream: usize) -> Option<&[f64]> {
+        let lane = &self.lanes[stream];
+        let due = self.spec.horizon > 0 && lane.waiting.len() == self.spec.horizon;
+        lane.forecasts.front().filter(|_| due).map(Vec::as_slice)
+    }
+
     /// Updates done.
     pub fn updates(&self) -> u64 {
         self.teach.updates()

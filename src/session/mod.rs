@@ -48,7 +48,7 @@ pub struct Counts {
 pub enum Trouble {
     /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
     Row(Misfit),
-    /// The learner diverged at it, for this reason. The row counts as read.
+    /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::said).
     Diverged(String),
 }
 
@@ -142,23 +142,30 @@ impl<T: Real> Session<T> {
             Truth::Value(_) => Target::Values(&value),
             Truth::Class(class) => Target::Class(class),
         });
-        let answer =
-            self.online.step_in(stream, x, taught).map_err(|error| Trouble::Diverged(error.to_string()))?;
-        self.counts.learned += u64::from(answer.loss.is_some());
-        self.predicted.extend(answer.predicted.unwrap_or_default());
-        if self.settings.feed.horizon > 0 {
-            self.next.extend(answer.prediction);
-        }
-        if let Some(far) = self.online.output().iter().find(|o| o.as_f64().abs() > FURTHEST) {
-            let far = far.as_f64();
-            return Err(Trouble::Diverged(format!("an output of {far:.3e}, beyond ±{FURTHEST:e}")));
-        }
+        // What was forecast stays said, whatever becomes of the learner now.
+        self.predicted.extend(self.online.due(stream).unwrap_or_default());
+        let failed = match self.online.step_in(stream, x, taught) {
+            Ok(answer) => {
+                self.counts.learned += u64::from(answer.loss.is_some());
+                self.predicted.clear();
+                self.predicted.extend(answer.predicted.unwrap_or_default());
+                if self.settings.feed.horizon > 0 {
+                    self.next.extend(answer.prediction);
+                }
+                let far = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
+                far.map(|far| format!("an output of {far:.3e}, beyond ±{FURTHEST:e}"))
+            }
+            Err(error) => Some(error.to_string()),
+        };
         match (target, &self.predicted[..]) {
             (_, []) | (None, _) => {}
             (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),
             (Some(Truth::Class(came)), predicted) => self.score.class(came, predicted),
         }
-        Ok(self.said())
+        match failed {
+            Some(why) => Err(Trouble::Diverged(why)),
+            None => Ok(self.said()),
+        }
     }
 
     /// What there is to say of the row that came last.

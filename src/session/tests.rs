@@ -110,6 +110,29 @@ fn a_wild_output_is_divergence() {
         }
     };
     assert!(matches!(trouble, Trouble::Diverged(_)), "{trouble:?}");
+    let predicted = session.said().predicted.expect("it is said")[0];
+    assert!((predicted - 50.0).abs() > 100.0, "as wild as it is: {predicted}");
+    assert_eq!(session.score().count(), session.position().rows, "and scored");
+}
+
+#[test]
+fn a_forecast_is_scored_even_where_learning_from_it_fails() {
+    let mut session = session(|s| {
+        (s.teacher, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
+        s.readout = Some(ReadoutBy::Teacher);
+    });
+    let text = text(0..50);
+    let mut lines = Lines::new(text.as_bytes());
+    let mut forecast = None;
+    while let Some(line) = lines.next_line().unwrap() {
+        match session.row(line) {
+            Ok(said) => forecast = said.next.map(<[f64]>::to_vec),
+            Err(_) => break,
+        }
+    }
+    assert!(session.position().rows < 50, "it diverges");
+    assert_eq!(session.said().predicted, forecast.as_deref());
+    assert_eq!(session.score().count(), session.position().rows - 1);
 }
 
 #[test]

@@ -111,16 +111,15 @@ impl<T: Real> Run<T> {
             };
             let number = line.number;
             let row = self.session.position().rows + 1;
-            match self.session.row(line) {
-                Ok(_) if row.is_multiple_of(every) => {
-                    let (session, lines) = (&self.session, self.sink.lines());
-                    table.line(lines, row, &session.said(), session.feed(), session.score());
-                    if self.sink.line_ended()? == Reader::Gone {
-                        return Ok(End::Closed);
-                    }
-                }
-                Ok(_) => {}
-                Err(Trouble::Row(misfit)) => {
+            let trouble = self.session.row(line).err();
+            // A row that the learner diverged at has its line, as wild as it may be.
+            if !matches!(trouble, Some(Trouble::Row(_))) && row.is_multiple_of(every) {
+                let (session, lines) = (&self.session, self.sink.lines());
+                table.line(lines, row, &session.said(), session.feed(), session.score());
+            }
+            match trouble {
+                None => {}
+                Some(Trouble::Row(misfit)) => {
                     let said = format!("row {row} (line {number}): {misfit}");
                     if self.how.on_bad_row == OnBadRow::Stop {
                         let hint = "mend it and --resume, or pass over such rows with --on-bad-row skip";
@@ -137,7 +136,10 @@ impl<T: Real> Run<T> {
                         }
                     }
                 }
-                Err(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+                Some(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+            }
+            if self.sink.line_ended()? == Reader::Gone {
+                return Ok(End::Closed);
             }
             progress.at(row, || scores(&self.session));
             if row.is_multiple_of(self.how.every) && self.due()? == Reader::Gone {

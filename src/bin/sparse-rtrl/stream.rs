@@ -49,7 +49,8 @@ pub struct Args {
     /// Begin with the weights of a safetensors file (`sparse-rtrl inspect --export` writes one, and says how it is named)
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
     import: Option<PathBuf>,
-    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over
+    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over:
+    /// it has no line of output, and no part in what counts rows for the horizon
     #[arg(long, default_value = "stop", help_heading = "Bad days")]
     on_bad_row: OnBadRow,
     /// A learner whose numbers stop being finite, or whose output goes beyond 1000 standard deviations, stops the stream, begins anew, or
