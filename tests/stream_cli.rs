@@ -253,6 +253,7 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         ("stream in.csv --target load --every 0", "every: expected 1"),
         ("stream in.csv --target load --resume", "--checkpoint"),
         ("stream in.csv --target load -o in.csv", "a file for each purpose"),
+        ("stream in.csv --target load --checkpoint ./out.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint c --checkpoint-every 0", "checkpoint-every"),
         ("stream in.csv --target load --delimiter xy", "one character"),
         ("stream cr.csv --target load", "header: expected lines that end with"),
@@ -269,6 +270,11 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         }
         assert!(!folder.join("out.csv").exists(), "{words}");
     }
+    // The output is not emptied for what cannot be saved.
+    fs::write(folder.join("kept.csv"), "kept").unwrap();
+    let into_no_folder = "stream in.csv --target load --checkpoint in.csv/c -o kept.csv";
+    fails(&run(&folder, into_no_folder, b""), 1, "in.csv/c");
+    assert_eq!(fs::read_to_string(folder.join("kept.csv")).unwrap(), "kept");
     fails(&run(&folder, "stream none.csv --target load", b""), 1, "cannot read none.csv");
     fails(&run(&folder, "stream . --target load", b""), 1, "it is a folder");
 }
@@ -522,6 +528,9 @@ fn weights_go_out_and_in() {
     let folder = folder("weights");
     fs::write(folder.join("in.csv"), csv(300)).unwrap();
     ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o out.csv"), b""));
+    for same in ["c", "./c"] {
+        fails(&run(&folder, &format!("inspect c --export {same}"), b""), 2, "a file for each purpose");
+    }
     let words = ok(&run(&folder, "inspect c --export w.safetensors", b""));
     for said in ["300 learned", "layer0.wu_y", "hour", "as drawn", "mae"] {
         assert!(words.contains(said), "{said}: {words}");

@@ -3,6 +3,7 @@
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
+use crate::place;
 use crate::run::{self, Run};
 use crate::sink::{self, Kept, Sink};
 use clap::ValueEnum;
@@ -98,7 +99,8 @@ pub fn run(args: &Args) -> Outcome {
     if args.checkpoint_every == 0 {
         return Err(Failure::new(USAGE, "checkpoint-every: expected at least 1, got 0"));
     }
-    check_files(args)?;
+    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
+    place::check_distinct(named.into_iter().flatten().map(PathBuf::as_path))?;
     match args.checkpoint.as_deref().filter(|path| path.exists()) {
         Some(path) if args.resume => resume(args, path),
         Some(path) => {
@@ -106,21 +108,6 @@ pub fn run(args: &Args) -> Outcome {
             Err(Failure::new(USAGE, format!("{} {said}", path.display())))
         }
         None => begin(args),
-    }
-}
-
-/// One file is not two things.
-fn check_files(args: &Args) -> Outcome {
-    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
-    let there = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-    let is_file = |path: &&PathBuf| **path != Path::new("-") && !path.starts_with("/dev");
-    let files: Vec<_> = named.into_iter().flatten().filter(is_file).map(there).collect();
-    match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
-        Some((_, file)) => Err(Failure::new(
-            USAGE,
-            format!("{}: expected a file for each purpose, got it twice", file.display()),
-        )),
-        None => Ok(()),
     }
 }
 
@@ -178,6 +165,7 @@ fn begin_with<T: Real>(args: &Args, settings: &Settings, columns: Vec<String>, p
         None => Session::<T>::begin(settings, columns)?,
         Some(path) => Session::with(settings, columns, |spec| exchange::import(spec, settings.seed, path))?,
     };
+    check_writable(args)?;
     let sink = Sink::create(args.output.as_deref())?;
     run::run(Run { session, pipe, sink, begun: true, how: how(args) })
 }
@@ -208,8 +196,14 @@ fn resume_with<T: Real>(
     archive.finish().map_err(about)?;
     let mut pipe = Pipe::open(Some(&args.file))?;
     pass_over(&mut pipe, &session, args.replay)?;
+    check_writable(args)?;
     let sink = Sink::resume(args.output.as_deref(), kept)?;
     run::run(Run { session, pipe, sink, begun: false, how: how(args) })
+}
+
+/// An output is emptied or cut back only if what is learned from then on can be saved.
+fn check_writable(args: &Args) -> Outcome {
+    args.checkpoint.as_deref().map_or(Ok(()), |path| Ok(checkpoint::check_writable(path)?))
 }
 
 /// Goes past the line of names.
