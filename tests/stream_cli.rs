@@ -141,6 +141,8 @@ fn many_streams_share_what_they_learn_and_nothing_else() {
     assert_eq!(column(&lines, "stream")[..2], ["a", "b"]);
     let next = numbers(&lines, "next");
     assert_eq!(numbers(&lines, "predicted")[2..], next[..398], "a forecast is of its own stream's next row");
+    let late = ok(&run(&folder, &words, b"who,y\na,1\nb,\na,2\nb,3\n"));
+    assert_eq!(column(&late, "stream"), ["a", "b", "a", "b"], "also where nothing is known yet");
     let output = run(&folder, &words, format!("who,y\n{both}c,1\n").as_bytes());
     fails(&output, 3, "row 401 (line 402): column 'who': expected one of 2 streams (--streams), got 'c'");
 }

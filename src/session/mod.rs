@@ -132,8 +132,11 @@ impl<T: Real> Session<T> {
         self.position.pass(line.text);
         self.predicted.clear();
         self.next.clear();
-        self.came = example.map_or((0, None), |row| (row.stream, row.target));
-        let Some(Example { stream, x, target }) = example else { return Ok(self.said()) };
+        let Some(Example { stream, x, target }) = example else {
+            self.came = (self.feed.stream(), None);
+            return Ok(self.said());
+        };
+        self.came = (stream, target);
         let value = match target {
             Some(Truth::Value(value)) => [value],
             _ => [0.0],
