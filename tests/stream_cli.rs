@@ -76,7 +76,10 @@ fn the_same_rows_in_another_form_give_the_same_predictions() {
         .map(|(hour, load)| format!("{{\"other\": [1], \"load\": {load}, \"hour\": \"{hour}\"}}\n"))
         .collect();
     let features = "--features hour,load";
-    assert_eq!(ok(&run(&folder, &format!("stream {flags} {features}"), json.as_bytes())), plain);
+    for mark in ["", "\u{feff}"] {
+        let json = format!("{mark}{json}");
+        assert_eq!(ok(&run(&folder, &format!("stream {flags} {features}"), json.as_bytes())), plain);
+    }
     let tabs = csv(200).replace(',', "\t").replace('\n', "\r\n\r\n");
     assert_eq!(ok(&run(&folder, &format!("stream {flags} --delimiter tab"), tabs.as_bytes())), plain);
     let units = csv(200).replacen('\n', "\nh,MW\nint,float\n", 1);
@@ -222,6 +225,8 @@ fn an_empty_stream_and_a_header_alone() {
     let folder = folder("empty");
     let words = format!("stream --target load {NET}");
     fails(&run(&folder, &words, b""), 1, "the input is empty: expected a line of column names");
+    let named = format!("{words} --columns hour,load");
+    fails(&run(&folder, &named, b"\n"), 1, "the input is empty: expected a row");
     let lines = ok(&run(&folder, &format!("{words} --checkpoint c"), b"hour,load\n"));
     assert_eq!(lines.lines().count(), 1);
     let output = run(&folder, "stream --resume --checkpoint c", b"");
@@ -258,6 +263,7 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         ("stream in.csv --target load --checkpoint ./out.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint c --checkpoint-every 0", "checkpoint-every"),
         ("stream in.csv --target load --delimiter xy", "one character"),
+        ("stream in.csv --target load --columns hour,hour,load", "columns: expected a name of its own"),
         ("stream cr.csv --target load", "header: expected lines that end with"),
         ("stream in.csv --target load --columns hour,load --input-format jsonl", "columns"),
         ("steam", "unrecognized subcommand"),
@@ -426,6 +432,21 @@ fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
         ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
         let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
         assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_signal_is_heard_before_the_first_line() {
+    let folder = folder("signal-first");
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = spawn(&folder, &format!("stream --target load {NET} --checkpoint c"));
+        let _stdin = child.stdin.take().unwrap();
+        // Until it listens, a signal ends it as it ends any program, with no code at all.
+        std::thread::sleep(Duration::from_millis(500));
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(!folder.join("c").exists());
     }
 }
 

@@ -67,7 +67,8 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    fn line(&self) -> Line<'_> {
+    /// The line that came last.
+    pub fn line(&self) -> Line<'_> {
         let Self { number, whole, ended, .. } = *self;
         Line { text: trim_end(&self.text), number, whole, ended }
     }

@@ -127,7 +127,10 @@ fn begin(args: &Args) -> Outcome {
     let mut pipe = Pipe::open(Some(&args.file))?;
     let columns = match (&settings.columns, settings.input_format) {
         (Some(columns), None | Some(Format::Csv)) => {
+            Splitter::check_names("columns", columns)?;
             settings.input_format = Some(Format::Csv);
+            first_line(&mut pipe, "a row")?;
+            pipe.lines.again();
             columns.clone()
         }
         (Some(_), Some(Format::Jsonl)) => {
@@ -136,23 +139,19 @@ fn begin(args: &Args) -> Outcome {
                 "columns: expected nothing, for JSON lines, which name their own",
             ));
         }
-        (None, format) => match pipe.lines.next_line() {
-            Err(error) => return pipe.failure(&error),
-            Ok(None) => {
-                return Err(Failure::new(IO, "the input is empty: expected a line of column names"));
-            }
-            Ok(Some(line)) if !line.ended && args.checkpoint.is_some() => {
+        (None, format) => {
+            first_line(&mut pipe, "a line of column names")?;
+            let line = pipe.lines.line();
+            if !line.ended && args.checkpoint.is_some() {
                 let said = "the first line has no line end and may be half written: expected a whole one";
                 return Err(Failure::new(IO, format!("{said}, to make a checkpoint")));
             }
-            Ok(Some(line)) => {
-                let format = format.unwrap_or(Format::of(line.text));
-                settings.input_format = Some(format);
-                let columns = Splitter::header(format, settings.delimiter()?, line.text)?;
-                begin_rows(&mut pipe, format, settings.skip_lines)?;
-                columns
-            }
-        },
+            let format = format.unwrap_or(Format::of(line.text));
+            settings.input_format = Some(format);
+            let columns = Splitter::header(format, settings.delimiter()?, line.text)?;
+            begin_rows(&mut pipe, format, settings.skip_lines)?;
+            columns
+        }
     };
     match settings.precision {
         Precision::F32 => begin_with::<f32>(args, &settings, columns, pipe),
@@ -204,6 +203,15 @@ fn resume_with<T: Real>(
 /// An output is emptied or cut back only if what is learned from then on can be saved.
 fn check_writable(args: &Args) -> Outcome {
     args.checkpoint.as_deref().map_or(Ok(()), |path| Ok(checkpoint::check_writable(path)?))
+}
+
+/// Waits for the first line, which there must be.
+fn first_line(pipe: &mut Pipe, expected: &str) -> Outcome {
+    match pipe.lines.next_line() {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Failure::new(IO, format!("the input is empty: expected {expected}"))),
+        Err(error) => pipe.failure(&error).and_then(|()| Err(pipe.stopped())),
+    }
 }
 
 /// Goes past the line of names.
