@@ -592,6 +592,12 @@ fn train_and_completions() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
     }
+    let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in
+        ["Σ|error| / Σ|target|", "Rows are those that fit", "no line of output", "may be half written"]
+    {
+        assert!(help.contains(said), "{said}");
+    }
     for command in ["", "stream", "inspect", "train", "completions"] {
         let help = ok(&run(&folder, &format!("{command} --help"), b""));
         assert!(command.is_empty() || help.contains("Example"), "{help}");

@@ -76,6 +76,8 @@ pub struct Session<T: Real> {
     counts: Counts,
     /// The learner as it was at some row, to roll back to.
     good: Option<(u64, Vec<u8>)>,
+    /// The learner as it was at first, if no seed gives it back.
+    first: Option<Vec<u8>>,
     /// What was said last; empty where there was nothing to say.
     came: (usize, Option<Truth>),
     predicted: Vec<f64>,
@@ -88,14 +90,24 @@ impl<T: Real> Session<T> {
     /// # Errors
     /// If a setting is out of range, names a column that is not there, or asks for more than memory.
     pub fn begin(settings: &Settings, columns: Vec<String>) -> Result<Self> {
-        Self::with(settings, columns, |spec| Online::new(spec, settings.seed))
+        Self::build(settings, columns, |spec| Online::new(spec, settings.seed))
     }
 
-    /// The same with a learner made otherwise.
+    /// The same with a learner made otherwise, which is kept as bytes to begin anew from.
     ///
     /// # Errors
     /// As there, and of `make`.
     pub fn with(
+        settings: &Settings,
+        columns: Vec<String>,
+        make: impl FnOnce(&crate::online::OnlineSpec) -> Result<Online<T>>,
+    ) -> Result<Self> {
+        let mut session = Self::build(settings, columns, make)?;
+        session.first = Some(saved::bytes(&mut session.online)?);
+        Ok(session)
+    }
+
+    fn build(
         settings: &Settings,
         columns: Vec<String>,
         make: impl FnOnce(&crate::online::OnlineSpec) -> Result<Online<T>>,
@@ -111,6 +123,7 @@ impl<T: Real> Session<T> {
             position: Position::default(),
             counts: Counts::default(),
             good: None,
+            first: None,
             came: (0, None),
             predicted: Vec::new(),
             next: Vec::new(),
@@ -193,6 +206,11 @@ impl<T: Real> Session<T> {
         Ok(())
     }
 
+    /// Forgets what it was to roll back to.
+    pub fn unmark(&mut self) {
+        self.good = None;
+    }
+
     /// Whether there is something to roll back to.
     pub fn is_marked(&self) -> bool {
         self.good.is_some()
@@ -212,12 +230,15 @@ impl<T: Real> Session<T> {
         Ok(*row)
     }
 
-    /// The learner begins anew, as drawn from the seed.
+    /// The learner begins anew, as drawn from the seed or [made otherwise](Self::with).
     ///
     /// # Errors
     /// None, since there was one like it.
     pub fn reset(&mut self) -> Result<()> {
-        self.online = Online::new(self.online.spec(), self.settings.seed)?;
+        self.online = match &self.first {
+            Some(bytes) => saved::learner(bytes.clone())?,
+            None => Online::new(self.online.spec(), self.settings.seed)?,
+        };
         self.counts.diverged += 1;
         Ok(())
     }

@@ -34,6 +34,7 @@ impl<T: Real> Session<T> {
         self.feed.archive(archive)?;
         self.score.archive(archive)?;
         self.online.save(archive)?;
+        archive.field("first", &mut self.first)?;
         // A mark at this very row is the learner itself.
         let mut marked = self.good.as_ref().map(|(row, _)| *row);
         let elsewhere = self.good.as_ref().filter(|(row, _)| *row != self.position.rows);
@@ -58,6 +59,8 @@ impl<T: Real> Session<T> {
             false => Err(Error::State { field: "learner", found: "one of other settings".into() }),
         };
         same(&resumed.online)?;
+        archive.field("first", &mut resumed.first)?;
+        resumed.first.clone().map_or(Ok(()), |first| same(&learner(first)?))?;
         let (mut marked, mut mark) = (None, Vec::new());
         archive.field("marked", &mut marked)?;
         archive.field("mark", &mut mark)?;

@@ -96,6 +96,21 @@ fn the_learner_rolls_back_and_begins_anew() {
 }
 
 #[test]
+fn a_learner_made_otherwise_begins_anew_as_it_was_made() {
+    let settings = session(|_| {}).settings().clone();
+    let make = |spec: &crate::online::OnlineSpec| Online::new(spec, 77);
+    let mut made = Session::<f32>::with(&settings, vec!["hour".into(), "load".into()], make).unwrap();
+    let weights = made.learner().weights().to_vec();
+    feed(&mut made, &text(0..30));
+    assert_ne!(made.learner().weights(), weights);
+    let mut again = resumed(saved(&mut made)).unwrap();
+    for session in [&mut made, &mut again] {
+        session.reset().unwrap();
+        assert_eq!(session.learner().weights(), weights);
+    }
+}
+
+#[test]
 fn a_wild_output_is_divergence() {
     let mut session = session(|s| {
         (s.teacher, s.learning_rate, s.decay) = ("sgd".into(), 1e6, 0.0);

@@ -71,8 +71,11 @@ pub fn run<T: Real>(mut run: Run<T>) -> Outcome {
 impl<T: Real> Run<T> {
     /// The line of names, and a first checkpoint: from here on, there is always one to resume from.
     fn begin(&mut self) -> Outcome<Reader> {
-        if self.how.on_divergence == OnDivergence::Rollback && !self.session.is_marked() {
-            self.session.mark()?;
+        match self.how.on_divergence {
+            OnDivergence::Rollback if self.session.is_marked() => {}
+            OnDivergence::Rollback => self.session.mark()?,
+            // A mark of an earlier run would grow stale, and weigh in every checkpoint.
+            OnDivergence::Stop | OnDivergence::Reset => self.session.unmark(),
         }
         if self.begun {
             Table::new(self.session.settings()).head(self.sink.lines());
