@@ -535,6 +535,13 @@ fn divergence_stops_resets_or_rolls_back() {
     fails(&stop, 5, "diverged at row");
     assert!(text(&stop.stderr).contains("the last checkpoint is as it was"));
     ok(&run(&folder, "inspect c", b""));
+    // What it is hinted at can be done.
+    let mended = "--learning-rate 1e-3 --error-clip 3 --absurd off --decay 1e-4 --clip 1";
+    ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
+    let description: serde_json::Value =
+        serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!(description["settings"]["learning-rate"], 1e-3);
+    assert_eq!((&description["learned"], &description["diverged"]), (&300.into(), &0.into()));
     for (how, said) in [("reset", "the learner begins anew"), ("rollback", "is what it was after row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
         assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));

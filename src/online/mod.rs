@@ -164,6 +164,14 @@ impl<T: Real> Online<T> {
         &self.spec
     }
 
+    /// Takes over what of `spec` changes no shape: an optimiser's rate, decay and clip, and the clip of errors. It applies from the next
+    /// update on.
+    pub fn retune(&mut self, spec: &OnlineSpec) {
+        self.spec.error_clip = spec.error_clip;
+        self.spec.teacher.retune(&spec.teacher);
+        self.teach.retune(&spec.teacher);
+    }
+
     /// Its network.
     pub fn network(&self) -> &Network<T> {
         &self.network

@@ -19,7 +19,7 @@ mod saved;
 mod settings;
 
 pub use saved::peek;
-pub use settings::{Precision, ReadoutBy, Settings};
+pub use settings::{Precision, ReadoutBy, Settings, TUNABLE};
 
 use crate::error::{Error, Result};
 use crate::feed::{Example, Feed, Format, Line, Misfit, Position, Splitter, Truth};
@@ -224,7 +224,7 @@ impl<T: Real> Session<T> {
         let Some((row, bytes)) = &self.good else {
             return Err(Error::State { field: "a mark", found: "none to roll back to".into() });
         };
-        self.online = saved::learner(bytes.clone())?;
+        self.online = saved::learner(bytes.clone(), self.online.spec())?;
         (0..self.settings.feed.streams).for_each(|stream| self.online.reset(stream));
         self.counts.diverged += 1;
         Ok(*row)
@@ -236,7 +236,7 @@ impl<T: Real> Session<T> {
     /// None, since there was one like it.
     pub fn reset(&mut self) -> Result<()> {
         self.online = match &self.first {
-            Some(bytes) => saved::learner(bytes.clone())?,
+            Some(bytes) => saved::learner(bytes.clone(), self.online.spec())?,
             None => Online::new(self.online.spec(), self.settings.seed)?,
         };
         self.counts.diverged += 1;

@@ -155,8 +155,11 @@ impl<T: Real> Run<T> {
     fn recover(&mut self, row: u64, why: &str, progress: &Progress) -> Outcome {
         let done = match self.how.on_divergence {
             OnDivergence::Stop => {
-                let hint =
-                    "the last checkpoint is as it was; see --on-divergence, --error-clip and --learning-rate";
+                let hint = match self.how.checkpoint {
+                    Some(_) => "the last checkpoint is as it was: --resume",
+                    None => "begin again",
+                };
+                let hint = format!("{hint} with another --on-divergence, --error-clip or --learning-rate");
                 return Err(Failure::new(DIVERGED, format!("diverged at row {row}: {why}; {hint}")));
             }
             OnDivergence::Reset => {

@@ -41,7 +41,7 @@ pub struct Args {
     checkpoint_every: u64,
     /// Go on from the checkpoint, if there is one: settings come from it, a file's rows that were learned are passed over, and the
     /// output is cut back to where the checkpoint was made, if it is the one that was written then. What comes from standard input counts
-    /// as new
+    /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
     /// With --resume: standard input begins at the first row again, as a file does
@@ -174,7 +174,7 @@ fn resume(args: &Args, path: &Path) -> Outcome {
     let mut archive = checkpoint::read(path)?;
     let about = |error| Failure { message: format!("{}: {error}", path.display()), ..Failure::from(error) };
     let (settings, columns) = session::peek(&mut archive).map_err(about)?;
-    settings.check_same(&args.flags.given())?;
+    let settings = settings.retuned(&args.flags.given())?;
     match settings.precision {
         Precision::F32 => resume_with::<f32>(args, path, &settings, columns, archive),
         Precision::F64 => resume_with::<f64>(args, path, &settings, columns, archive),
