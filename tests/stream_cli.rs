@@ -542,6 +542,12 @@ fn divergence_stops_resets_or_rolls_back() {
         serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
     assert_eq!(description["settings"]["learning-rate"], 1e-3);
     assert_eq!((&description["learned"], &description["diverged"]), (&300.into(), &0.into()));
+    // A mark is of the mode that made it: it leaves the checkpoint with the next run of another.
+    let marked = "stream --target load --checkpoint m --checkpoint-every 10 --on-divergence rollback";
+    ok(&run(&folder, &format!("{marked} {NET}"), csv(15).as_bytes()));
+    let before = fs::metadata(folder.join("m")).unwrap().len();
+    ok(&run(&folder, "stream --resume --checkpoint m", b""));
+    assert!(fs::metadata(folder.join("m")).unwrap().len() < before);
     for (how, said) in [("reset", "the learner begins anew"), ("rollback", "is what it was after row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
         assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
