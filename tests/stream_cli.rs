@@ -350,6 +350,15 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
     ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
     assert_eq!(read("names.csv").lines().count(), 10);
+    // With lines of JSON there is not even that, but they begin alike.
+    let json = format!("stream --target load {NET} --format jsonl --checkpoint e -o lines.jsonl");
+    ok(&run(&folder, &json, b"hour,load\n"));
+    let resume = "stream --resume --checkpoint e";
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    assert_eq!(read("precious.txt"), precious);
+    fs::write(folder.join("lines.jsonl"), "{\"row\":1,\"targ").unwrap();
+    ok(&run(&folder, &format!("{resume} -o lines.jsonl"), csv(9).as_bytes()));
+    assert_eq!(read("lines.jsonl").lines().count(), 9);
 }
 
 #[test]
