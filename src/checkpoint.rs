@@ -29,6 +29,14 @@ pub fn write(path: &Path, archive: Archive) -> Result<()> {
     record::replace(path, pack(&archive.into_bytes()))
 }
 
+/// Says whether a checkpoint could be written there, without writing one.
+///
+/// # Errors
+/// If it could not.
+pub fn check_writable(path: &Path) -> Result<()> {
+    record::check_replaceable(path)
+}
+
 /// Opens a checkpoint to be read.
 ///
 /// # Errors

@@ -88,9 +88,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// If it cannot be written; the old file is as it was then.
 pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     create_folder(path)?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = beside(path);
     let write = || {
         let mut file = File::create(&new)?;
         file.write_all(content.as_ref())?;
@@ -98,6 +96,26 @@ pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
         std::fs::rename(&new, path)
     };
     write().map_err(|source| Error::Write { path: path.into(), source })
+}
+
+/// Whether content could be put there: the file beside it is created, and removed.
+///
+/// # Errors
+/// If it cannot be created, or there is a folder in the file's place.
+pub fn check_replaceable(path: &Path) -> Result<()> {
+    create_folder(path)?;
+    let new = beside(path);
+    let folder = || Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
+    let done =
+        if path.is_dir() { folder() } else { File::create(&new).and_then(|_| std::fs::remove_file(&new)) };
+    done.map_err(|source| Error::Write { path: path.into(), source })
+}
+
+/// Where new content of a file is written first.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    path.with_file_name(name)
 }
 
 /// A CSV file of rows.

@@ -76,7 +76,10 @@ fn the_same_rows_in_another_form_give_the_same_predictions() {
         .map(|(hour, load)| format!("{{\"other\": [1], \"load\": {load}, \"hour\": \"{hour}\"}}\n"))
         .collect();
     let features = "--features hour,load";
-    assert_eq!(ok(&run(&folder, &format!("stream {flags} {features}"), json.as_bytes())), plain);
+    for mark in ["", "\u{feff}"] {
+        let json = format!("{mark}{json}");
+        assert_eq!(ok(&run(&folder, &format!("stream {flags} {features}"), json.as_bytes())), plain);
+    }
     let tabs = csv(200).replace(',', "\t").replace('\n', "\r\n\r\n");
     assert_eq!(ok(&run(&folder, &format!("stream {flags} --delimiter tab"), tabs.as_bytes())), plain);
     let units = csv(200).replacen('\n', "\nh,MW\nint,float\n", 1);
@@ -141,6 +144,8 @@ fn many_streams_share_what_they_learn_and_nothing_else() {
     assert_eq!(column(&lines, "stream")[..2], ["a", "b"]);
     let next = numbers(&lines, "next");
     assert_eq!(numbers(&lines, "predicted")[2..], next[..398], "a forecast is of its own stream's next row");
+    let late = ok(&run(&folder, &words, b"who,y\na,1\nb,\na,2\nb,3\n"));
+    assert_eq!(column(&late, "stream"), ["a", "b", "a", "b"], "also where nothing is known yet");
     let output = run(&folder, &words, format!("who,y\n{both}c,1\n").as_bytes());
     fails(&output, 3, "row 401 (line 402): column 'who': expected one of 2 streams (--streams), got 'c'");
 }
@@ -170,7 +175,7 @@ fn a_missing_target_is_predicted_and_passed_by() {
 }
 
 /// What each bad row is told, and where.
-const BAD: [(&str, &str); 9] = [
+const BAD: [(&str, &str); 11] = [
     ("1", "expected 2 fields, got 1 in '1'"),
     ("1,2,3", "expected 2 fields, got 3 in '1,2,3'"),
     (",50", "column 'hour': expected a number, got an empty field"),
@@ -179,7 +184,9 @@ const BAD: [(&str, &str); 9] = [
     ("inf,50", "column 'hour': expected a finite number of at most 1e15, got 'inf'"),
     ("1,1e300", "column 'load': expected a finite number of at most 1e15, got '1e300'"),
     ("1,-9999999", "column 'load': expected a value within 1000 standard deviations"),
-    ("\"1,50", "expected 2 fields, got 1"),
+    ("\"1,50", "expected a closing quote, got none in"),
+    ("1,\"50", "expected a closing quote, got none in"),
+    ("1,50\r2,51", "expected lines that end with"),
 ];
 
 #[test]
@@ -218,6 +225,8 @@ fn an_empty_stream_and_a_header_alone() {
     let folder = folder("empty");
     let words = format!("stream --target load {NET}");
     fails(&run(&folder, &words, b""), 1, "the input is empty: expected a line of column names");
+    let named = format!("{words} --columns hour,load");
+    fails(&run(&folder, &named, b"\n"), 1, "the input is empty: expected a row");
     let lines = ok(&run(&folder, &format!("{words} --checkpoint c"), b"hour,load\n"));
     assert_eq!(lines.lines().count(), 1);
     let output = run(&folder, "stream --resume --checkpoint c", b"");
@@ -230,6 +239,7 @@ fn an_empty_stream_and_a_header_alone() {
 fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
     let folder = folder("usage");
     fs::write(folder.join("in.csv"), csv(5)).unwrap();
+    fs::write(folder.join("cr.csv"), csv(5).replace('\n', "\r")).unwrap();
     for (words, said) in [
         ("stream in.csv", "--target: expected the column to predict"),
         ("stream in.csv --target x", "target: expected one of the columns hour, load, got x"),
@@ -250,8 +260,11 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         ("stream in.csv --target load --every 0", "every: expected 1"),
         ("stream in.csv --target load --resume", "--checkpoint"),
         ("stream in.csv --target load -o in.csv", "a file for each purpose"),
+        ("stream in.csv --target load --checkpoint ./out.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint c --checkpoint-every 0", "checkpoint-every"),
         ("stream in.csv --target load --delimiter xy", "one character"),
+        ("stream in.csv --target load --columns hour,hour,load", "columns: expected a name of its own"),
+        ("stream cr.csv --target load", "header: expected lines that end with"),
         ("stream in.csv --target load --columns hour,load --input-format jsonl", "columns"),
         ("steam", "unrecognized subcommand"),
     ] {
@@ -265,6 +278,11 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         }
         assert!(!folder.join("out.csv").exists(), "{words}");
     }
+    // The output is not emptied for what cannot be saved.
+    fs::write(folder.join("kept.csv"), "kept").unwrap();
+    let into_no_folder = "stream in.csv --target load --checkpoint in.csv/c -o kept.csv";
+    fails(&run(&folder, into_no_folder, b""), 1, "in.csv/c");
+    assert_eq!(fs::read_to_string(folder.join("kept.csv")).unwrap(), "kept");
     fails(&run(&folder, "stream none.csv --target load", b""), 1, "cannot read none.csv");
     fails(&run(&folder, "stream . --target load", b""), 1, "it is a folder");
 }
@@ -298,6 +316,74 @@ fn lines_that_find_no_room_wait_in_the_checkpoint() {
     ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
     let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+}
+
+#[test]
+fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
+    let folder = folder("outputs");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o o.csv"), b""));
+    let (first, checkpoint) = (read("o.csv"), fs::read(folder.join("c")).unwrap());
+    fs::write(folder.join("in.csv"), csv(80)).unwrap();
+    let resume = "stream in.csv --resume --checkpoint c";
+    // Forgotten, it would be lost later on; a file that is not it is not cut; a file that is gone is not made anew.
+    fails(
+        &run(&folder, resume, b""),
+        2,
+        "output: expected the file that the checkpoint's lines went to, or -",
+    );
+    let precious = "precious\n".repeat(1000);
+    fs::write(folder.join("precious.txt"), &precious).unwrap();
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), b""), 4, "nothing was touched");
+    assert_eq!(read("precious.txt"), precious);
+    fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "found no such file");
+    assert!(!folder.join("none.csv").exists());
+    assert!(fs::read(folder.join("c")).unwrap() == checkpoint, "a refusal leaves the checkpoint as it was");
+    // Said explicitly, lines go to standard output, and from then on into no file that holds something.
+    assert_eq!(ok(&run(&folder, &format!("{resume} -o -"), b"")).lines().count(), 30);
+    fails(&run(&folder, &format!("{resume} -o o.csv"), b""), 2, "the checkpoint's lines went elsewhere");
+    assert_eq!(read("o.csv"), first);
+    // At a checkpoint before the first row there is only the line of names to know a file by.
+    ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
+    let resume = "stream --resume --checkpoint d";
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
+    assert_eq!(read("names.csv").lines().count(), 10);
+    // With lines of JSON there is not even that, but they begin alike.
+    let json = format!("stream --target load {NET} --format jsonl --checkpoint e -o lines.jsonl");
+    ok(&run(&folder, &json, b"hour,load\n"));
+    let resume = "stream --resume --checkpoint e";
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    assert_eq!(read("precious.txt"), precious);
+    fs::write(folder.join("lines.jsonl"), "{\"row\":1,\"targ").unwrap();
+    ok(&run(&folder, &format!("{resume} -o lines.jsonl"), csv(9).as_bytes()));
+    assert_eq!(read("lines.jsonl").lines().count(), 9);
+}
+
+#[test]
+fn a_row_that_is_half_written_waits_for_its_other_half() {
+    let folder = folder("half");
+    let flags = "--checkpoint c -o out.csv";
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
+    let half = csv(50).trim_end()[..csv(50).len() - 4].to_string();
+    fs::write(folder.join("in.csv"), &half).unwrap();
+    let output = run(&folder, &format!("stream in.csv --target load {NET} {flags}"), b"");
+    ok(&output);
+    assert!(text(&output.stderr).contains("the last row (line 51) has no line end"));
+    assert!(text(&output.stderr).contains("49 rows, 49 learned"));
+    fs::write(folder.join("in.csv"), csv(50)).unwrap();
+    ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
+    assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+    // With nothing to save there is no later run.
+    assert_eq!(
+        ok(&run(&folder, &format!("stream --target load {NET}"), half.as_bytes())).lines().count(),
+        51
+    );
+    let output = run(&folder, &format!("stream --target load {NET} --checkpoint d"), b"hour,lo");
+    fails(&output, 1, "the first line has no line end");
+    assert!(!folder.join("d").exists());
 }
 
 fn spawn(folder: &Path, words: &str) -> Child {
@@ -355,6 +441,21 @@ fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
         ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
         let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
         assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_signal_is_heard_before_the_first_line() {
+    let folder = folder("signal-first");
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = spawn(&folder, &format!("stream --target load {NET} --checkpoint c"));
+        let _stdin = child.stdin.take().unwrap();
+        // Until it listens, a signal ends it as it ends any program, with no code at all.
+        std::thread::sleep(Duration::from_millis(500));
+        let pid = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(!folder.join("c").exists());
     }
 }
 
@@ -443,9 +544,22 @@ fn divergence_stops_resets_or_rolls_back() {
     fails(&stop, 5, "diverged at row");
     assert!(text(&stop.stderr).contains("the last checkpoint is as it was"));
     ok(&run(&folder, "inspect c", b""));
+    // What it is hinted at can be done.
+    let mended = "--learning-rate 1e-3 --error-clip 3 --absurd off --decay 1e-4 --clip 1";
+    ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
+    let description: serde_json::Value =
+        serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!(description["settings"]["learning-rate"], 1e-3);
+    assert_eq!((&description["learned"], &description["diverged"]), (&300.into(), &0.into()));
+    // A mark is of the mode that made it: it leaves the checkpoint with the next run of another.
+    let marked = "stream --target load --checkpoint m --checkpoint-every 10 --on-divergence rollback";
+    ok(&run(&folder, &format!("{marked} {NET}"), csv(15).as_bytes()));
+    let before = fs::metadata(folder.join("m")).unwrap().len();
+    ok(&run(&folder, "stream --resume --checkpoint m", b""));
+    assert!(fs::metadata(folder.join("m")).unwrap().len() < before);
     for (how, said) in [("reset", "the learner begins anew"), ("rollback", "is what it was after row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
-        assert!(ok(&output).lines().count() > 10, "{}", text(&output.stderr));
+        assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
         let stderr = text(&output.stderr);
         assert!(
             stderr.contains(said) && stderr.contains("diverged") && stderr.contains("300 rows"),
@@ -459,6 +573,9 @@ fn weights_go_out_and_in() {
     let folder = folder("weights");
     fs::write(folder.join("in.csv"), csv(300)).unwrap();
     ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o out.csv"), b""));
+    for same in ["c", "./c"] {
+        fails(&run(&folder, &format!("inspect c --export {same}"), b""), 2, "a file for each purpose");
+    }
     let words = ok(&run(&folder, "inspect c --export w.safetensors", b""));
     for said in ["300 learned", "layer0.wu_y", "hour", "as drawn", "mae"] {
         assert!(words.contains(said), "{said}: {words}");
@@ -496,6 +613,12 @@ fn train_and_completions() {
     fails(&run(&folder, "train none.toml", b""), 1, "cannot read none.toml");
     for shell in ["bash", "zsh", "fish"] {
         assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
+    }
+    let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in
+        ["Σ|error| / Σ|target|", "Rows are those that fit", "no line of output", "may be half written"]
+    {
+        assert!(help.contains(said), "{said}");
     }
     for command in ["", "stream", "inspect", "train", "completions"] {
         let help = ok(&run(&folder, &format!("{command} --help"), b""));

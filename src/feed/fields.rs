@@ -2,6 +2,7 @@
 
 use super::misfit::{Misfit, quote};
 use crate::error::{Error, Result};
+use csv_core::ReadRecordResult;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -100,7 +101,7 @@ impl Splitter {
             }
             Format::Csv => {
                 let mut splitter = Self::new(format, delimiter, Vec::new());
-                splitter.take_apart(line);
+                splitter.take_apart(line).map_err(|misfit| wrong(&misfit.expected, misfit.got))?;
                 let name = |place: &Range<usize>| {
                     let field = splitter.fields.text[place.clone()].trim_ascii();
                     std::str::from_utf8(field).map(String::from)
@@ -109,13 +110,20 @@ impl Splitter {
                 names.map_err(|_| wrong("names of columns in UTF-8", quote(line)))?
             }
         };
+        Self::check_names("header", &columns)?;
+        Ok(columns)
+    }
+
+    /// # Errors
+    /// If a name is empty or there twice; `setting` is where they come from.
+    pub fn check_names(setting: &str, columns: &[String]) -> Result<()> {
         for (k, name) in columns.iter().enumerate() {
             if name.is_empty() || columns[..k].contains(name) {
                 let got = if name.is_empty() { "an empty one".into() } else { format!("'{name}' twice") };
-                return Err(wrong("a name of its own for each column", got));
+                return Err(Error::setting(setting, "a name of its own for each column", got));
             }
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// The names of the columns.
@@ -126,11 +134,11 @@ impl Splitter {
     /// The fields of a row, one a column.
     ///
     /// # Errors
-    /// If there are more or fewer, or it is no JSON object.
+    /// If there are more or fewer, a quote never ends, there is a line end in it, or it is no JSON object.
     pub fn split(&mut self, line: &[u8]) -> std::result::Result<&Fields, Misfit> {
         match self.format {
             Format::Csv => {
-                self.take_apart(line);
+                self.take_apart(line)?;
                 let (expected, got) = (self.columns.len(), self.fields.len());
                 match got == expected {
                     true => Ok(&self.fields),
@@ -151,21 +159,33 @@ impl Splitter {
     }
 
     /// Takes a line of CSV apart, however many fields it has.
-    fn take_apart(&mut self, line: &[u8]) {
+    fn take_apart(&mut self, line: &[u8]) -> std::result::Result<(), Misfit> {
+        // Some programs end a line with several of these.
+        let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+        let line = &line[..end];
+        // To the reader of records a row would end there, and the rest of the line be lost.
+        if line.iter().any(|byte| b"\r\n".contains(byte)) {
+            let got = format!("a lone carriage return in {}", quote(line));
+            return Err(Misfit::row("lines that end with \\n or \\r\\n", got));
+        }
         let fields = &mut self.fields;
         fields.text.resize(line.len() + 1, 0);
         // There is a field more than delimiters, at most.
         fields.ends.resize(line.len() + 2, 0);
         self.csv.reset();
         let (_, _, written, count) = self.csv.read_record(line, &mut fields.text, &mut fields.ends);
-        // An empty input is the end of the row.
+        // A line end is the end of the row, unless a quote is open.
         let (text, ends) = (&mut fields.text[written..], &mut fields.ends[count..]);
-        let (_, _, more, last) = self.csv.read_record(&[], text, ends);
+        let (result, _, more, last) = self.csv.read_record(b"\n", text, ends);
+        if !line.is_empty() && result != ReadRecordResult::Record {
+            return Err(Misfit::row("a closing quote", format!("none in {}", quote(line))));
+        }
         let (written, count) = (written + more, count + last);
         fields.text.truncate(written);
         fields.places.clear();
         let starts = std::iter::once(0).chain(fields.ends.iter().copied());
         fields.places.extend(starts.zip(&fields.ends).take(count).map(|(from, &to)| from..to));
+        Ok(())
     }
 }
 
@@ -272,7 +292,13 @@ mod tests {
         assert_eq!(csv(",,").unwrap(), ["", "", ""]);
         assert_eq!(csv("1,2").unwrap_err(), "expected 3 fields, got 2 in '1,2'");
         assert_eq!(csv("1,2,3,4").unwrap_err(), "expected 3 fields, got 4 in '1,2,3,4'");
-        assert!(csv("1,\"2,3").is_err(), "a quote that never ends swallows fields of its own row only");
+        assert_eq!(csv("1,\"2,3").unwrap_err(), "expected a closing quote, got none in '1,\\\"2,3'");
+        assert!(csv("1,2,\"3").unwrap_err().contains("closing quote"), "in the last field as well");
+        assert_eq!(csv("1,2,\"3\"").unwrap(), ["1", "2", "3"]);
+        for lost in ["1,2,3\r4", "1,2,3\r4,5,6", "\r1,2,3", "1,2,\"3\r\""] {
+            assert!(csv(lost).unwrap_err().contains("a lone carriage return"), "{lost:?}");
+        }
+        assert_eq!(csv("1,2,3\r").unwrap(), ["1", "2", "3"]);
         assert_eq!(split(Format::Csv, &["a"], "7").unwrap(), ["7"]);
     }
 
@@ -294,6 +320,8 @@ mod tests {
         assert_eq!(csv("\u{feff}time; value").unwrap(), ["time", "value"]);
         assert!(csv("a;a").unwrap_err().to_string().contains("'a' twice"));
         assert!(csv("a;").unwrap_err().to_string().contains("an empty one"));
+        assert!(csv("a;\"b").unwrap_err().to_string().contains("a closing quote"));
+        assert!(csv("a;b\r1;2").unwrap_err().to_string().contains("a lone carriage return"));
         let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
         assert_eq!(json(r#"{"b": [1, 2], "a": {"x": 1}}"#).unwrap(), ["b", "a"]);
         assert!(json("[]").is_err());

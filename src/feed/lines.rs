@@ -5,11 +5,16 @@ use std::io::{BufRead, BufReader, Read, Result};
 /// Bytes a line may have; what is beyond is passed over, and the row is a bad one.
 pub const LONGEST: usize = 1 << 20;
 
+/// U+FEFF in UTF-8, which some programs begin a file with.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Lines of a reader, numbered. Memory: the longest line so far.
 pub struct Lines<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
     number: u64,
+    whole: bool,
+    ended: bool,
     /// Whether the line that was read last comes once more.
     again: bool,
 }
@@ -23,21 +28,24 @@ pub struct Line<'a> {
     pub number: u64,
     /// Whether that is all of it.
     pub whole: bool,
+    /// Whether its end has come. A line without one is the last, and may be half written.
+    pub ended: bool,
 }
 
 impl<R: Read> Lines<R> {
     /// From the first line on.
     pub fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(1 << 16, reader), text: Vec::new(), number: 0, again: false }
+        let reader = BufReader::with_capacity(1 << 16, reader);
+        Self { reader, text: Vec::new(), number: 0, whole: true, ended: true, again: false }
     }
 
-    /// The next line that is not blank. A last line needs no end.
+    /// The next line that is not blank. A last line needs no end; a byte order mark before the first is none of it.
     ///
     /// # Errors
     /// If it cannot be read. A line that was cut by the error is lost.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         if std::mem::take(&mut self.again) {
-            return Ok(Some(Line { text: trim_end(&self.text), number: self.number, whole: true }));
+            return Ok(Some(self.line()));
         }
         loop {
             self.text.clear();
@@ -46,15 +54,26 @@ impl<R: Read> Lines<R> {
                 return Ok(None);
             }
             self.number += 1;
-            let ended = self.text.ends_with(b"\n");
-            let whole = ended || read < LONGEST || self.reader.skip_until(b'\n')? == 0;
+            self.ended = self.text.ends_with(b"\n");
+            self.whole = self.ended || read < LONGEST || self.reader.skip_until(b'\n')? == 0;
+            // What was cut is no row, however it goes on.
+            self.ended |= !self.whole;
+            if self.number == 1 && self.text.starts_with(MARK) {
+                self.text.drain(..MARK.len());
+            }
             if !self.text.iter().all(u8::is_ascii_whitespace) {
-                break Ok(Some(Line { text: trim_end(&self.text), number: self.number, whole }));
+                break Ok(Some(self.line()));
             }
         }
     }
 
-    /// The line that came last, a whole one, comes once more.
+    /// The line that came last.
+    pub fn line(&self) -> Line<'_> {
+        let Self { number, whole, ended, .. } = *self;
+        Line { text: trim_end(&self.text), number, whole, ended }
+    }
+
+    /// The line that came last comes once more.
     pub fn again(&mut self) {
         self.again = true;
     }
@@ -100,6 +119,21 @@ mod tests {
         let expected = [("a,b".to_string(), 1, true), ("c".to_string(), 4, true), ("d".to_string(), 5, true)];
         assert_eq!(lines(b"a,b\r\n\n  \nc\nd"), expected);
         assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        assert_eq!(lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbfx\n")[0].0, "{}");
+        assert_eq!(lines(b"\xef\xbb\xbf\nx\n"), [("x".to_string(), 2, true)]);
+    }
+
+    #[test]
+    fn a_last_line_may_have_no_end() {
+        let mut lines = Lines::new(&b"a\nb"[..]);
+        assert!(lines.next_line().unwrap().unwrap().ended);
+        assert!(!lines.next_line().unwrap().unwrap().ended);
+        lines.again();
+        assert!(!lines.next_line().unwrap().unwrap().ended, "nor has it when it comes again");
     }
 
     #[test]

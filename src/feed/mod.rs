@@ -87,6 +87,8 @@ pub struct Feed {
     /// Inputs of the network; the others are direct.
     inputs: usize,
     group: Option<(usize, Labels)>,
+    /// The stream of the row that came last.
+    stream: usize,
     moments: Moments,
     /// The target that came last, by stream.
     last: Vec<Option<Truth>>,
@@ -151,6 +153,7 @@ impl Feed {
             inputs: 0,
             features: own,
             group,
+            stream: 0,
             moments: Moments::default(),
             last: vec![None; streams],
             x: Vec::new(),
@@ -199,7 +202,12 @@ impl Feed {
         labels.known().get(stream).map(String::as_str)
     }
 
-    /// What a row says; nothing if its target is an input, and neither it nor any before it is known.
+    /// The stream of the row that was read last.
+    pub fn stream(&self) -> usize {
+        self.stream
+    }
+
+    /// What a row says; nothing (but which stream it is of) if its target is an input, and neither it nor any before it is known.
     ///
     /// # Errors
     /// What is wrong with it. Nothing of it is remembered then.
@@ -232,7 +240,10 @@ impl Feed {
                     }
                     at += encoding.width();
                 }
-                (From::Target, None) => return Ok(None),
+                (From::Target, None) => {
+                    self.remember_stream(stream, fields);
+                    return Ok(None);
+                }
                 (From::Target, Some(Truth::Class(class))) if self.spec.task == Task::Classes => {
                     let width = self.classes.as_ref().map_or(1, Labels::most);
                     encode::unit(&mut self.x[at..at + width], class);
@@ -253,9 +264,7 @@ impl Feed {
 
     /// Takes in what a row that fits has shown.
     fn remember(&mut self, stream: usize, fields: &Fields, target: Option<Truth>) {
-        if let Some((column, labels)) = &mut self.group {
-            labels.learn(std::str::from_utf8(fields.get(*column)).unwrap_or_default());
-        }
+        self.remember_stream(stream, fields);
         if let Some(truth) = target {
             self.last[stream] = target;
             match (truth, &mut self.classes) {
@@ -282,6 +291,13 @@ impl Feed {
                     _ => 1,
                 },
             };
+        }
+    }
+
+    fn remember_stream(&mut self, stream: usize, fields: &Fields) {
+        self.stream = stream;
+        if let Some((column, labels)) = &mut self.group {
+            labels.learn(std::str::from_utf8(fields.get(*column)).unwrap_or_default());
         }
     }
 

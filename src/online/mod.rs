@@ -181,6 +181,14 @@ impl<T: Real> Online<T> {
         &self.spec
     }
 
+    /// Takes over what of `spec` changes no shape: an optimiser's rate, decay and clip, and the clip of errors. It applies from the next
+    /// update on.
+    pub fn retune(&mut self, spec: &OnlineSpec) {
+        self.spec.error_clip = spec.error_clip;
+        self.spec.teacher.retune(&spec.teacher);
+        self.teach.retune(&spec.teacher);
+    }
+
     /// Its network.
     pub fn network(&self) -> &Network<T> {
         &self.network
@@ -199,6 +207,13 @@ impl<T: Real> Online<T> {
     /// Means and deviations of inputs and of targets so far.
     pub fn scalers(&self) -> (&Scaler, &Scaler) {
         (&self.inputs, &self.targets)
+    }
+
+    /// What was predicted, with a horizon, for the target that the next step of a stream brings.
+    pub fn due(&self, stream: usize) -> Option<&[f64]> {
+        let lane = &self.lanes[stream];
+        let due = self.spec.horizon > 0 && lane.waiting.len() == self.spec.horizon;
+        lane.forecasts.front().filter(|_| due).map(Vec::as_slice)
     }
 
     /// Updates done.

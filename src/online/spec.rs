@@ -40,6 +40,19 @@ pub enum Teacher {
     },
 }
 
+impl Teacher {
+    /// Takes over rate, decay and clip of another, if both are optimisers.
+    pub(super) fn retune(&mut self, other: &Self) {
+        if let (
+            Self::Gradient { rate, decay, clip, .. },
+            Self::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+        ) = (self, other)
+        {
+            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+        }
+    }
+}
+
 impl Default for Teacher {
     fn default() -> Self {
         Self::Gradient { optimiser: "adam".into(), rate: 1e-2, decay: 1e-3, clip: None }

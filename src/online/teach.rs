@@ -97,6 +97,17 @@ impl<T: Real> Teach<T> {
         })
     }
 
+    /// Takes over rate, decay and clip, if both it and `teacher` are optimisers.
+    pub fn retune(&mut self, teacher: &Teacher) {
+        if let (
+            By::Gradient { rate, decay, clip, .. },
+            Teacher::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+        ) = (&mut self.network, teacher)
+        {
+            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+        }
+    }
+
     /// Whether the network itself learns, so that its rule must follow.
     pub fn teaches_network(&self) -> bool {
         !matches!(self.network, By::Nothing) && self.taught.start == 0

@@ -19,7 +19,7 @@ mod saved;
 mod settings;
 
 pub use saved::peek;
-pub use settings::{Precision, ReadoutBy, Settings};
+pub use settings::{Precision, ReadoutBy, Settings, TUNABLE};
 
 use crate::error::{Error, Result};
 use crate::feed::{Example, Feed, Format, Line, Misfit, Position, Splitter, Truth};
@@ -48,7 +48,7 @@ pub struct Counts {
 pub enum Trouble {
     /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
     Row(Misfit),
-    /// The learner diverged at it, for this reason. The row counts as read.
+    /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::said).
     Diverged(String),
 }
 
@@ -76,6 +76,8 @@ pub struct Session<T: Real> {
     counts: Counts,
     /// The learner as it was at some row, to roll back to.
     good: Option<(u64, Vec<u8>)>,
+    /// The learner as it was at first, if no seed gives it back.
+    first: Option<Vec<u8>>,
     /// What was said last; empty where there was nothing to say.
     came: (usize, Option<Truth>),
     predicted: Vec<f64>,
@@ -88,14 +90,24 @@ impl<T: Real> Session<T> {
     /// # Errors
     /// If a setting is out of range, names a column that is not there, or asks for more than memory.
     pub fn begin(settings: &Settings, columns: Vec<String>) -> Result<Self> {
-        Self::with(settings, columns, |spec| Online::new(spec, settings.seed))
+        Self::build(settings, columns, |spec| Online::new(spec, settings.seed))
     }
 
-    /// The same with a learner made otherwise.
+    /// The same with a learner made otherwise, which is kept as bytes to begin anew from.
     ///
     /// # Errors
     /// As there, and of `make`.
     pub fn with(
+        settings: &Settings,
+        columns: Vec<String>,
+        make: impl FnOnce(&crate::online::OnlineSpec) -> Result<Online<T>>,
+    ) -> Result<Self> {
+        let mut session = Self::build(settings, columns, make)?;
+        session.first = Some(saved::bytes(&mut session.online)?);
+        Ok(session)
+    }
+
+    fn build(
         settings: &Settings,
         columns: Vec<String>,
         make: impl FnOnce(&crate::online::OnlineSpec) -> Result<Online<T>>,
@@ -111,6 +123,7 @@ impl<T: Real> Session<T> {
             position: Position::default(),
             counts: Counts::default(),
             good: None,
+            first: None,
             came: (0, None),
             predicted: Vec::new(),
             next: Vec::new(),
@@ -132,8 +145,11 @@ impl<T: Real> Session<T> {
         self.position.pass(line.text);
         self.predicted.clear();
         self.next.clear();
-        self.came = example.map_or((0, None), |row| (row.stream, row.target));
-        let Some(Example { stream, x, target }) = example else { return Ok(self.said()) };
+        let Some(Example { stream, x, target }) = example else {
+            self.came = (self.feed.stream(), None);
+            return Ok(self.said());
+        };
+        self.came = (stream, target);
         let value = match target {
             Some(Truth::Value(value)) => [value],
             _ => [0.0],
@@ -142,23 +158,30 @@ impl<T: Real> Session<T> {
             Truth::Value(_) => Target::Values(&value),
             Truth::Class(class) => Target::Class(class),
         });
-        let answer =
-            self.online.step_in(stream, x, taught).map_err(|error| Trouble::Diverged(error.to_string()))?;
-        self.counts.learned += u64::from(answer.loss.is_some());
-        self.predicted.extend(answer.predicted.unwrap_or_default());
-        if self.settings.feed.horizon > 0 {
-            self.next.extend(answer.prediction);
-        }
-        if let Some(far) = self.online.output().iter().find(|o| o.as_f64().abs() > FURTHEST) {
-            let far = far.as_f64();
-            return Err(Trouble::Diverged(format!("an output of {far:.3e}, beyond ±{FURTHEST:e}")));
-        }
+        // What was forecast stays said, whatever becomes of the learner now.
+        self.predicted.extend(self.online.due(stream).unwrap_or_default());
+        let failed = match self.online.step_in(stream, x, taught) {
+            Ok(answer) => {
+                self.counts.learned += u64::from(answer.loss.is_some());
+                self.predicted.clear();
+                self.predicted.extend(answer.predicted.unwrap_or_default());
+                if self.settings.feed.horizon > 0 {
+                    self.next.extend(answer.prediction);
+                }
+                let far = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
+                far.map(|far| format!("an output of {far:.3e}, beyond ±{FURTHEST:e}"))
+            }
+            Err(error) => Some(error.to_string()),
+        };
         match (target, &self.predicted[..]) {
             (_, []) | (None, _) => {}
             (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),
             (Some(Truth::Class(came)), predicted) => self.score.class(came, predicted),
         }
-        Ok(self.said())
+        match failed {
+            Some(why) => Err(Trouble::Diverged(why)),
+            None => Ok(self.said()),
+        }
     }
 
     /// What there is to say of the row that came last.
@@ -183,6 +206,11 @@ impl<T: Real> Session<T> {
         Ok(())
     }
 
+    /// Forgets what it was to roll back to.
+    pub fn unmark(&mut self) {
+        self.good = None;
+    }
+
     /// Whether there is something to roll back to.
     pub fn is_marked(&self) -> bool {
         self.good.is_some()
@@ -196,18 +224,21 @@ impl<T: Real> Session<T> {
         let Some((row, bytes)) = &self.good else {
             return Err(Error::State { field: "a mark", found: "none to roll back to".into() });
         };
-        self.online = saved::learner(bytes.clone())?;
+        self.online = saved::learner(bytes.clone(), self.online.spec())?;
         (0..self.settings.feed.streams).for_each(|stream| self.online.reset(stream));
         self.counts.diverged += 1;
         Ok(*row)
     }
 
-    /// The learner begins anew, as drawn from the seed.
+    /// The learner begins anew, as drawn from the seed or [made otherwise](Self::with).
     ///
     /// # Errors
     /// None, since there was one like it.
     pub fn reset(&mut self) -> Result<()> {
-        self.online = Online::new(self.online.spec(), self.settings.seed)?;
+        self.online = match &self.first {
+            Some(bytes) => saved::learner(bytes.clone(), self.online.spec())?,
+            None => Online::new(self.online.spec(), self.settings.seed)?,
+        };
         self.counts.diverged += 1;
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{Counts, Session, Settings};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::feed::Position;
-use crate::online::Online;
+use crate::online::{Online, OnlineSpec};
 use crate::scalar::Real;
 
 /// Reads what a session that was saved is made of, and its columns. What follows is read by [`Session::resume`].
@@ -34,6 +34,7 @@ impl<T: Real> Session<T> {
         self.feed.archive(archive)?;
         self.score.archive(archive)?;
         self.online.save(archive)?;
+        archive.field("first", &mut self.first)?;
         // A mark at this very row is the learner itself.
         let mut marked = self.good.as_ref().map(|(row, _)| *row);
         let elsewhere = self.good.as_ref().filter(|(row, _)| *row != self.position.rows);
@@ -41,7 +42,7 @@ impl<T: Real> Session<T> {
         archive.field("mark", &mut elsewhere.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
     }
 
-    /// The session that was saved, from where [`peek`] left off.
+    /// The session that was saved, from where [`peek`] left off; some of its settings may be [others](super::TUNABLE).
     ///
     /// # Errors
     /// If the archive holds something else.
@@ -53,11 +54,14 @@ impl<T: Real> Session<T> {
         resumed.feed.archive(archive)?;
         resumed.score.archive(archive)?;
         let begun = std::mem::replace(&mut resumed.online, Online::restore(archive)?);
+        resumed.online.retune(begun.spec());
         let same = |online: &Online<T>| match online.spec() == begun.spec() {
             true => Ok(()),
             false => Err(Error::State { field: "learner", found: "one of other settings".into() }),
         };
         same(&resumed.online)?;
+        archive.field("first", &mut resumed.first)?;
+        resumed.first.clone().map_or(Ok(()), |first| same(&learner(first, begun.spec())?))?;
         let (mut marked, mut mark) = (None, Vec::new());
         archive.field("marked", &mut marked)?;
         archive.field("mark", &mut mark)?;
@@ -66,7 +70,7 @@ impl<T: Real> Session<T> {
             None => None,
             Some(row) if row == position.rows => Some((row, bytes(&mut resumed.online)?)),
             Some(row) => {
-                same(&learner(mark.clone())?)?;
+                same(&learner(mark.clone(), begun.spec())?)?;
                 Some((row, mark))
             }
         };
@@ -81,10 +85,11 @@ pub fn bytes<T: Real>(online: &mut Online<T>) -> Result<Vec<u8>> {
     Ok(archive.into_bytes())
 }
 
-/// And back.
-pub fn learner<T: Real>(bytes: Vec<u8>) -> Result<Online<T>> {
+/// And back, tuned as it is to be now.
+pub fn learner<T: Real>(bytes: Vec<u8>, tuned: &OnlineSpec) -> Result<Online<T>> {
     let mut archive = Archive::reader(bytes);
-    let online = Online::restore(&mut archive)?;
+    let mut online = Online::restore(&mut archive)?;
     archive.finish()?;
+    online.retune(tuned);
     Ok(online)
 }

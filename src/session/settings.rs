@@ -10,6 +10,9 @@ use crate::score::Metric;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Settings that may change when a session is resumed, since nothing that was saved depends on them.
+pub const TUNABLE: [&str; 5] = ["absurd", "learning-rate", "decay", "clip", "error-clip"];
+
 /// Bits of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -163,6 +166,18 @@ impl Settings {
             Ok(Value::Object(map)) => map,
             _ => unreachable!("settings are numbers, words and lists of them"),
         }
+    }
+
+    /// These settings with those of `others` laid over them that a session may [take up](TUNABLE) on its way.
+    ///
+    /// # Errors
+    /// If another of them says something else.
+    pub fn retuned(&self, others: &Map<String, Value>) -> Result<Self> {
+        let tuned = |(name, _): &(&String, &Value)| TUNABLE.contains(&name.as_str());
+        let tuned = others.iter().filter(tuned).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let retuned = self.overlaid(&tuned)?;
+        retuned.check_same(others)?;
+        Ok(retuned)
     }
 
     /// # Errors

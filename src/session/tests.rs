@@ -96,6 +96,21 @@ fn the_learner_rolls_back_and_begins_anew() {
 }
 
 #[test]
+fn a_learner_made_otherwise_begins_anew_as_it_was_made() {
+    let settings = session(|_| {}).settings().clone();
+    let make = |spec: &crate::online::OnlineSpec| Online::new(spec, 77);
+    let mut made = Session::<f32>::with(&settings, vec!["hour".into(), "load".into()], make).unwrap();
+    let weights = made.learner().weights().to_vec();
+    feed(&mut made, &text(0..30));
+    assert_ne!(made.learner().weights(), weights);
+    let mut again = resumed(saved(&mut made)).unwrap();
+    for session in [&mut made, &mut again] {
+        session.reset().unwrap();
+        assert_eq!(session.learner().weights(), weights);
+    }
+}
+
+#[test]
 fn a_wild_output_is_divergence() {
     let mut session = session(|s| {
         (s.teacher, s.learning_rate, s.decay) = ("sgd".into(), 1e6, 0.0);
@@ -110,6 +125,29 @@ fn a_wild_output_is_divergence() {
         }
     };
     assert!(matches!(trouble, Trouble::Diverged(_)), "{trouble:?}");
+    let predicted = session.said().predicted.expect("it is said")[0];
+    assert!((predicted - 50.0).abs() > 100.0, "as wild as it is: {predicted}");
+    assert_eq!(session.score().count(), session.position().rows, "and scored");
+}
+
+#[test]
+fn a_forecast_is_scored_even_where_learning_from_it_fails() {
+    let mut session = session(|s| {
+        (s.teacher, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
+        s.readout = Some(ReadoutBy::Teacher);
+    });
+    let text = text(0..50);
+    let mut lines = Lines::new(text.as_bytes());
+    let mut forecast = None;
+    while let Some(line) = lines.next_line().unwrap() {
+        match session.row(line) {
+            Ok(said) => forecast = said.next.map(<[f64]>::to_vec),
+            Err(_) => break,
+        }
+    }
+    assert!(session.position().rows < 50, "it diverges");
+    assert_eq!(session.said().predicted, forecast.as_deref());
+    assert_eq!(session.score().count(), session.position().rows - 1);
 }
 
 #[test]

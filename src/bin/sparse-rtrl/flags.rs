@@ -17,7 +17,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     /// Predict the target that many rows ahead. From 1 on its own value is a feature, and learning waits until the target has come; with 0
-    /// it is predicted from the other columns of its row
+    /// it is predicted from the other columns of its row. Rows are those that fit: one that is passed over shifts what is ahead by one
     #[arg(long, value_name = "ROWS", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     horizon: Option<usize>,
@@ -159,7 +159,8 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     readout_forgetting: Option<f64>,
 
-    /// What is measured, since the beginning and over the last rows: mae, rmse, nrmse, mape of numbers; accuracy, log-loss of classes
+    /// What is measured, since the beginning and over the last rows: mae, rmse, nrmse, mape (Σ|error| / Σ|target|) of numbers; accuracy,
+    /// log-loss of classes
     /// [default: mae,nrmse or accuracy,log-loss]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! `sparse-rtrl inspect`: what a checkpoint holds.
 
 use crate::failure::{EXIT_CODES, Failure, Outcome};
+use crate::place;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparse_rtrl::feed::Task;
@@ -73,6 +74,9 @@ struct BlockNorm {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Outcome {
+    place::check_distinct(
+        [Some(&args.file), args.export.as_ref()].into_iter().flatten().map(PathBuf::as_path),
+    )?;
     let mut archive = checkpoint::read(&args.file)?;
     let about = |error: sparse_rtrl::Error| {
         Failure::new(crate::failure::UNUSABLE, format!("{}: {error}", args.file.display()))

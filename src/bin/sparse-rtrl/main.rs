@@ -5,6 +5,7 @@ mod failure;
 mod flags;
 mod inspect;
 mod pipe;
+mod place;
 mod progress;
 mod run;
 mod sink;

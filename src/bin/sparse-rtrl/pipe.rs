@@ -50,6 +50,11 @@ impl Pipe {
             None => Err(Failure::new(IO, format!("cannot read {name}: {error}"))),
         }
     }
+
+    /// The end that a signal leads to while there is nothing to save.
+    pub fn stopped(&self) -> Failure {
+        Failure::new(128 + self.stop.signal().unwrap_or_default() as u8, "")
+    }
 }
 
 /// The first signal ends the stream after the row at hand; a second one ends the program at once.

@@ -1,7 +1,7 @@
 //! A stream from its first row, or from where a checkpoint left it, to its end, whatever that is.
 //!
-//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length: whenever the program
-//! is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
+//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length and checksum: whenever the
+//! program is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
 
 use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
 use crate::pipe::Pipe;
@@ -71,8 +71,11 @@ pub fn run<T: Real>(mut run: Run<T>) -> Outcome {
 impl<T: Real> Run<T> {
     /// The line of names, and a first checkpoint: from here on, there is always one to resume from.
     fn begin(&mut self) -> Outcome<Reader> {
-        if self.how.on_divergence == OnDivergence::Rollback && !self.session.is_marked() {
-            self.session.mark()?;
+        match self.how.on_divergence {
+            OnDivergence::Rollback if self.session.is_marked() => {}
+            OnDivergence::Rollback => self.session.mark()?,
+            // A mark of an earlier run would grow stale, and weigh in every checkpoint.
+            OnDivergence::Stop | OnDivergence::Reset => self.session.unmark(),
         }
         if self.begun {
             Table::new(self.session.settings()).head(self.sink.lines());
@@ -94,6 +97,14 @@ impl<T: Real> Run<T> {
                 return Ok(End::Closed);
             }
             let line = match self.pipe.lines.next_line() {
+                // Its other half may come, and a checkpoint that had learned the first would fit no input any more.
+                Ok(Some(line)) if !line.ended && self.how.checkpoint.is_some() => {
+                    if !self.how.quiet {
+                        let what = "has no line end and may be half written: it is left for a later run";
+                        progress.say(&format!("the last row (line {}) {what}", line.number));
+                    }
+                    return Ok(End::Input);
+                }
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(End::Input),
                 Err(error) => {
@@ -103,16 +114,15 @@ impl<T: Real> Run<T> {
             };
             let number = line.number;
             let row = self.session.position().rows + 1;
-            match self.session.row(line) {
-                Ok(_) if row.is_multiple_of(every) => {
-                    let (session, lines) = (&self.session, self.sink.lines());
-                    table.line(lines, row, &session.said(), session.feed(), session.score());
-                    if self.sink.line_ended()? == Reader::Gone {
-                        return Ok(End::Closed);
-                    }
-                }
-                Ok(_) => {}
-                Err(Trouble::Row(misfit)) => {
+            let trouble = self.session.row(line).err();
+            // A row that the learner diverged at has its line, as wild as it may be.
+            if !matches!(trouble, Some(Trouble::Row(_))) && row.is_multiple_of(every) {
+                let (session, lines) = (&self.session, self.sink.lines());
+                table.line(lines, row, &session.said(), session.feed(), session.score());
+            }
+            match trouble {
+                None => {}
+                Some(Trouble::Row(misfit)) => {
                     let said = format!("row {row} (line {number}): {misfit}");
                     if self.how.on_bad_row == OnBadRow::Stop {
                         let hint = "mend it and --resume, or pass over such rows with --on-bad-row skip";
@@ -129,7 +139,10 @@ impl<T: Real> Run<T> {
                         }
                     }
                 }
-                Err(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+                Some(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+            }
+            if self.sink.line_ended()? == Reader::Gone {
+                return Ok(End::Closed);
             }
             progress.at(row, || scores(&self.session));
             if row.is_multiple_of(self.how.every) && self.due()? == Reader::Gone {
@@ -142,8 +155,11 @@ impl<T: Real> Run<T> {
     fn recover(&mut self, row: u64, why: &str, progress: &Progress) -> Outcome {
         let done = match self.how.on_divergence {
             OnDivergence::Stop => {
-                let hint =
-                    "the last checkpoint is as it was; see --on-divergence, --error-clip and --learning-rate";
+                let hint = match self.how.checkpoint {
+                    Some(_) => "the last checkpoint is as it was: --resume",
+                    None => "begin again",
+                };
+                let hint = format!("{hint} with another --on-divergence, --error-clip or --learning-rate");
                 return Err(Failure::new(DIVERGED, format!("diverged at row {row}: {why}; {hint}")));
             }
             OnDivergence::Reset => {
@@ -207,9 +223,7 @@ impl<T: Real> Run<T> {
         let Some(path) = &self.how.checkpoint else { return Ok(()) };
         let mut archive = Archive::writer();
         self.session.save(&mut archive)?;
-        let (mut written, waiting) = self.sink.state();
-        archive.field("output", &mut written)?;
-        archive.field("unwritten", &mut waiting.to_vec())?;
+        archive.field("output", &mut self.sink.kept())?;
         Ok(checkpoint::write(path, archive)?)
     }
 

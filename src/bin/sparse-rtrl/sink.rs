@@ -1,6 +1,10 @@
 //! Where lines go: a file that can be cut back and appended to, or standard output.
 
-use crate::failure::{Failure, IO, Outcome, UNUSABLE};
+mod kept;
+
+pub use kept::{Kept, holds_something};
+
+use crate::failure::{Failure, IO, Outcome};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, IsTerminal, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -17,6 +21,8 @@ pub struct Sink {
     waiting: Vec<u8>,
     /// Bytes that are in the file.
     written: u64,
+    /// Their CRC-32.
+    sum: crc32fast::Hasher,
 }
 
 enum To {
@@ -34,36 +40,31 @@ pub enum Reader {
 }
 
 impl Sink {
-    /// Opens a file, empty; or standard output.
+    /// Opens a file, empty; or standard output, if there is none or it is called `-`.
     pub fn create(path: Option<&Path>) -> Outcome<Self> {
-        Self::open(path, 0, &[])
-    }
-
-    /// Opens a file to go on after its first `length` bytes with `waiting`; what lies beyond is cut off.
-    pub fn open(path: Option<&Path>, length: u64, waiting: &[u8]) -> Outcome<Self> {
-        let Some(path) = path else {
-            let to = To::Stream(Box::new(std::io::stdout()));
-            return Ok(Self { to, name: "standard output".into(), waiting: Vec::new(), written: 0 });
-        };
+        let Some(path) = Self::file(path) else { return Ok(Self::standard_output()) };
         let name = path.display().to_string();
         let failed = |error| Failure::new(IO, format!("cannot write {name}: {error}"));
         sparse_rtrl::record::create_folder(path)?;
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(failed)?;
-        let about = file.metadata().map_err(failed)?;
-        if !about.is_file() {
-            return Ok(Self { to: To::Stream(Box::new(file)), name, waiting: Vec::new(), written: 0 });
-        }
-        if about.len() < length {
-            let said = format!(
-                "{name}: expected at least the {length} bytes written when the checkpoint was made, found {}",
-                about.len()
-            );
-            return Err(Failure::new(UNUSABLE, said));
-        }
-        file.set_len(length).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(Self { to: To::File(file), name, waiting: waiting.to_vec(), written: length })
+        let file = OpenOptions::new().create(true).write(true).truncate(true).open(path).map_err(failed)?;
+        let to = match file.metadata().map_err(failed)?.is_file() {
+            true => To::File(file),
+            false => To::Stream(Box::new(file)),
+        };
+        Ok(Self::new(to, name))
+    }
+
+    fn new(to: To, name: String) -> Self {
+        Self { to, name, waiting: Vec::new(), written: 0, sum: crc32fast::Hasher::new() }
+    }
+
+    fn standard_output() -> Self {
+        Self::new(To::Stream(Box::new(std::io::stdout())), "standard output".into())
+    }
+
+    /// The file, if it is one.
+    fn file(path: Option<&Path>) -> Option<&Path> {
+        path.filter(|path| *path != Path::new("-"))
     }
 
     /// The lines that wait, to be added to.
@@ -98,6 +99,7 @@ impl Sink {
         match done {
             Ok(()) => {
                 self.written += self.waiting.len() as u64;
+                self.sum.update(&self.waiting);
                 self.waiting.clear();
                 Ok(Reader::Listens)
             }
@@ -119,16 +121,8 @@ impl Sink {
         Ok(reader)
     }
 
-    /// Bytes that are in the file, and what could not be written.
-    pub fn state(&self) -> (u64, &[u8]) {
-        match self.to {
-            To::File(_) => (self.written, &self.waiting),
-            To::Stream(_) => (0, &[]),
-        }
-    }
-
     /// Whether lines appear where the progress would.
     pub fn is_terminal(path: Option<&Path>) -> bool {
-        path.is_none() && std::io::stdout().is_terminal()
+        Self::file(path).is_none() && std::io::stdout().is_terminal()
     }
 }

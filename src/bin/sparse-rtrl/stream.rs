@@ -1,10 +1,11 @@
 //! `sparse-rtrl stream`: its flags, and how a run of it begins: anew, or from a checkpoint.
 
-use crate::failure::{EXIT_CODES, Failure, Outcome, UNUSABLE, USAGE};
+use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
+use crate::place;
 use crate::run::{self, Run};
-use crate::sink::Sink;
+use crate::sink::{self, Kept, Sink};
 use clap::ValueEnum;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
@@ -25,20 +26,22 @@ pub struct Args {
     /// Rows to learn from; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Where lines go [default: standard output]
+    /// Where lines go; - is standard output, the default unless a checkpoint's lines went to a file
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
     /// Save everything there: weights, masks, states, influence, scalers, scores, position. Written whole or not at all; also at the end, and
-    /// when a signal, a bad row or a closed pipe ends the stream
+    /// when a signal, a bad row or a closed pipe ends the stream. A last row without a line end may be half written, and is left for a later
+    /// run; without a checkpoint it is taken
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
     /// Save every that many rows; a rollback goes to the last of these moments
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
     /// Go on from the checkpoint, if there is one: settings come from it, a file's rows that were learned are passed over, and the
-    /// output is cut back to where the checkpoint was made. What comes from standard input counts as new
+    /// output is cut back to where the checkpoint was made, if it is the one that was written then. What comes from standard input counts
+    /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
     /// With --resume: standard input begins at the first row again, as a file does
@@ -47,7 +50,8 @@ pub struct Args {
     /// Begin with the weights of a safetensors file (`sparse-rtrl inspect --export` writes one, and says how it is named)
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
     import: Option<PathBuf>,
-    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over
+    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over:
+    /// it has no line of output, and no part in what counts rows for the horizon
     #[arg(long, default_value = "stop", help_heading = "Bad days")]
     on_bad_row: OnBadRow,
     /// A learner whose numbers stop being finite, or whose output goes beyond 1000 standard deviations, stops the stream, begins anew, or
@@ -95,7 +99,8 @@ pub fn run(args: &Args) -> Outcome {
     if args.checkpoint_every == 0 {
         return Err(Failure::new(USAGE, "checkpoint-every: expected at least 1, got 0"));
     }
-    check_files(args)?;
+    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
+    place::check_distinct(named.into_iter().flatten().map(PathBuf::as_path))?;
     match args.checkpoint.as_deref().filter(|path| path.exists()) {
         Some(path) if args.resume => resume(args, path),
         Some(path) => {
@@ -103,21 +108,6 @@ pub fn run(args: &Args) -> Outcome {
             Err(Failure::new(USAGE, format!("{} {said}", path.display())))
         }
         None => begin(args),
-    }
-}
-
-/// One file is not two things.
-fn check_files(args: &Args) -> Outcome {
-    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
-    let there = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-    let files: Vec<_> =
-        named.into_iter().flatten().filter(|path| !path.starts_with("/dev")).map(there).collect();
-    match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
-        Some((_, file)) => Err(Failure::new(
-            USAGE,
-            format!("{}: expected a file for each purpose, got it twice", file.display()),
-        )),
-        None => Ok(()),
     }
 }
 
@@ -129,7 +119,7 @@ fn begin(args: &Args) -> Outcome {
     };
     let mut settings = Settings::new(target).overlaid(&given)?.resolved();
     if let Some(output) = args.output.as_ref().filter(|_| args.resume)
-        && output.metadata().is_ok_and(|about| about.is_file() && about.len() > 0)
+        && sink::holds_something(output)
     {
         let said = "there is no checkpoint to go on from, and it holds something: move it away to begin anew";
         return Err(Failure::new(USAGE, format!("{}: {said}", output.display())));
@@ -137,7 +127,10 @@ fn begin(args: &Args) -> Outcome {
     let mut pipe = Pipe::open(Some(&args.file))?;
     let columns = match (&settings.columns, settings.input_format) {
         (Some(columns), None | Some(Format::Csv)) => {
+            Splitter::check_names("columns", columns)?;
             settings.input_format = Some(Format::Csv);
+            first_line(&mut pipe, "a row")?;
+            pipe.lines.again();
             columns.clone()
         }
         (Some(_), Some(Format::Jsonl)) => {
@@ -146,22 +139,19 @@ fn begin(args: &Args) -> Outcome {
                 "columns: expected nothing, for JSON lines, which name their own",
             ));
         }
-        (None, format) => match pipe.lines.next_line() {
-            Err(error) => return pipe.failure(&error),
-            Ok(None) => {
-                return Err(Failure::new(
-                    crate::failure::IO,
-                    "the input is empty: expected a line of column names",
-                ));
+        (None, format) => {
+            first_line(&mut pipe, "a line of column names")?;
+            let line = pipe.lines.line();
+            if !line.ended && args.checkpoint.is_some() {
+                let said = "the first line has no line end and may be half written: expected a whole one";
+                return Err(Failure::new(IO, format!("{said}, to make a checkpoint")));
             }
-            Ok(Some(line)) => {
-                let format = format.unwrap_or(Format::of(line.text));
-                settings.input_format = Some(format);
-                let columns = Splitter::header(format, settings.delimiter()?, line.text)?;
-                begin_rows(&mut pipe, format, settings.skip_lines)?;
-                columns
-            }
-        },
+            let format = format.unwrap_or(Format::of(line.text));
+            settings.input_format = Some(format);
+            let columns = Splitter::header(format, settings.delimiter()?, line.text)?;
+            begin_rows(&mut pipe, format, settings.skip_lines)?;
+            columns
+        }
     };
     match settings.precision {
         Precision::F32 => begin_with::<f32>(args, &settings, columns, pipe),
@@ -174,6 +164,7 @@ fn begin_with<T: Real>(args: &Args, settings: &Settings, columns: Vec<String>, p
         None => Session::<T>::begin(settings, columns)?,
         Some(path) => Session::with(settings, columns, |spec| exchange::import(spec, settings.seed, path))?,
     };
+    check_writable(args)?;
     let sink = Sink::create(args.output.as_deref())?;
     run::run(Run { session, pipe, sink, begun: true, how: how(args) })
 }
@@ -183,7 +174,7 @@ fn resume(args: &Args, path: &Path) -> Outcome {
     let mut archive = checkpoint::read(path)?;
     let about = |error| Failure { message: format!("{}: {error}", path.display()), ..Failure::from(error) };
     let (settings, columns) = session::peek(&mut archive).map_err(about)?;
-    settings.check_same(&args.flags.given())?;
+    let settings = settings.retuned(&args.flags.given())?;
     match settings.precision {
         Precision::F32 => resume_with::<f32>(args, path, &settings, columns, archive),
         Precision::F64 => resume_with::<f64>(args, path, &settings, columns, archive),
@@ -199,14 +190,28 @@ fn resume_with<T: Real>(
 ) -> Outcome {
     let about = |error: sparse_rtrl::Error| Failure::new(UNUSABLE, format!("{}: {error}", path.display()));
     let session = Session::<T>::resume(settings, columns, &mut archive).map_err(about)?;
-    let (mut written, mut waiting) = (0u64, Vec::new());
-    archive.field("output", &mut written).map_err(about)?;
-    archive.field("unwritten", &mut waiting).map_err(about)?;
+    let mut kept = Kept::default();
+    archive.field("output", &mut kept).map_err(about)?;
     archive.finish().map_err(about)?;
     let mut pipe = Pipe::open(Some(&args.file))?;
     pass_over(&mut pipe, &session, args.replay)?;
-    let sink = Sink::open(args.output.as_deref(), written, &waiting)?;
+    check_writable(args)?;
+    let sink = Sink::resume(args.output.as_deref(), kept)?;
     run::run(Run { session, pipe, sink, begun: false, how: how(args) })
+}
+
+/// An output is emptied or cut back only if what is learned from then on can be saved.
+fn check_writable(args: &Args) -> Outcome {
+    args.checkpoint.as_deref().map_or(Ok(()), |path| Ok(checkpoint::check_writable(path)?))
+}
+
+/// Waits for the first line, which there must be.
+fn first_line(pipe: &mut Pipe, expected: &str) -> Outcome {
+    match pipe.lines.next_line() {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Failure::new(IO, format!("the input is empty: expected {expected}"))),
+        Err(error) => pipe.failure(&error).and_then(|()| Err(pipe.stopped())),
+    }
 }
 
 /// Goes past the line of names.

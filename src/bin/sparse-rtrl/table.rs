@@ -5,6 +5,9 @@ use sparse_rtrl::feed::{Feed, Format, Task, Truth};
 use sparse_rtrl::score::{Score, most_probable};
 use sparse_rtrl::session::{Said, Settings};
 
+/// What a line of JSON begins with.
+pub const OBJECT: &[u8] = b"{\"row\":";
+
 /// The columns of the output.
 pub struct Table {
     settings: Settings,
@@ -152,6 +155,7 @@ mod tests {
         let text = lines(|s| s.feed.horizon = 1, &said);
         assert_eq!(text, "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n");
         let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &said);
+        assert!(text.as_bytes().starts_with(OBJECT));
         assert_eq!(text, "{\"row\":7,\"target\":1.5,\"predicted\":2.0,\"mae\":null,\"nrmse\":null}\n");
     }
 
