@@ -18,10 +18,10 @@ pub fn least_squares(
     let mut rls = Rls::new(w.len(), variance, forgetting);
     let product = |w: &[f64], x: &[f64]| -> f64 { w.iter().zip(x).map(|(w, x)| w * x).sum() };
     let mut predictions = vec![f64::NAN; values.len()];
-    for t in 0..values.len() {
+    for (t, value) in values.iter().enumerate() {
         if t >= horizon {
             let x = at(t - horizon);
-            let slope = product(&w, &x) - values[t] / scale;
+            let slope = product(&w, &x) - value / scale;
             rls.update(x.into_iter(), |gain| w.iter_mut().zip(gain).for_each(|(w, gain)| *w -= slope * gain));
         }
         if let Some(prediction) = predictions.get_mut(t + horizon) {

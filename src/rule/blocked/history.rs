@@ -58,7 +58,7 @@ impl<T: Real> Live<T> {
         self.columns.iter().all(|column| (column.0 as usize) < rows)
             && self.entries.iter().all(|entry| (entry.1 as usize) < rows)
             && ends().is_sorted()
-            && ends().last().unwrap_or(0) == self.entries.len()
+            && ends().next_back().unwrap_or(0) == self.entries.len()
     }
 
     /// Entries in all columns.
