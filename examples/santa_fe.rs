@@ -21,7 +21,7 @@ struct Args {
     /// Folder that scripts/fetch_data.sh has filled
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a made-up series of 4,000 points instead
+    /// Take a made-up series of 2,500 points instead
     #[arg(long)]
     synthetic: bool,
     /// Seeds, from 0 up
@@ -184,5 +184,5 @@ fn synthetic() -> Vec<f64> {
         }
         (0.8 * x * x).min(255.0).round()
     };
-    (0..4000).map(|_| step()).collect()
+    (0..2500).map(|_| step()).collect()
 }

@@ -6,10 +6,11 @@ mod contest;
 
 use clap::Parser;
 use contest::{Model, Predictions, Report, least_squares};
+use rand::RngExt;
 use sparse_rtrl::cell::{EventReset, ResetGate};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::online::{Grouping, Least, OnlineSpec, Teacher};
-use sparse_rtrl::params::ThresholdInit;
+use sparse_rtrl::params::{Purpose, ThresholdInit, generator};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ struct Args {
     /// Folder that scripts/fetch_data.sh has filled
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a made-up city of 12,000 half-hours instead
+    /// Take a made-up city of nine weeks instead
     #[arg(long)]
     synthetic: bool,
     /// Judge rows before 10,000 instead of those after: what settings were chosen on
@@ -289,18 +290,17 @@ fn synthetic() -> Series {
     let hump = |hour: f64, at: f64, width: f64| {
         (-((hour - at + 36.0).rem_euclid(24.0) - 12.0).powi(2) / width).exp()
     };
-    let (mut weather, mut noise) = (0.0, 0.37f64);
+    let (mut weather, mut rng) = (0.0, generator(0, Purpose::Data));
     let mut count = |t: usize| {
         let (day, hour) = (t / DAY % 7, (t % DAY) as f64 / 2.0);
         let work = if day < 5 { 1.0 } else { 0.4 };
         let out = if (4..6).contains(&day) { 1.0 } else { 0.3 };
-        noise = (3.99 * noise * (1.0 - noise)).clamp(0.01, 0.99);
-        weather = 0.97 * weather + 0.1 * (noise - 0.5);
+        weather = 0.98 * weather + rng.random_range(-0.05..0.05);
         let people = 3.0
             + 14.0 * work * (hump(hour, 8.5, 6.0) + hump(hour, 18.5, 12.0))
             + 16.0 * out * hump(hour, 23.0, 10.0);
         (1000.0 * people * (1.0 + weather)).round()
     };
-    let counts: Vec<f64> = (0..12_000).map(&mut count).collect();
+    let counts: Vec<f64> = (0..9 * WEEK).map(&mut count).collect();
     Series { slots: (0..counts.len()).map(|t| t % WEEK).collect(), counts }
 }

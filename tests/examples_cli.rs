@@ -96,6 +96,43 @@ fn speed_times_a_step_and_writes_what_it_ran() {
     assert_eq!((gradients.len(), gradients[2].as_array().unwrap().len()), (3, entries));
 }
 
+/// On made-up streams: what is learned is worth more than the same net as drawn, and than the simplest rule.
+#[test]
+fn streams_are_learned() {
+    let cases = [
+        ("santa_fe", "EGRU, Kalman", "EGRU, untrained", "linear, 10 lags"),
+        ("taxi", "EGRU, Kalman", "EGRU, untrained", "same half-hour last week"),
+        ("text", "EGRU, exact RTRL", "EGRU, untrained", "Witten–Bell, order 0"),
+    ];
+    for (name, learned, drawn, simple) in cases {
+        let out = scratch(name);
+        let output = run(name, &["--synthetic", "--seeds", "1", "--out", out.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let file = |kind: &str| {
+            std::fs::read_dir(&out)
+                .unwrap()
+                .map(|f| f.unwrap().path())
+                .find(|f| f.extension().is_some_and(|e| e == kind))
+                .unwrap()
+        };
+        let mut csv = csv::Reader::from_path(file("csv")).unwrap();
+        let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
+        let error =
+            |model: &str| -> f64 { rows.iter().find(|row| &row[0] == model).unwrap()[3].parse().unwrap() };
+        for worse in [drawn, simple] {
+            assert!(
+                error(learned) < error(worse),
+                "{name}: {} against {worse}: {}",
+                error(learned),
+                error(worse)
+            );
+        }
+        let markdown = std::fs::read_to_string(file("md")).unwrap();
+        assert!(markdown.contains(&format!("cargo run --release --example {name} -- --synthetic")));
+        assert!(std::fs::read_to_string(file("svg")).unwrap().contains(learned));
+    }
+}
+
 #[test]
 fn wrong_input_ends_with_exit_code_2() {
     let out = scratch("wrong");
@@ -115,6 +152,11 @@ fn wrong_input_ends_with_exit_code_2() {
         ("speed", &["--rule", "rtrl-blocked-18446744073709551615"], "unknown rule"),
         ("speed", &["--check-choice", "0"], "check-choice"),
         ("compare", &["--seeds", "0"], "seeds"),
+        ("santa_fe", &["--data", "nowhere"], "fetch_data.sh"),
+        ("taxi", &["--data", "nowhere"], "--synthetic"),
+        ("taxi", &["--synthetic", "--seeds", "0"], "seeds"),
+        ("text", &["--synthetic", "--bytes", "10"], "at least 1000 bytes"),
+        ("text", &["--file", "nowhere"], "nowhere"),
         ("compare", &["--iterations", "0"], "iterations"),
         ("compare", &["--length", "0"], "length"),
         ("compare", &["--delay", "100000"], "delay"),

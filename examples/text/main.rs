@@ -26,7 +26,7 @@ struct Args {
     /// A text of your own
     #[arg(long, conflicts_with = "synthetic")]
     file: Option<PathBuf>,
-    /// Take a made-up text instead
+    /// Take a made-up text instead: 6,000 brackets that nest
     #[arg(long)]
     synthetic: bool,
     /// Stop after that many bytes
@@ -163,7 +163,7 @@ fn lengths(spec: &OnlineSpec, seed: u64, text: &[u8]) -> Result<Predictions> {
 /// Brackets that nest: what closes is known from what is open.
 fn synthetic() -> Vec<u8> {
     let (mut open, mut text, mut noise) = (Vec::new(), Vec::new(), 0.37f64);
-    while text.len() < 20_000 {
+    while text.len() < 6_000 {
         noise = 3.99 * noise * (1.0 - noise);
         if open.is_empty() || (noise > 0.5 && open.len() < 6) {
             let kind = (noise * 1000.0) as usize % 3;
