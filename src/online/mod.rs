@@ -27,26 +27,25 @@
 //! **Gradient apart from update.** With a loss of your own, [`Online::observe`] makes a step and [`Online::credit`] learns from its
 //! `∂L/∂o`.
 
+mod build;
+mod check;
+mod known;
 mod lane;
 mod saved;
 pub mod scaler;
 mod spec;
+mod step;
 mod teach;
 
 pub use spec::{Grouping, Least, OnlineSpec, Teacher};
 
-use crate::archive::Archive;
 use crate::cell::{Network, State, Step};
-use crate::error::{Error, Result};
-use crate::macs::Macs;
-use crate::params::{BlockSpec, Purpose, generator};
-use crate::readout::{Loss, Readout, Target};
-use crate::rule::{self, Skips};
+use crate::error::Result;
+use crate::readout::{Readout, Target};
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use lane::Lane;
 use scaler::Scaler;
-use teach::{Lesson, Teach};
+use teach::Teach;
 
 /// What a learner says of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,142 +97,6 @@ impl<T> Said<T> {
 }
 
 impl<T: Real> Online<T> {
-    /// Draws masks and first values from `seed`.
-    ///
-    /// # Errors
-    /// If a name is unknown, a number out of range, or the whole larger than memory.
-    pub fn new(spec: &OnlineSpec, seed: u64) -> Result<Self> {
-        spec.check()?;
-        spec.check_size::<T>()?;
-        let mut masks = generator(seed, Purpose::Mask);
-        let draw = |blocks: &[_]| spec.network.draw_masks(&spec.mask, blocks, &mut masks);
-        let mut learner = Self::build(spec, seed, draw)?;
-        let mut values = generator(seed, Purpose::Init);
-        let p = learner.network.wiring().parameters();
-        let drawn = spec.init.draw(learner.network.wiring().layout(), &mut values)?;
-        learner.w[..p].copy_from_slice(&drawn);
-        if spec.least.is_none() {
-            learner.draw_readout(p, &mut values);
-        }
-        Ok(learner)
-    }
-
-    /// Everything in its place, all weights zero.
-    fn build(
-        spec: &OnlineSpec,
-        seed: u64,
-        draw: impl FnOnce(&[BlockSpec]) -> Result<Vec<Pattern>>,
-    ) -> Result<Self> {
-        let network = Network::new(&spec.network, draw)?;
-        let wiring = network.wiring();
-        let inputs = wiring.outputs().len() + spec.direct + if spec.echo { spec.network.inputs } else { 0 };
-        let readout = Readout { inputs, outputs: spec.outputs };
-        let build = rule::find::<T>(&spec.rule)?.build;
-        let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let lanes =
-            (0..spec.streams).map(|k| Lane::new(&network, build(wiring, Skips::ALL, noise(k)))).collect();
-        let all =
-            if spec.standardise.is_empty() { vec![true; spec.width()] } else { spec.standardise.clone() };
-        let by_value = spec.loss == Loss::SquaredError && spec.standardise_target;
-        Ok(Self {
-            w: vec![T::zero(); wiring.parameters() + readout.parameters()],
-            teach: Teach::new(spec, &network, &readout)?,
-            inputs: Scaler::new(all),
-            targets: Scaler::new(vec![by_value; spec.outputs]),
-            lanes,
-            ahead: (State::new(wiring), Step::new(wiring)),
-            said: Said {
-                features: vec![T::zero(); inputs],
-                output: vec![T::zero(); spec.outputs],
-                slope: vec![T::zero(); spec.outputs],
-                // Filters alone ask for it.
-                curvature: match spec.teacher {
-                    Teacher::Kalman { .. } => vec![0.0; spec.outputs * spec.outputs],
-                    _ => Vec::new(),
-                },
-                target: vec![T::zero(); spec.outputs],
-                prediction: vec![0.0; spec.outputs],
-                predicted: vec![0.0; spec.outputs],
-                aside: (vec![T::zero(); inputs], vec![T::zero(); spec.outputs]),
-            },
-            at_hand: false,
-            readout,
-            network,
-            spec: spec.clone(),
-        })
-    }
-
-    /// Glorot-normal weights from emissions; none from inputs.
-    fn draw_readout(&mut self, p: usize, rng: &mut impl rand::Rng) {
-        let emissions = self.network.wiring().outputs().len();
-        let narrow = Readout { inputs: emissions, outputs: self.spec.outputs };
-        let drawn = narrow.draw::<T>(&self.spec.init, rng);
-        for k in 0..self.spec.outputs {
-            let to = p + k * self.readout.inputs;
-            self.w[to..to + emissions].copy_from_slice(&drawn[k * emissions..(k + 1) * emissions]);
-            let bias = self.spec.outputs * emissions + k;
-            self.w[p + self.spec.outputs * self.readout.inputs + k] = drawn[bias];
-        }
-    }
-
-    /// What it is made of.
-    pub fn spec(&self) -> &OnlineSpec {
-        &self.spec
-    }
-
-    /// Takes over what of `spec` changes no shape: an optimiser's rate, decay and clip, and the clip of errors. It applies from the next
-    /// update on.
-    pub fn retune(&mut self, spec: &OnlineSpec) {
-        self.spec.error_clip = spec.error_clip;
-        self.spec.teacher.retune(&spec.teacher);
-        self.teach.retune(&spec.teacher);
-    }
-
-    /// Its network.
-    pub fn network(&self) -> &Network<T> {
-        &self.network
-    }
-
-    /// All weights: the network's p, then the readout's, `W` row-major and `b`.
-    pub fn weights(&self) -> &[T] {
-        &self.w
-    }
-
-    /// The outputs o behind the last prediction, raw: of values, in standardised units.
-    pub fn output(&self) -> &[T] {
-        &self.said.output
-    }
-
-    /// Means and deviations of inputs and of targets so far.
-    pub fn scalers(&self) -> (&Scaler, &Scaler) {
-        (&self.inputs, &self.targets)
-    }
-
-    /// What was predicted, with a horizon, for the target that the next step of a stream brings.
-    pub fn due(&self, stream: usize) -> Option<&[f64]> {
-        let lane = &self.lanes[stream];
-        let due = self.spec.horizon > 0 && lane.waiting.len() == self.spec.horizon;
-        lane.forecasts.front().filter(|_| due).map(Vec::as_slice)
-    }
-
-    /// Updates done.
-    pub fn updates(&self) -> u64 {
-        self.teach.updates()
-    }
-
-    /// Work done by all streams.
-    pub fn macs(&self) -> Macs {
-        self.lanes.iter().fold(Macs::default(), |mut total, lane| {
-            total += lane.macs;
-            total
-        })
-    }
-
-    /// Bytes of influence and gathered gradient in use, of all streams.
-    pub fn bytes(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.rule.bytes()).sum()
-    }
-
     /// What the first stream would say to `x`, if it came now. Changes nothing, and standardises by what has been seen before.
     ///
     /// # Errors
@@ -367,163 +230,4 @@ impl<T: Real> Online<T> {
     pub fn reset(&mut self, stream: usize) {
         self.lanes[stream].reset();
     }
-
-    /// The oldest waiting step is made, and learned from if its target came.
-    fn learn_oldest(&mut self, stream: usize, target: Option<Target<'_, f64>>) -> Result<Option<f64>> {
-        self.advance_oldest(stream)?;
-        // As predicted before the target was known, in units as known before it.
-        self.say();
-        let Some(target) = target else { return Ok(None) };
-        self.see_target(Some(target));
-        let said = &mut self.said;
-        let target = match target {
-            Target::Class(k) => Target::Class(k),
-            Target::Values(_) => Target::Values(&said.target[..]),
-        };
-        let loss = self.spec.loss.evaluate(&said.output, target, &mut said.slope).as_f64();
-        if !said.curvature.is_empty() {
-            self.spec.loss.curvature(&said.output, &mut said.curvature);
-        }
-        if !loss.is_finite() {
-            return Err(self.give_up(stream, "loss", loss));
-        }
-        if let Some(limit) = self.spec.error_clip.map(T::of) {
-            self.said.slope.iter_mut().for_each(|s| *s = s.max(-limit).min(limit));
-        }
-        self.teach(stream)?;
-        Ok(Some(loss))
-    }
-
-    fn advance_oldest(&mut self, stream: usize) -> Result<()> {
-        self.at_hand = false;
-        let lane = &mut self.lanes[stream];
-        let x = lane.waiting.pop_front().expect("a step that waits");
-        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
-        lane.advance(&self.network, &self.w[..p], &x[..m], self.teach.teaches_network());
-        read(&self.network, &self.spec, &lane.state, &x, &mut self.said.features);
-        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
-        self.check_output(stream)
-    }
-
-    /// What would be said after everything that waits, and `more`.
-    fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
-        let lane = &mut self.lanes[stream];
-        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
-        let (state, step) = &mut self.ahead;
-        state.clone_from(&lane.state);
-        let mut last = None;
-        for x in lane.waiting.iter().chain(more) {
-            lane.macs.forward += self.network.forward(&self.w[..p], &x[..m], state, step);
-            state.follow(step);
-            last = Some(x);
-        }
-        let Some(x) = last else { return };
-        read(&self.network, &self.spec, state, x, &mut self.said.features);
-        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
-        self.say();
-    }
-
-    /// Turns outputs into a prediction.
-    fn say(&mut self) {
-        let said = &mut self.said;
-        let o = |k: usize| said.output[k].as_f64();
-        match self.spec.loss {
-            Loss::SquaredError => {
-                for (k, prediction) in said.prediction.iter_mut().enumerate() {
-                    *prediction = self.targets.restore(k, said.output[k].as_f64());
-                }
-            }
-            Loss::BinaryCrossEntropy => said.prediction[0] = 1.0 / (1.0 + (-o(0)).exp()),
-            Loss::CrossEntropy => {
-                let top = said.output.iter().map(|o| o.as_f64()).fold(f64::NEG_INFINITY, f64::max);
-                let total: f64 = said.output.iter().map(|o| (o.as_f64() - top).exp()).sum();
-                for (prediction, o) in said.prediction.iter_mut().zip(&said.output) {
-                    *prediction = (o.as_f64() - top).exp() / total;
-                }
-            }
-        }
-    }
-
-    fn teach(&mut self, stream: usize) -> Result<()> {
-        let said = &self.said;
-        let lesson = Lesson { features: &said.features, slope: &said.slope, curvature: &said.curvature };
-        let lane = &mut self.lanes[stream];
-        let done = self.teach.learn(&self.network, &self.readout, &mut self.w, lane, &lesson);
-        done.map_err(|(what, value)| self.give_up(stream, what, value))
-    }
-
-    /// Takes a target into the running moments, and standardises it.
-    fn see_target(&mut self, target: Option<Target<'_, f64>>) {
-        if let Some(Target::Values(values)) = target {
-            self.targets.observe(values);
-            for (k, (to, &value)) in self.said.target.iter_mut().zip(values).enumerate() {
-                *to = T::of(self.targets.standardise(k, value));
-            }
-        }
-    }
-
-    fn standardise(&self, x: &[f64]) -> Vec<T> {
-        x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x))).collect()
-    }
-
-    fn check_input(&self, stream: usize, x: &[f64]) -> Result<()> {
-        assert_eq!(
-            x.len(),
-            self.spec.width(),
-            "x must have an entry for each input, the direct ones included"
-        );
-        match x.iter().find(|x| !T::of(**x).is_finite()) {
-            Some(&bad) => Err(self.not_finite(stream, "input", bad)),
-            None => Ok(()),
-        }
-    }
-
-    fn check_target(&self, stream: usize, target: Option<Target<'_, f64>>) -> Result<()> {
-        let Some(Target::Values(values)) = target else { return Ok(()) };
-        assert_eq!(values.len(), self.spec.outputs, "a target must have one value per output");
-        match values.iter().find(|v| !T::of(**v).is_finite()) {
-            Some(&bad) => Err(self.not_finite(stream, "target", bad)),
-            None => Ok(()),
-        }
-    }
-
-    fn check_output(&mut self, stream: usize) -> Result<()> {
-        match self.said.output.iter().find(|o| !o.is_finite()).map(|o| o.as_f64()) {
-            Some(bad) => Err(self.give_up(stream, "output", bad)),
-            None => Ok(()),
-        }
-    }
-
-    fn not_finite(&self, stream: usize, what: &'static str, value: f64) -> Error {
-        let update = self.teach.updates() as usize + 1;
-        Error::NotFinite { what, update, step: self.lanes[stream].steps as usize, value }
-    }
-
-    fn give_up(&mut self, stream: usize, what: &'static str, value: f64) -> Error {
-        let error = self.not_finite(stream, what, value);
-        self.lanes[stream].reset();
-        error
-    }
-
-    /// Writes everything that it has become, or takes it back; what it is made of must be the same.
-    ///
-    /// # Errors
-    /// If what is read is of another learner.
-    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        archive.list("weights", &mut self.w)?;
-        self.teach.archive(archive)?;
-        self.inputs.archive(archive)?;
-        self.targets.archive(archive)?;
-        let (inputs, outputs, horizon) = (self.spec.width(), self.spec.outputs, self.spec.horizon);
-        self.lanes.iter_mut().try_for_each(|lane| lane.archive(archive, inputs, outputs, horizon))
-    }
-}
-
-/// What the readout reads: emissions, direct inputs, and the network's inputs if it echoes them.
-fn read<T: Real>(network: &Network<T>, spec: &OnlineSpec, state: &State<T>, x: &[T], features: &mut [T]) {
-    let y = &state.y[network.wiring().outputs()];
-    let (own, direct) = x.split_at(spec.network.inputs);
-    let echo = if spec.echo { own } else { &[] };
-    let all = y.iter().chain(direct).chain(echo);
-    features.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
 }

@@ -12,6 +12,19 @@ use crate::sparse::Pattern;
 type Masks = Vec<Vec<(u32, u32)>>;
 
 impl<T: Real> Online<T> {
+    /// Writes everything that it has become, or takes it back; what it is made of must be the same.
+    ///
+    /// # Errors
+    /// If what is read is of another learner.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.list("weights", &mut self.w)?;
+        self.teach.archive(archive)?;
+        self.inputs.archive(archive)?;
+        self.targets.archive(archive)?;
+        let (inputs, outputs, horizon) = (self.spec.width(), self.spec.outputs, self.spec.horizon);
+        self.lanes.iter_mut().try_for_each(|lane| lane.archive(archive, inputs, outputs, horizon))
+    }
+
     /// Writes it, so that [`restore`](Self::restore) gives back one that goes on as this one does, bit for bit.
     ///
     /// # Errors
