@@ -4,11 +4,10 @@
 mod contest;
 
 use clap::Parser;
-use contest::{Model, Predictions, Report, least_squares};
-use sparse_rtrl::cell::{EventReset, ResetGate};
+use contest::{Model, Predictions, Report, events, least_squares};
+use sparse_rtrl::cell::ResetGate;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::online::{Grouping, Least, OnlineSpec, Teacher};
-use sparse_rtrl::params::ThresholdInit;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,13 +35,7 @@ struct Args {
 const LEAD: usize = 1000;
 
 fn main() -> ExitCode {
-    match contest(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    contest::end(contest(&Args::parse()))
 }
 
 fn contest(args: &Args) -> Result<()> {
@@ -136,18 +129,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
 }
 
 fn spec(cell: &str, units: usize, sparsity: f64) -> OnlineSpec {
-    let mut spec = OnlineSpec::new(1, units, 1);
-    spec.network.layers[0].cell = cell.into();
-    spec.network.layers[0].config.event_reset = EventReset::Threshold;
-    spec.mask.sparsity = sparsity;
-    spec.horizon = 1;
-    spec
-}
-
-fn events(spec: &mut OnlineSpec, threshold: f64, half_width: f64, height: f64) {
-    spec.init.threshold = ThresholdInit::Beta { mean: threshold };
-    spec.network.layers[0].config.surrogate.epsilon = half_width;
-    spec.network.layers[0].config.surrogate.gamma = height;
+    contest::spec(1, cell, units, sparsity, 1)
 }
 
 /// The competition's 1,000 points, and the 9,093 that follow.

@@ -5,12 +5,12 @@
 mod contest;
 
 use clap::Parser;
-use contest::{Model, Predictions, Report, least_squares};
+use contest::{Model, Predictions, Report, events, least_squares};
 use rand::RngExt;
-use sparse_rtrl::cell::{EventReset, ResetGate};
+use sparse_rtrl::cell::ResetGate;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::online::{Grouping, Least, OnlineSpec, Teacher};
-use sparse_rtrl::params::{Purpose, ThresholdInit, generator};
+use sparse_rtrl::params::{Purpose, generator};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,13 +48,7 @@ const CHOSEN: usize = 3_000;
 const DEVIATION: f64 = 6821.08;
 
 fn main() -> ExitCode {
-    match contest(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    contest::end(contest(&Args::parse()))
 }
 
 /// The passengers of every half-hour, and which half-hour of the week it is, from Monday 0:00.
@@ -240,18 +234,7 @@ fn kalman() -> OnlineSpec {
 
 /// Count, 24 hours, 7 days, and the time of day as an angle.
 fn spec(cell: &str, units: usize, sparsity: f64) -> OnlineSpec {
-    let mut spec = OnlineSpec::new(1 + 24 + 7 + 2, units, 1);
-    spec.network.layers[0].cell = cell.into();
-    spec.network.layers[0].config.event_reset = EventReset::Threshold;
-    spec.mask.sparsity = sparsity;
-    spec.horizon = HORIZON;
-    spec
-}
-
-fn events(spec: &mut OnlineSpec, threshold: f64, half_width: f64, height: f64) {
-    spec.init.threshold = ThresholdInit::Beta { mean: threshold };
-    spec.network.layers[0].config.surrogate.epsilon = half_width;
-    spec.network.layers[0].config.surrogate.gamma = height;
+    contest::spec(1 + 24 + 7 + 2, cell, units, sparsity, HORIZON)
 }
 
 /// Numenta's file: three lines of header, then timestamp, count, minute of the day, day of the week (0 = Monday).

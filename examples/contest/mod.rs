@@ -8,10 +8,13 @@ pub use report::{Report, write};
 
 use indicatif::{ParallelProgressIterator, ProgressBar, ProgressStyle};
 use rayon::prelude::*;
+use sparse_rtrl::cell::EventReset;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::online::{Online, OnlineSpec};
+use sparse_rtrl::params::ThresholdInit;
 use sparse_rtrl::readout::Target;
 use std::path::Path;
+use std::process::ExitCode;
 
 /// For each row, what had been predicted for its value before it was known; NaN as long as it was too early for that.
 pub type Predictions = Vec<f64>;
@@ -86,6 +89,34 @@ pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> 
         Ok(Outcome { model, predictions })
     };
     models.iter().enumerate().map(outcome).collect()
+}
+
+/// A network of one layer, whose events take their threshold from the unit, over a horizon.
+pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usize) -> OnlineSpec {
+    let mut spec = OnlineSpec::new(inputs, units, 1);
+    spec.network.layers[0].cell = cell.into();
+    spec.network.layers[0].config.event_reset = EventReset::Threshold;
+    spec.mask.sparsity = sparsity;
+    spec.horizon = horizon;
+    spec
+}
+
+/// Sets its events: the mean threshold, and half-width ε and height γ of the pseudo-derivative.
+pub fn events(spec: &mut OnlineSpec, threshold: f64, half_width: f64, height: f64) {
+    spec.init.threshold = ThresholdInit::Beta { mean: threshold };
+    spec.network.layers[0].config.surrogate.epsilon = half_width;
+    spec.network.layers[0].config.surrogate.gamma = height;
+}
+
+/// How an example ends: what went wrong is said in a line.
+pub fn end(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// # Errors

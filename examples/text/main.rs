@@ -53,13 +53,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match contest(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    contest::end(contest(&Args::parse()))
 }
 
 fn contest(args: &Args) -> Result<()> {

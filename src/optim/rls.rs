@@ -28,8 +28,8 @@ impl Rls {
         Self { forgetting, covariance: Covariance::new(d, variance), phi: vec![0.0; d], spread: vec![0.0; d] }
     }
 
-    /// Learns from one step: `phi`, d features, and `slope`, ∂L/∂o of the squared error before the update. `update` is called with
-    /// the gain of each feature, from which `w[o][j] −= slope[o] · gain[j]`. Returns whether that was done: not if a number were not
+    /// Learns from one step whose readout read `phi`, d features. `update` is called with the gain k of each feature, d numbers, with which
+    /// the caller updates what reads them: `w[o][j] −= ∂L/∂o[o] · k[j]`, ∂L/∂o being that of the squared error before the update. Returns whether that was done: not if a number were not
     /// finite, and then nothing is changed.
     ///
     /// Cost: 2 d² MACs.
