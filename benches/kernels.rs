@@ -28,7 +28,7 @@ impl block::Loop for Sums<'_> {
         let Self { terms, coefficients, from, dense } = self;
         let mut sums = [[0.0f32; COLUMNS]; ROWS];
         match dense {
-            true => combine_dense::<f32, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, from),
+            true => combine_dense::<f32, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, from),
             false => sums[0] = combine::<f32, FUSED, COLUMNS>(sums[0], terms, from),
         }
         sums[0][0]

@@ -5,6 +5,7 @@ mod common;
 use common::{Grid, Trial, normal, relative_error, tables};
 use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::params::MaskSpec;
 use sparse_rtrl::rule::{self, Claim, Rule, Skips};
 
 /// The steps of a run and the credit given at each of them.
@@ -271,6 +272,25 @@ fn blocks_of_any_length_are_exact() {
         }
     }
     assert!(compared > 64 * 100, "{compared}");
+}
+
+/// The same for nets with more than 64 sources, whose products are made 64 sources at a time or, with few columns, one by one.
+#[test]
+fn blocks_of_wide_nets_are_exact() {
+    let wide = |trial: &&Trial| {
+        trial.spec.layers.len() < 3 && trial.spec.trace.is_none() && trial.mask != MaskSpec::default()
+    };
+    let mut compared = 0;
+    for (seed, trial) in Trial::all(70, false).iter().filter(wide).enumerate().step_by(2) {
+        let (wiring, drive) = drive(trial, seed as u64, 14);
+        let find = |name: &str| (rule::find::<f64>(name).unwrap().build)(&wiring, Skips::ALL, 0);
+        let expected = drive.gradient(&wiring, &mut *find("rtrl"));
+        let got = drive.gradient(&wiring, &mut *find("rtrl-blocked-4"));
+        let error = relative_error(&got, &expected);
+        assert!(error <= 1e-10, "{}: {error:e}", trial.label);
+        compared += 1;
+    }
+    assert!(compared >= 30, "{compared}");
 }
 
 /// A sequence that ends anywhere in a block, and so anywhere in the advance over the one before it, leaves nothing to the next one but the

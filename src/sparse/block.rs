@@ -97,13 +97,13 @@ pub fn combine<T: Real, const FUSED: bool, const C: usize>(
 /// Destinations of [`combine_dense`].
 pub const ROWS: usize = 4;
 
-/// `sum_r ← sum_r + Σ_j a_jr from_j`, for several destinations r at once: every source is read once for all of them. `WIDTH` columns
-/// at a time stay in registers. Cost: `ROWS · C` MACs a source.
+/// `sum_r ← sum_r + Σ_j a_jr from_j`, for the first `R` destinations r at once: every source is read once for all of them. `WIDTH` columns
+/// at a time stay in registers. Cost: `R · C` MACs a source.
 ///
 /// # Panics
 /// If there are not as many coefficients as sources.
 #[inline(always)]
-pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: usize>(
+pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: usize, const R: usize>(
     sums: &mut [[T; C]; ROWS],
     coefficients: &[[T; ROWS]],
     from: &[Block<T, C>],
@@ -117,13 +117,13 @@ pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: us
             for i in 0..WIDTH {
                 a[i] = add_product::<T, FUSED>(a[i], k[0], x[i]);
             }
-            for i in 0..WIDTH {
+            for i in 0..if R > 1 { WIDTH } else { 0 } {
                 b[i] = add_product::<T, FUSED>(b[i], k[1], x[i]);
             }
-            for i in 0..WIDTH {
+            for i in 0..if R > 2 { WIDTH } else { 0 } {
                 c[i] = add_product::<T, FUSED>(c[i], k[2], x[i]);
             }
-            for i in 0..WIDTH {
+            for i in 0..if R > 3 { WIDTH } else { 0 } {
                 d[i] = add_product::<T, FUSED>(d[i], k[3], x[i]);
             }
         }
@@ -168,9 +168,12 @@ mod tests {
             });
             let sums: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| starts[r].0);
             let (mut wide, mut narrow) = (sums, sums);
-            combine_dense::<f64, true, 64, COLUMNS>(&mut wide, &coefficients, &from);
-            combine_dense::<f64, false, 16, COLUMNS>(&mut narrow, &coefficients, &from);
+            combine_dense::<f64, true, 64, COLUMNS, ROWS>(&mut wide, &coefficients, &from);
+            combine_dense::<f64, false, 16, COLUMNS, ROWS>(&mut narrow, &coefficients, &from);
             assert_eq!((wide, narrow), (expected, expected));
+            let mut some = sums;
+            combine_dense::<f64, true, 16, COLUMNS, 2>(&mut some, &coefficients, &from);
+            assert_eq!(some, [expected[0], expected[1], sums[2], sums[3]]);
             for r in 0..ROWS {
                 let terms: Vec<_> = coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect();
                 assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
@@ -182,6 +185,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "one set of coefficients per source")]
     fn too_few_coefficients_panic() {
-        combine_dense::<f32, true, 16, COLUMNS>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Block::zero()]);
+        combine_dense::<f32, true, 16, COLUMNS, ROWS>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Block::zero()]);
     }
 }

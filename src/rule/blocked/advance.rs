@@ -57,7 +57,7 @@ impl<T: Real> Advance<T> {
         };
         let unit = |unit: &Unit<T>| {
             let products = unit.reach(new) * (unit.reach(old) + history.len) + history.len;
-            let macs = (unit.columns() * products) as u64;
+            let macs = (unit.columns.len() * products) as u64;
             (macs, macs)
         };
         let pieces = history.steps().iter().rev().map(back).chain(base.units.iter().map(unit));
@@ -88,6 +88,11 @@ impl<T: Real> Advance<T> {
         self.schedule.is_done()
     }
 
+    /// Units that these pieces carry to the new base.
+    pub fn units(&self, pieces: &Range<usize>) -> Range<usize> {
+        pieces.start.saturating_sub(self.steps)..pieces.end.saturating_sub(self.steps)
+    }
+
     /// Units that are at the new base.
     pub fn moved(&self) -> usize {
         if self.is_done() { usize::MAX } else { self.schedule.done().saturating_sub(self.steps) }
@@ -98,22 +103,20 @@ impl<T: Real> Advance<T> {
         self.schedule.forget();
     }
 
-    /// Carries out some pieces: first Λ, then units.
+    /// Carries out some pieces: first Λ, then their units.
     pub fn carry_out(
         &mut self,
         arch: pulp::Arch,
-        history: &History<T>,
+        (wiring, history): (&Wiring, &History<T>),
         (from, to): (&Anchor<T>, &Anchor<T>),
         units: &mut [Unit<T>],
         (pieces, macs): (Range<usize>, u64),
     ) {
-        let (threads, steps) = (super::threads(macs), self.steps);
+        let (threads, steps) = (super::catch_up::threads(macs), self.steps);
         let taken = steps - pieces.end.min(steps)..steps - pieces.start.min(steps);
         if !taken.is_empty() {
-            self.back(arch, history, (from, to), taken, threads);
+            self.back(arch, (wiring, history), (from, to), taken, threads);
         }
-        let unit = |piece: usize| piece.saturating_sub(steps);
-        let units = &mut units[unit(pieces.start)..unit(pieces.end)];
         let (chunks, p) = (&self.chunks[..], &self.p[..]);
         let make = |units: &mut [Unit<T>], scratch: &mut Scratch<T>| {
             for unit in units {
@@ -135,7 +138,7 @@ impl<T: Real> Advance<T> {
     fn back(
         &mut self,
         arch: pulp::Arch,
-        history: &History<T>,
+        (wiring, history): (&Wiring, &History<T>),
         (from, to): (&Anchor<T>, &Anchor<T>),
         taken: Range<usize>,
         threads: usize,
@@ -144,7 +147,7 @@ impl<T: Real> Advance<T> {
         let chunks = &mut self.chunks[..rows.len().div_ceil(COLUMNS)];
         let back = |(k, chunk): (usize, &mut Chunk<T>)| {
             let lines = &rows[k * COLUMNS..rows.len().min((k + 1) * COLUMNS)];
-            block::dispatch(arch, Back { chunk, lines, steps, taken: taken.clone(), base: from });
+            block::dispatch(arch, Back { wiring, chunk, lines, steps, taken: taken.clone(), base: from });
         };
         match threads {
             1 => chunks.iter_mut().enumerate().for_each(back),

@@ -7,10 +7,12 @@
 
 use super::base::{Anchor, Block, COLUMNS};
 use super::history::Record;
+use super::live::Column;
 use crate::archive::Archive;
+use crate::cell::Wiring;
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::sparse::block::{self, add_product, combine};
+use crate::sparse::block::{self, add_product};
 use std::ops::Range;
 
 /// Λ of some lines of the new base: 64 of them, side by side.
@@ -47,6 +49,7 @@ impl<T: Real> Chunk<T> {
 
 /// Some steps of the walk of `rule/blocked/walk.rs`, for the state of some lines instead of a loss.
 pub struct Back<'a, T> {
+    pub wiring: &'a Wiring,
     pub chunk: &'a mut Chunk<T>,
     pub lines: &'a [usize],
     /// All steps of the block, and which of them: the newest not taken yet, to be taken newest first.
@@ -82,11 +85,11 @@ impl<T: Real> Back<'_, T> {
         let (past, later) = lambda.split_at_mut((s + 1) * n);
         let own = &mut past[s * n..];
         let nothing = [T::zero(); COLUMNS];
-        let mut relays = step.relays.columns().peekable();
+        let mut relays = step.relays.columns(self.wiring.current()).peekable();
         let mut seeds = self.lines.iter().enumerate().rev().peekable();
         for row in (0..n).rev() {
-            if let Some((_, entries)) = relays.next_if(|column| column.0 == row) {
-                mu[row].0 = combine::<T, FUSED, COLUMNS>(mu[row].0, entries, own);
+            if let Some(column) = relays.next_if(|column| column.row == row) {
+                mu[row].0 = read::<T, FUSED>(mu[row].0, &column, own);
             }
             let mut sum = nothing;
             let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
@@ -105,8 +108,8 @@ impl<T: Real> Back<'_, T> {
             own[row].0 = sum;
         }
         mu.fill(Block::zero());
-        for (row, entries) in step.feeds.columns() {
-            mu[row].0 = combine::<T, FUSED, COLUMNS>(nothing, entries, own);
+        for column in step.feeds.columns(self.wiring.previous()) {
+            mu[column.row].0 = read::<T, FUSED>(nothing, &column, own);
         }
     }
 
@@ -124,6 +127,22 @@ impl<T: Real> Back<'_, T> {
             scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
         }
     }
+}
+
+/// `sum + Σ_i a_i λ_i` over the rows that read a column.
+#[inline(always)]
+fn read<T: Real, const FUSED: bool>(
+    mut sum: [T; COLUMNS],
+    column: &Column<'_, T>,
+    lambda: &[Block<T>],
+) -> [T; COLUMNS] {
+    for (&a, &i) in column.values.iter().zip(column.rows) {
+        let from = &lambda[i as usize].0;
+        for k in 0..COLUMNS {
+            sum[k] = add_product::<T, FUSED>(sum[k], a, from[k]);
+        }
+    }
+    sum
 }
 
 /// `sum ← sum + a x`.

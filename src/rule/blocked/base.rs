@@ -1,7 +1,8 @@
 //! S at the beginning of a block: tiles of columns that belong to one row's parameters, so that what enters them during the block is
 //! a product of two matrices.
 
-use super::history::{LANES, Record};
+use super::earn::Earnings;
+use super::history::Record;
 use crate::archive::Archive;
 use crate::cell::Wiring;
 use crate::error::{Error, Result};
@@ -9,6 +10,7 @@ use crate::rule::form::Form;
 use crate::scalar::Real;
 use crate::sparse::block;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Columns of a tile.
 pub const COLUMNS: usize = 64;
@@ -16,34 +18,28 @@ pub const COLUMNS: usize = 64;
 /// The columns of one line in a tile.
 pub type Block<T> = block::Block<T, COLUMNS>;
 
-/// Neighbouring parameters of one pre-activation: where they begin in the buffer, and how many there are.
+/// The parameters of one pre-activation, neighbours in the buffer as well: their columns, and where they begin there.
 pub struct Run {
     pub pre: usize,
+    pub columns: Range<usize>,
     pub parameter: usize,
-    pub len: usize,
 }
 
-/// Some parameters that feed the same row.
-pub struct Tile<T> {
-    pub runs: Vec<Run>,
-    /// The source that each of them reads.
-    pub sources: Vec<u32>,
-    /// Column and row of a threshold, if one is among them.
-    pub theta: Option<(usize, usize)>,
-    pub blocks: Vec<Block<T>>,
-    /// Gradient of the last walk in these columns.
-    pub gradient: Block<T>,
-}
-
-/// All tiles of one row's parameters.
+/// One row's parameters.
 pub struct Unit<T> {
     pub row: usize,
     /// The first row they can reach.
     pub first: usize,
-    pub tiles: Vec<Tile<T>>,
-    /// λ of its row and δ = gain ⊙ λ of one pre-activation, step by step.
-    pub lambda: Vec<T>,
-    pub delta: Vec<T>,
+    pub runs: Vec<Run>,
+    /// Pre-activation and source of each column.
+    pub columns: Vec<(u32, u32)>,
+    /// Column and row of a threshold, if one is among them.
+    pub theta: Option<(usize, usize)>,
+    /// Some columns each, line by line.
+    pub tiles: Vec<Vec<Block<T>>>,
+    /// Gradient of the last walk in these columns.
+    pub gradient: Vec<[T; COLUMNS]>,
+    pub earnings: Earnings<T>,
 }
 
 /// A moment at which S is known: the rows that a later step can read, and e and Ē there.
@@ -111,7 +107,7 @@ impl<T: Real> Base<T> {
         self.left.archive(archive)?;
         self.reached.archive(archive)?;
         for tile in self.units.iter_mut().flat_map(|unit| &mut unit.tiles) {
-            block::archive(archive, "base.tile", &mut tile.blocks)?;
+            block::archive(archive, "base.tile", tile)?;
         }
         Ok(())
     }
@@ -142,29 +138,26 @@ impl<T: Real> Base<T> {
                 weights.map(move |(source, parameter)| (pre, source, parameter))
             });
             let columns: Vec<_> = columns.collect();
-            let tile = |columns: &[(usize, usize, usize)]| {
-                let mut thetas = columns.iter().enumerate();
-                let of_pre = columns.chunk_by(|x, y| x.0 == y.0);
-                let run = |run: &[(usize, usize, usize)]| Run {
-                    pre: run[0].0,
-                    parameter: run[0].2,
-                    len: run.len(),
-                };
-                Tile {
-                    runs: of_pre.map(run).collect(),
-                    sources: columns.iter().map(|column| column.1 as u32).collect(),
-                    theta: thetas.find_map(|(k, column)| Some((k, theta_rows[column.2]?))),
-                    blocks: vec![Block::zero(); lasting.len()],
-                    gradient: Block::zero(),
-                }
+            let mut end = 0;
+            let run = |run: &[(usize, usize, usize)]| {
+                let start = end;
+                end += run.len();
+                Run { pre: run[0].0, columns: start..end, parameter: run[0].2 }
             };
-            let steps = || vec![T::zero(); steps.next_multiple_of(LANES)];
+            let runs: Vec<_> = columns.chunk_by(|x, y| x.0 == y.0).map(run).collect();
+            let tiles = columns.len().div_ceil(COLUMNS);
+            let mut thetas = columns.iter().enumerate();
+            let theta = thetas.find_map(|(k, column)| Some((k, theta_rows[column.2]?)));
+            let columns: Vec<_> = columns.iter().map(|column| (column.0 as u32, column.1 as u32)).collect();
             Some(Unit {
                 row,
                 first: firsts[layers[*gates.first()?]],
-                tiles: columns.chunks(COLUMNS).map(tile).collect(),
-                lambda: steps(),
-                delta: steps(),
+                theta,
+                tiles: vec![vec![Block::zero(); lasting.len()]; tiles],
+                gradient: vec![[T::zero(); COLUMNS]; tiles],
+                earnings: Earnings::new(&runs, &columns, steps),
+                runs,
+                columns,
             })
         };
         Self {
@@ -202,7 +195,7 @@ impl<T: Real> Base<T> {
     pub fn held(&self, moved: usize) -> usize {
         let of_unit = |(k, unit): (usize, &Unit<T>)| {
             let lines = if k < moved { &self.reached } else { &self.left }.lines();
-            unit.reach(lines) * unit.columns()
+            unit.reach(lines) * unit.columns.len()
         };
         self.units.iter().enumerate().map(of_unit).sum()
     }
@@ -212,10 +205,5 @@ impl<T> Unit<T> {
     /// How many of these lines its parameters can reach.
     pub fn reach(&self, lines: &[usize]) -> usize {
         lines.len() - lines.partition_point(|&row| row < self.first)
-    }
-
-    /// Its parameters.
-    pub fn columns(&self) -> usize {
-        self.tiles.iter().map(|tile| tile.sources.len()).sum()
     }
 }

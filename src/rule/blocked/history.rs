@@ -1,71 +1,15 @@
 //! The steps of a block, kept in the form in which credit is carried back through them.
 
+use super::base::{Block, COLUMNS};
+use super::live::Live;
 use crate::archive::Archive;
 use crate::cell::{Step, Wiring};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use serde::{Deserialize, Serialize};
 
 /// Steps that a dot product over steps takes at once.
 pub const LANES: usize = 16;
-
-/// The live columns of a coupling, one after another: for each its row and where its entries end, and the entries as pairs of
-/// coefficient and the row that reads it.
-#[derive(Serialize, Deserialize)]
-#[serde(bound = "T: Real")]
-pub struct Live<T> {
-    columns: Vec<(u32, u32)>,
-    entries: Vec<(T, u32)>,
-}
-
-impl<T: Real> Live<T> {
-    fn new(pattern: &Pattern) -> Self {
-        Self { columns: Vec::with_capacity(pattern.cols()), entries: Vec::with_capacity(pattern.len()) }
-    }
-
-    fn clear(&mut self) {
-        self.columns.clear();
-        self.entries.clear();
-    }
-
-    /// Some columns of `pattern`, last row first, without entries that happen to be zero unless all are to be kept.
-    fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
-        self.clear();
-        for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
-            let before = self.entries.len();
-            let entries = pattern.col(row).map(|(i, at)| (values[at], i as u32));
-            self.entries.extend(entries.filter(|(a, _)| all || *a != T::zero()));
-            if self.entries.len() > before {
-                self.columns.push((row as u32, self.entries.len() as u32));
-            }
-        }
-    }
-
-    /// Rows and entries of the columns, last row first.
-    #[inline(always)]
-    pub fn columns(&self) -> impl Iterator<Item = (usize, &[(T, u32)])> {
-        let mut start = 0;
-        self.columns.iter().map(move |&(row, end)| {
-            let entries = &self.entries[start..end as usize];
-            start = end as usize;
-            (row as usize, entries)
-        })
-    }
-
-    fn is_within(&self, rows: usize) -> bool {
-        let ends = || self.columns.iter().map(|column| column.1 as usize);
-        self.columns.iter().all(|column| (column.0 as usize) < rows)
-            && self.entries.iter().all(|entry| (entry.1 as usize) < rows)
-            && ends().is_sorted()
-            && ends().next_back().unwrap_or(0) == self.entries.len()
-    }
-
-    /// Entries in all columns.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-}
 
 /// One step.
 #[derive(Serialize, Deserialize)]
@@ -90,9 +34,9 @@ impl<T: Real> Record<T> {
         (self.d.len(), self.e.len(), self.e_bar.len(), self.live.len(), self.credit.len())
     }
 
-    /// Whether its couplings are of that many rows.
-    fn is_within(&self, rows: usize) -> bool {
-        [&self.feeds, &self.relays].into_iter().all(|live| live.is_within(rows))
+    /// Whether its couplings are of that wiring.
+    fn is_of(&self, wiring: &Wiring) -> bool {
+        self.feeds.is_of(wiring.previous()) && self.relays.is_of(wiring.current())
     }
 }
 
@@ -105,6 +49,8 @@ pub struct History<T> {
     pub stride: usize,
     pub gains: Vec<T>,
     pub phis: Vec<T>,
+    /// φ once more, sources fastest: 64 of them at every step, and then the next 64.
+    phi_blocks: Vec<Block<T>>,
 }
 
 impl<T: Real> History<T> {
@@ -130,6 +76,7 @@ impl<T: Real> History<T> {
             stride,
             gains: zeros(wiring.pre_rows().len() * stride),
             phis: zeros(wiring.sources().len() * stride),
+            phi_blocks: vec![Block::zero(); wiring.sources().len().div_ceil(COLUMNS) * steps],
         }
     }
 
@@ -172,7 +119,16 @@ impl<T: Real> History<T> {
         for (phis, &phi) in self.phis.chunks_exact_mut(self.stride).zip(&step.phi) {
             phis[self.len] = phi;
         }
+        let steps = self.records.len();
+        for (of_block, phi) in self.phi_blocks.chunks_exact_mut(steps).zip(step.phi.chunks(COLUMNS)) {
+            of_block[self.len].0[..phi.len()].copy_from_slice(phi);
+        }
         self.len += 1;
+    }
+
+    /// φ of 64 sources at every step.
+    pub fn phi_blocks(&self, block: usize) -> &[Block<T>] {
+        &self.phi_blocks[block * self.records.len()..][..self.len]
     }
 
     /// Begins a new block.
@@ -191,7 +147,7 @@ impl<T: Real> History<T> {
     ///
     /// # Errors
     /// If what is read is of another wiring, or of longer blocks.
-    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+    pub fn archive(&mut self, wiring: &Wiring, archive: &mut Archive) -> Result<()> {
         archive.field("history.len", &mut self.len)?;
         if self.len > self.records.len() {
             return Err(Error::State { field: "history.len", found: format!("{} steps", self.len) });
@@ -199,7 +155,7 @@ impl<T: Real> History<T> {
         for record in &mut self.records[..self.len] {
             let sizes = record.sizes();
             archive.field("history.step", record)?;
-            if record.sizes() != sizes || !record.is_within(sizes.0) {
+            if record.sizes() != sizes || !record.is_of(wiring) {
                 return Err(Error::State {
                     field: "history.step",
                     found: "a step of another network".into(),
@@ -207,14 +163,22 @@ impl<T: Real> History<T> {
             }
         }
         archive.list("history.gains", &mut self.gains)?;
-        archive.list("history.phis", &mut self.phis)
+        archive.list("history.phis", &mut self.phis)?;
+        let (steps, stride) = (self.records.len(), self.stride);
+        for (source, phis) in self.phis.chunks_exact(stride).enumerate() {
+            for (s, &phi) in phis[..self.len].iter().enumerate() {
+                self.phi_blocks[source / COLUMNS * steps + s].0[source % COLUMNS] = phi;
+            }
+        }
+        Ok(())
     }
 
     /// Numbers that the steps of the block take.
     pub fn numbers(&self) -> usize {
         let entries: usize = self.steps().iter().map(|r| r.feeds.len() + r.relays.len()).sum();
         let fixed = self.steps().first().map_or(0, |r| 3 * r.d.len() + r.credit.len());
-        entries + self.len * (fixed + (self.gains.len() + self.phis.len()) / self.stride)
+        let (gains, phis) = (self.gains.len() / self.stride, self.phis.len() / self.stride);
+        entries + self.len * (fixed + gains + 2 * phis)
     }
 }
 

@@ -60,11 +60,11 @@ impl<T: Real> block::Loop for Make<'_, T> {
                 coefficients.copy_from_slice(&chunk.lambda[s * n + unit.row].0[at..at + ROWS]);
             }
         }
-        for tile in &mut unit.tiles {
+        let Unit { columns, tiles, theta, .. } = unit;
+        for (number, (tile, columns)) in tiles.iter_mut().zip(columns.chunks(COLUMNS)).enumerate() {
             let entries = &mut scratch.entries[..steps];
-            let pres = tile.runs.iter().flat_map(|run| std::iter::repeat_n(run.pre, run.len));
-            for (k, (pre, &source)) in pres.zip(&tile.sources).enumerate() {
-                let gains = &history.gains[pre * history.stride..][..steps];
+            for (k, &(pre, source)) in columns.iter().enumerate() {
+                let gains = &history.gains[pre as usize * history.stride..][..steps];
                 let phis = &history.phis[source as usize * history.stride..][..steps];
                 for (entry, (&gain, &phi)) in entries.iter_mut().zip(gains.iter().zip(phis)) {
                     entry.0[k] = gain * phi;
@@ -72,28 +72,28 @@ impl<T: Real> block::Loop for Make<'_, T> {
             }
             // Places without a parameter stay zero.
             for entry in entries.iter_mut() {
-                entry.0[tile.sources.len()..].fill(T::zero());
+                entry.0[columns.len()..].fill(T::zero());
             }
             for set in first_set..sets {
                 let mut sums = [[T::zero(); COLUMNS]; ROWS];
                 if old > first_old {
                     let p = &p[set * old + first_old..(set + 1) * old];
-                    combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, p, &tile.blocks[first_old..old]);
+                    combine_dense::<T, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, p, &tile[first_old..old]);
                 }
                 let coefficients = &scratch.coefficients[set * steps..][..steps];
-                combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, entries);
+                combine_dense::<T, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, entries);
                 for (line, sum) in scratch.made[set * ROWS..].iter_mut().zip(sums) {
                     line.0 = sum;
                 }
             }
             scratch.made[..first_set * ROWS].fill(Block::zero());
-            if let Some((column, row)) = tile.theta {
+            if let Some((column, row)) = theta.filter(|theta| theta.0 / COLUMNS == number) {
                 for (line, made) in scratch.made[first_set * ROWS..rows.len()].iter_mut().enumerate() {
                     let line = first_set * ROWS + line;
-                    made.0[column] += chunks[line / COLUMNS].theta[row].0[line % COLUMNS];
+                    made.0[column % COLUMNS] += chunks[line / COLUMNS].theta[row].0[line % COLUMNS];
                 }
             }
-            std::mem::swap(&mut tile.blocks, &mut scratch.made);
+            std::mem::swap(tile, &mut scratch.made);
         }
     }
 }

@@ -12,6 +12,11 @@
 //! for units advanced already at the end of that block, for others at its beginning. One walk serves both: it leaves ∂L/∂S as it passes
 //! the end, and goes on to the beginning. So a walk is longer for half of the steps, by K, and no step is long.
 //!
+//! # Threads
+//!
+//! A step's share of the advance and the walk do not depend on each other, nor does what the walk has earned in units that are not being
+//! advanced: they are carried out at once, some units at a time, the advance's products by one thread while another waits for memory.
+//!
 //! # What is skipped
 //!
 //! Masked parameters have no columns and no couplings; rows without derivative are no sources in the walk, and no lines of S where they
@@ -30,11 +35,15 @@
 //! Computation 4(2), 1992.
 
 mod advance;
+mod apart;
 mod back;
 mod base;
+mod catch_up;
 mod choose;
+mod earn;
 mod gather;
 mod history;
+mod live;
 mod make;
 pub(super) mod schedule;
 mod walk;
@@ -47,22 +56,11 @@ use crate::cell::{Step, Wiring};
 use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::scalar::Real;
-use crate::sparse::block;
 use advance::Advance;
-use base::{Base, Unit};
-use gather::{Gather, Stretch};
+use base::Base;
 use history::History;
-use rayon::prelude::*;
 use std::sync::Arc;
-use walk::{Back, Walk};
-
-/// MACs from which on a second thread is worth its start. Fewer than in the direct recursion, since most of them wait for memory.
-const WORTH_A_THREAD: u64 = 1_500_000;
-
-/// Threads for that much work.
-fn threads(macs: u64) -> usize {
-    if macs < WORTH_A_THREAD { 1 } else { rayon::current_num_threads() }
-}
+use walk::Walk;
 
 /// Exact RTRL in blocks, for one stream.
 pub struct Blocked<T> {
@@ -79,7 +77,9 @@ pub struct Blocked<T> {
     due: bool,
     /// Steps of the block up to which there may be credit that was not carried back.
     credited: usize,
+    /// Gradient of credit that was carried back before anybody asked for it, if there is any.
     gradient: Vec<T>,
+    kept: bool,
     /// MACs of walks that a reset made and nobody has asked for yet.
     unreported: Macs,
 }
@@ -99,6 +99,7 @@ impl<T: Real> Blocked<T> {
             walk: Walk::new(&wiring, steps),
             advance: Advance::new(&wiring, &base, steps),
             gradient: vec![T::zero(); wiring.parameters()],
+            kept: false,
             steps,
             base,
             due: false,
@@ -106,69 +107,6 @@ impl<T: Real> Blocked<T> {
             unreported: Macs::default(),
             wiring,
         }
-    }
-
-    /// Carries out the newest step's share of the advance, if that was not done, and meanwhile credit back, if there is any.
-    fn catch_up(&mut self, macs: &mut Macs) {
-        let last = std::mem::take(&mut self.credited);
-        let share = if std::mem::take(&mut self.due) { self.advance.due() } else { (0..0, 0) };
-        macs.influence += share.1;
-        let done = self.advance.is_done();
-        let at_once = if last == 0 { 1 } else { threads(share.1) };
-        let Self { wiring, arch, now, past, base, walk, advance, .. } = self;
-        let (wiring, now, past) = (&**wiring, &*now, &*past);
-        let (left, reached) = (&base.left, &base.reached);
-        let mut back = || {
-            if last == 0 {
-                return 0;
-            }
-            let walk =
-                Back { walk: &mut *walk, wiring, now, past, base: (left, reached), last, further: !done };
-            block::dispatch(*arch, walk)
-        };
-        let units = &mut base.units;
-        let carry_on = || advance.carry_out(*arch, past, (left, reached), units, share);
-        macs.backward += match at_once {
-            1 => {
-                carry_on();
-                back()
-            }
-            _ => rayon::join(carry_on, back).1,
-        };
-        if last > 0 {
-            macs.backward += self.gather(last);
-        }
-    }
-
-    /// Adds to the gradient what a walk from step `last` has earned. Returns the MACs.
-    fn gather(&mut self, last: usize) -> u64 {
-        let Self { arch, now, past, base, walk, advance, gradient, .. } = self;
-        let (moved, arch) = (advance.moved().min(base.units.len()), *arch);
-        let newest = || Stretch { history: now, trail: &walk.now, steps: last };
-        let short = [newest()];
-        let long = [newest(), Stretch { history: past, trail: &walk.past, steps: past.len }];
-        let Base { units, left, reached, .. } = base;
-        let reading = |k: usize| match k < moved {
-            true => (reached.lines(), &short[..]),
-            false => (left.lines(), &long[..]),
-        };
-        let gather = |(k, unit): (usize, &mut Unit<T>)| {
-            let (lines, stretches) = reading(k);
-            block::dispatch(arch, Gather { unit, lines, stretches });
-        };
-        let cost = |(k, unit): (usize, &Unit<T>)| {
-            let (lines, stretches) = reading(k);
-            let steps: usize = stretches.iter().map(|stretch| stretch.steps).sum();
-            (unit.columns() * (unit.reach(lines) + steps)) as u64
-        };
-        let macs = units.iter().enumerate().map(cost).sum();
-        match threads(macs) {
-            1 => units.iter_mut().enumerate().for_each(gather),
-            _ => units.par_iter_mut().enumerate().for_each(gather),
-        }
-        units.iter().for_each(|unit| unit.hand_over(gradient));
-        self.now.steps_mut()[..last].iter_mut().for_each(|step| step.credit.fill(T::zero()));
-        macs
     }
 }
 
@@ -181,7 +119,7 @@ impl<T: Real> Rule<T> for Blocked<T> {
         // Nobody will read the new base.
         self.due = false;
         let mut macs = std::mem::take(&mut self.unreported);
-        self.catch_up(&mut macs);
+        self.catch_up_and_keep(&mut macs);
         self.unreported = macs;
         self.now.forget();
         self.past.forget();
@@ -191,7 +129,7 @@ impl<T: Real> Rule<T> for Blocked<T> {
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
         if self.now.len == self.steps {
-            self.catch_up(macs);
+            self.catch_up_and_keep(macs);
             std::mem::swap(&mut self.now, &mut self.past);
             self.now.clear();
             self.advance.begin(&self.wiring, &self.past, &mut self.base);
@@ -199,8 +137,9 @@ impl<T: Real> Rule<T> for Blocked<T> {
             // Credit can wait for the end of the block.
             let share = self.advance.due();
             macs.influence += share.1;
-            let Self { arch, past, base, advance, .. } = self;
-            advance.carry_out(*arch, past, (&base.left, &base.reached), &mut base.units, share);
+            let Self { wiring, arch, past, base, advance, .. } = self;
+            let moving = &mut base.units[advance.units(&share.0)];
+            advance.carry_out(*arch, (wiring, past), (&base.left, &base.reached), moving, share);
         }
         let reached = &self.base.reached;
         self.now.push(&self.wiring, step, reached.present.then_some(&reached.live[..]));
@@ -218,10 +157,17 @@ impl<T: Real> Rule<T> for Blocked<T> {
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         *macs += std::mem::take(&mut self.unreported);
-        if self.credited > 0 {
-            self.catch_up(macs);
+        assert_eq!(
+            gradient.len(),
+            self.gradient.len(),
+            "the gradient must have as many entries as there are parameters"
+        );
+        if self.credited > 0 && self.catch_up(macs) {
+            self.base.units.iter().for_each(|unit| unit.hand_over(gradient));
         }
-        super::hand_over(&mut self.gradient, gradient);
+        if std::mem::take(&mut self.kept) {
+            super::hand_over(&mut self.gradient, gradient);
+        }
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {
@@ -229,8 +175,9 @@ impl<T: Real> Rule<T> for Blocked<T> {
         archive.field("blocked.credited", &mut self.credited)?;
         archive.field("blocked.unreported", &mut self.unreported)?;
         archive.list("blocked.gradient", &mut self.gradient)?;
-        self.now.archive(archive)?;
-        self.past.archive(archive)?;
+        self.kept = true;
+        self.now.archive(&self.wiring, archive)?;
+        self.past.archive(&self.wiring, archive)?;
         self.base.archive(archive)?;
         self.advance.archive(archive, self.base.units.len())?;
         match self.credited <= self.now.len {

@@ -14,11 +14,18 @@ use crate::sparse::block::{self, add_product};
 /// What a walk through the steps of one block has left.
 pub struct Trail<T> {
     /// λ of every row, step by step.
-    pub lambdas: Vec<T>,
+    lambdas: Vec<T>,
     /// ∂L/∂S at the base before these steps, line by line.
     pub terms: Vec<(T, u32)>,
     /// What Ē of every row has earned since that base.
     pub thetas: Vec<T>,
+}
+
+impl<T> Trail<T> {
+    /// λ at the steps, oldest first.
+    pub fn lambdas(&self) -> impl Iterator<Item = &[T]> {
+        self.lambdas.chunks_exact(self.thetas.len())
+    }
 }
 
 /// λ on its way back.
@@ -63,10 +70,10 @@ impl<T: Real> block::Loop for Back<'_, T> {
         let mut macs = through::<T, FUSED>(wiring, &now.steps()[..last], None, mu, trail);
         // Ē of the base itself is met again by a walk that goes on.
         longer.thetas.copy_from_slice(&trail.thetas);
-        macs += arrive::<T, FUSED>(first, base.1, mu, trail);
+        macs += arrive::<T, FUSED>(wiring, first, base.1, mu, trail);
         if further {
             macs += through::<T, FUSED>(wiring, past.steps(), Some((first, &trail.lambdas)), mu, longer);
-            macs += arrive::<T, FUSED>(&past.steps()[0], base.0, mu, longer);
+            macs += arrive::<T, FUSED>(wiring, &past.steps()[0], base.0, mu, longer);
         }
         macs
     }
@@ -92,7 +99,7 @@ fn through<T: Real, const FUSED: bool>(
         mu.fill(T::zero());
         match next {
             Some((next, after)) => {
-                macs += feed::<T, FUSED>(next, after, mu);
+                macs += feed::<T, FUSED>(wiring, next, after, mu);
                 lambda.iter_mut().zip(next.d.iter().zip(after)).for_each(|(x, (&d, &after))| *x = d * after);
             }
             None => lambda.fill(T::zero()),
@@ -102,10 +109,10 @@ fn through<T: Real, const FUSED: bool>(
         }
         // Rows above one that others read within the step must be known before it.
         let mut known = n;
-        for (row, entries) in step.relays.columns() {
-            emit::<T, FUSED>(step, lambda, mu, row + 1..known);
-            mu[row] += dot::<T, FUSED>(entries, lambda);
-            known = row + 1;
+        for column in step.relays.columns(wiring.current()) {
+            emit::<T, FUSED>(step, lambda, mu, column.row + 1..known);
+            mu[column.row] += column.dot::<FUSED>(lambda);
+            known = column.row + 1;
         }
         emit::<T, FUSED>(step, lambda, mu, 0..known);
         for (earned, (&e_bar, &mu)) in trail.thetas.iter_mut().zip(step.e_bar.iter().zip(&*mu)) {
@@ -119,6 +126,7 @@ fn through<T: Real, const FUSED: bool>(
 /// What reaches the base before `first`, whose λ the trail holds. Returns the MACs.
 #[inline(always)]
 fn arrive<T: Real, const FUSED: bool>(
+    wiring: &Wiring,
     first: &Record<T>,
     base: &Anchor<T>,
     mu: &mut [T],
@@ -129,7 +137,7 @@ fn arrive<T: Real, const FUSED: bool>(
         return 0;
     }
     mu.fill(T::zero());
-    let macs = feed::<T, FUSED>(first, &trail.lambdas, mu);
+    let macs = feed::<T, FUSED>(wiring, first, &trail.lambdas, mu);
     for (line, &row) in base.rows.iter().enumerate() {
         let slope = first.d[row] * trail.lambdas[row] + base.e[row] * mu[row];
         trail.terms.push((slope, line as u32));
@@ -156,23 +164,9 @@ fn emit<T: Real, const FUSED: bool>(
 
 /// `μ = Aᵀ λ` at the step before `step`, for rows that were live there. Returns the MACs.
 #[inline(always)]
-fn feed<T: Real, const FUSED: bool>(step: &Record<T>, lambda: &[T], mu: &mut [T]) -> usize {
-    for (row, entries) in step.feeds.columns() {
-        mu[row] = dot::<T, FUSED>(entries, lambda);
+fn feed<T: Real, const FUSED: bool>(wiring: &Wiring, step: &Record<T>, lambda: &[T], mu: &mut [T]) -> usize {
+    for column in step.feeds.columns(wiring.previous()) {
+        mu[column.row] = column.dot::<FUSED>(lambda);
     }
     step.feeds.len()
-}
-
-/// `Σ_i a_i λ_i`, in four sums, so that no product waits for the one before.
-#[inline(always)]
-fn dot<T: Real, const FUSED: bool>(entries: &[(T, u32)], lambda: &[T]) -> T {
-    let mut sums = [T::zero(); 4];
-    let (fours, rest) = entries.as_chunks::<4>();
-    for four in fours {
-        for (sum, &(a, i)) in sums.iter_mut().zip(four) {
-            *sum = add_product::<T, FUSED>(*sum, a, lambda[i as usize]);
-        }
-    }
-    let rest = rest.iter().fold(T::zero(), |sum, &(a, i)| sum + a * lambda[i as usize]);
-    (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
 }

@@ -8,7 +8,7 @@
 //! until the last of them a walk goes on through the block before, `a_1 + Σ_s (a_s + b_s)` over its steps, and rows not advanced yet have
 //! K steps more, and l of the base before.
 //!
-//! `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + f + o) + p` numbers for h rows, g pre-activations, f sources and o outputs, the steps of the block
+//! `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + 2 f + o) + p` numbers for h rows, g pre-activations, f sources and o outputs, the steps of the block
 //! before among them until it is done with; and for the advance `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L`, with L the most lines there can be.
 
 use super::Predict;
@@ -187,7 +187,7 @@ impl<T: Real> Predict<T> for PredictBlocked {
         let (w, h) = (&self.wiring, self.wiring.rows());
         let held: usize = self.rows.iter().enumerate().map(|(at, row)| row.0 * self.reading(at, 0).0).sum();
         let past = if self.schedule.is_done() { &[] } else { &self.past[..] };
-        let a_step = 3 * h + w.pre_rows().len() + w.sources().len() + w.outputs().len();
+        let a_step = 3 * h + w.pre_rows().len() + 2 * w.sources().len() + w.outputs().len();
         let kept = sum(&self.now) + sum(past) + (self.now.len() + past.len()) * a_step;
         let most = (0..h).filter(|&row| w.carries(row) || w.previous().col(row).len() > 0).count();
         let ends = 64 * most.div_ceil(64) * (h * self.steps + 2 * h + most) + 4 * most.div_ceil(4) * most;

@@ -90,7 +90,7 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     for (set, lines) in program.lines[..dense].chunks_exact(ROWS).enumerate() {
         let mut sums: [[T; COLUMNS]; ROWS] = std::array::from_fn(|r| kept::<T, CARRY>(&lines[r], to));
         let coefficients = &program.dense[set * program.sources..][..program.sources];
-        combine_dense::<T, FUSED, WIDTH, COLUMNS>(&mut sums, coefficients, &from[..program.sources]);
+        combine_dense::<T, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, &from[..program.sources]);
         for (line, sum) in lines.iter().zip(sums) {
             to[line.at as usize].0 = sum;
         }
