@@ -94,6 +94,31 @@ pub fn combine<T: Real, const FUSED: bool, const C: usize>(
     sum
 }
 
+/// [`combine`] for two destinations, as long as both have terms side by side: their sums do not wait for one another.
+///
+/// # Panics
+/// If there is no such block.
+#[inline(always)]
+pub fn combine_two<T: Real, const FUSED: bool, const C: usize>(
+    [mut one, mut two]: [[T; C]; 2],
+    [ones, twos]: [&[(T, u32)]; 2],
+    from: &[Block<T, C>],
+) -> [[T; C]; 2] {
+    for (&(a, i), &(b, j)) in ones.iter().zip(twos) {
+        let (x, y) = (&from[i as usize].0, &from[j as usize].0);
+        for k in 0..C {
+            one[k] = add_product::<T, FUSED>(one[k], a, x[k]);
+        }
+        for k in 0..C {
+            two[k] = add_product::<T, FUSED>(two[k], b, y[k]);
+        }
+    }
+    let both = ones.len().min(twos.len());
+    one = combine::<T, FUSED, C>(one, &ones[both..], from);
+    two = combine::<T, FUSED, C>(two, &twos[both..], from);
+    [one, two]
+}
+
 /// Destinations of [`combine_dense`].
 pub const ROWS: usize = 4;
 

@@ -98,7 +98,7 @@ impl<T: Real> Panel<T> {
             self.program.lines.push(Line { at: self.line[row], decay, start, terms });
             end += n;
         }
-        self.program.arrange(self.carries);
+        self.program.arrange();
         (end, decays)
     }
 
