@@ -1,8 +1,8 @@
 //! Columns put in the order of their parameters, once no more of them seem to wake.
 //!
-//! While sources wake, columns lie in the order in which they did. It is worth keeping for that alone: what a row injects, the
-//! parameters of its own gates, and what a tile hands over as gradient are both strewn. In the order of parameters, both are
-//! neighbours. Columns never interact, so that their order changes no number.
+//! While sources wake, columns lie in the order in which they did, so that those asleep have no place yet. It strews what belongs
+//! together: the parameters of a row, which are what it injects, and the gradient a tile hands over. In the order of parameters, both
+//! are neighbours, and `S[i, c] ← S[i, c] + gain_i φ_c` walks along a row. Columns never interact: their order changes no number.
 
 use super::columns::Columns;
 use super::panel::Panel;
@@ -11,7 +11,8 @@ use super::tile::{self, Block, COLUMNS, Tile};
 use crate::scalar::Real;
 use std::sync::Mutex;
 
-/// Steps in which no source has woken, until columns are arranged. An arrangement costs about as much as ten steps.
+/// Steps in which no source has woken, until columns are arranged: to do so takes as long as ten to twenty steps, and saves a tenth of
+/// each that follows.
 pub const QUIET: u32 = 256;
 
 /// Neighbouring columns of a tile whose parameters are neighbours as well.
