@@ -196,10 +196,23 @@ mod tests {
             combine_dense::<f64, true, 64, COLUMNS>(&mut wide, &coefficients, &from);
             combine_dense::<f64, false, 16, COLUMNS>(&mut narrow, &coefficients, &from);
             assert_eq!((wide, narrow), (expected, expected));
+            let terms_of = |r: usize| -> Vec<_> {
+                coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect()
+            };
             for r in 0..ROWS {
-                let terms: Vec<_> = coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect();
+                let terms = terms_of(r);
                 assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
                 assert_eq!(combine::<f64, false, COLUMNS>(sums[r], &terms, &from), expected[r]);
+                // The other of two has more terms, or fewer.
+                let (other, fewer) = ((r + 1) % ROWS, sources / 2);
+                let others = terms_of(other);
+                let alone = combine::<f64, true, COLUMNS>(sums[other], &others[..fewer], &from);
+                let two = [sums[r], sums[other]];
+                let two = combine_two::<f64, true, COLUMNS>(two, [&terms, &others[..fewer]], &from);
+                assert_eq!(two, [expected[r], alone]);
+                let two = [sums[other], sums[r]];
+                let two = combine_two::<f64, false, COLUMNS>(two, [&others[..fewer], &terms], &from);
+                assert_eq!(two, [alone, expected[r]]);
             }
         }
     }
