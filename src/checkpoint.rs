@@ -19,7 +19,7 @@ const MAGIC: [u8; 16] = *b"sparse-rtrl\0\0\0\0\0";
 const HEADER: usize = 32;
 
 /// The version of the format this program writes; it reads no other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Writes what was archived.
 ///
@@ -70,8 +70,10 @@ fn unpack(bytes: &[u8]) -> std::result::Result<&[u8], String> {
         |at: usize, len: usize| header[at..at + len].iter().rev().fold(0u64, |n, &b| n << 8 | u64::from(b));
     let (version, length, sum) = (number(16, 4), number(20, 8), number(28, 4));
     if version != u64::from(VERSION) {
-        let newer = if version > u64::from(VERSION) { ", which a newer program wrote" } else { "" };
-        return Err(format!("expected a checkpoint of format {VERSION}, found format {version}{newer}"));
+        let newer = if version > u64::from(VERSION) { "a newer" } else { "an older" };
+        return Err(format!(
+            "expected a checkpoint of format {VERSION}, found format {version}, which {newer} program wrote"
+        ));
     }
     if content.len() as u64 != length {
         return Err(format!(

@@ -208,11 +208,14 @@ impl Trial {
     pub fn run(&mut self, steps: usize, credit_every: usize) -> String {
         let (mut macs, mut live, mut slowest) = (Macs::default(), 0, 0.0f64);
         let started = Instant::now();
+        let mut before = started;
         for k in 1..=steps {
-            let step_started = Instant::now();
             self.learn(&mut macs, credit_every > 0 && k % credit_every == 0);
-            slowest = slowest.max(step_started.elapsed().as_secs_f64());
-            live += self.net.wiring().units().iter().filter(|&&row| self.step.is_live(row)).count();
+            let now = Instant::now();
+            slowest = slowest.max((now - before).as_secs_f64());
+            before = now;
+            let is_live = |&row: &usize| usize::from(self.step.is_live(row));
+            live += self.net.wiring().units().iter().map(is_live).sum::<usize>();
         }
         let seconds = started.elapsed().as_secs_f64();
         let wiring = self.net.wiring();

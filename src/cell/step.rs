@@ -128,6 +128,7 @@ impl<T: Real> Step<T> {
     /// Whether the row's event influence `Y = e S + Ē` can be nonzero.
     #[inline]
     pub fn is_live(&self, row: usize) -> bool {
-        self.e[row] != T::zero() || self.e_bar[row] != T::zero()
+        // Both are looked at: whether a row is live is a coin toss to a branch.
+        (self.e[row] != T::zero()) | (self.e_bar[row] != T::zero())
     }
 }

@@ -94,6 +94,31 @@ pub fn combine<T: Real, const FUSED: bool, const C: usize>(
     sum
 }
 
+/// [`combine`] for two destinations, as long as both have terms side by side: their sums do not wait for one another.
+///
+/// # Panics
+/// If there is no such block.
+#[inline(always)]
+pub fn combine_two<T: Real, const FUSED: bool, const C: usize>(
+    [mut one, mut two]: [[T; C]; 2],
+    [ones, twos]: [&[(T, u32)]; 2],
+    from: &[Block<T, C>],
+) -> [[T; C]; 2] {
+    for (&(a, i), &(b, j)) in ones.iter().zip(twos) {
+        let (x, y) = (&from[i as usize].0, &from[j as usize].0);
+        for k in 0..C {
+            one[k] = add_product::<T, FUSED>(one[k], a, x[k]);
+        }
+        for k in 0..C {
+            two[k] = add_product::<T, FUSED>(two[k], b, y[k]);
+        }
+    }
+    let both = ones.len().min(twos.len());
+    one = combine::<T, FUSED, C>(one, &ones[both..], from);
+    two = combine::<T, FUSED, C>(two, &twos[both..], from);
+    [one, two]
+}
+
 /// Destinations of [`combine_dense`].
 pub const ROWS: usize = 4;
 
@@ -174,10 +199,23 @@ mod tests {
             let mut some = sums;
             combine_dense::<f64, true, 16, COLUMNS, 2>(&mut some, &coefficients, &from);
             assert_eq!(some, [expected[0], expected[1], sums[2], sums[3]]);
+            let terms_of = |r: usize| -> Vec<_> {
+                coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect()
+            };
             for r in 0..ROWS {
-                let terms: Vec<_> = coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect();
+                let terms = terms_of(r);
                 assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
                 assert_eq!(combine::<f64, false, COLUMNS>(sums[r], &terms, &from), expected[r]);
+                // The other of two has more terms, or fewer.
+                let (other, fewer) = ((r + 1) % ROWS, sources / 2);
+                let others = terms_of(other);
+                let alone = combine::<f64, true, COLUMNS>(sums[other], &others[..fewer], &from);
+                let two = [sums[r], sums[other]];
+                let two = combine_two::<f64, true, COLUMNS>(two, [&terms, &others[..fewer]], &from);
+                assert_eq!(two, [expected[r], alone]);
+                let two = [sums[other], sums[r]];
+                let two = combine_two::<f64, false, COLUMNS>(two, [&others[..fewer], &terms], &from);
+                assert_eq!(two, [alone, expected[r]]);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The columns of one layer's parameters: grouped by the source their parameter reads, in the order in which sources first spoke, and
-//! cut into tiles. A column whose source has been silent since the reset has no place yet.
+//! cut into tiles. A column whose source has been silent since the reset has no place yet. Once no source has spoken for the first
+//! time in long, those that are awake are put in the order of parameters (`arrange.rs`).
 
 use super::super::form::Form;
+use super::arrange::{QUIET, Run, Spans};
 use super::tile::COLUMNS;
 use crate::archive::Archive;
 use crate::cell::Wiring;
@@ -20,24 +22,35 @@ pub struct Entry {
 /// Which columns there are, and where.
 pub struct Columns {
     /// For every source its parameters, in order, and how many of them are recurrent weights: all or none.
-    parameters: Vec<Vec<usize>>,
+    pub(super) parameters: Vec<Vec<usize>>,
     recurrent: Vec<usize>,
-    /// The sources that have columns and are silent so far, ascending.
+    /// The sources that have columns and are silent so far, ascending; whether a source is awake, how many are, and for how many steps
+    /// that has been so, as far as it matters.
     asleep: Vec<u32>,
+    pub(super) is_awake: Vec<bool>,
+    pub(super) awake: usize,
+    pub(super) quiet: u32,
+    /// The sources whose columns are in the order of parameters, before all others; and for every column, where it was before it was put
+    /// there.
+    pub(super) arranged: usize,
+    pub(super) from: Vec<u32>,
+    pub(super) spans: Spans,
+    pub(super) runs: Vec<Run>,
     /// M̄ by rows, and where each row's entries start; one more at the end.
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     row_starts: Vec<u32>,
     /// For every source its entries, in the order of its columns, and to which of its columns they belong.
-    of_source: Vec<Vec<(u32, u32)>>,
+    pub(super) of_source: Vec<Vec<(u32, u32)>>,
     /// The parameter of every awake column.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
     all: usize,
     recurrent_len: usize,
     /// Where there is room for the entries of M̄ in each tile, one more than it can have, and where that room ends.
-    starts: Vec<u32>,
-    end: u32,
-    /// For every column, whether its parameter is a recurrent weight: as a number to count with.
-    is_recurrent: Vec<u32>,
+    pub(super) starts: Vec<u32>,
+    pub(super) end: u32,
+    /// For every parameter, whether it is a recurrent weight; for every column, whether its parameter is: as a number to count with.
+    pub(super) weighs: Vec<bool>,
+    pub(super) is_recurrent: Vec<u32>,
 }
 
 impl Columns {
@@ -46,16 +59,17 @@ impl Columns {
         let weights = wiring.layout().weights();
         let of_layer: Vec<bool> =
             (0..wiring.pre_rows().len()).map(|pre| wiring.layer_of(pre) == layer).collect();
-        let recurrent = wiring.layout().of_kind(Kind::Recurrent);
+        let weighs = wiring.layout().of_kind(Kind::Recurrent);
         let of_source = |source| {
             weights.col(source).filter(|&(pre, _)| of_layer[pre]).map(|(_, p)| p).collect::<Vec<_>>()
         };
         let parameters: Vec<_> = (0..wiring.sources().len()).map(of_source).collect();
-        let recurrent = |own: &Vec<usize>| own.iter().filter(|&&parameter| recurrent[parameter]).count();
-        let (mut entries, mut row_starts) = (Vec::new(), vec![0]);
+        let recurrent = |own: &Vec<usize>| own.iter().filter(|&&parameter| weighs[parameter]).count();
+        let (mut entries, mut row_starts, mut gates) = (Vec::new(), vec![0], 0);
         let mut of_source = vec![Vec::new(); parameters.len()];
         for row in 0..wiring.rows() {
             for (pre, at) in form.gains.row(row).filter(|&(pre, _)| of_layer[pre]) {
+                gates += 1;
                 for (source, parameter) in weights.row(pre) {
                     let column = parameters[source].binary_search(&parameter).expect("one of its own");
                     of_source[source].push((column as u32, entries.len() as u32));
@@ -69,6 +83,13 @@ impl Columns {
         let tiles = all.div_ceil(COLUMNS);
         Self {
             recurrent: parameters.iter().map(recurrent).collect(),
+            is_awake: vec![false; parameters.len()],
+            awake: 0,
+            quiet: 0,
+            arranged: 0,
+            from: Vec::with_capacity(all),
+            runs: Vec::with_capacity(all),
+            spans: Spans::new(wiring.rows(), gates, entries.len()),
             entries,
             row_starts,
             of_source,
@@ -78,6 +99,7 @@ impl Columns {
             recurrent_len: 0,
             starts: Vec::with_capacity(tiles),
             end: 0,
+            weighs,
             is_recurrent: vec![0; tiles * COLUMNS],
             parameters,
         }
@@ -109,13 +131,15 @@ impl Columns {
             (0..self.parameters.len() as u32).filter(|&source| !self.parameters[source as usize].is_empty()),
         );
         self.entries.iter_mut().for_each(|entry| entry.column = 0);
-        (self.recurrent_len, self.end) = (0, 0);
+        (self.recurrent_len, self.end, self.awake, self.arranged, self.quiet) = (0, 0, 0, 0, 0);
+        self.is_awake.fill(false);
         self.order.clear();
         self.starts.clear();
     }
 
     /// Wakes the columns of the sources that speak, of those that are not awake.
     pub fn wake(&mut self, speaks: impl Fn(usize) -> bool) {
+        let before = self.awake;
         let mut asleep = std::mem::take(&mut self.asleep);
         asleep.retain(|&source| {
             let speaks = speaks(source as usize);
@@ -125,10 +149,13 @@ impl Columns {
             !speaks
         });
         self.asleep = asleep;
+        self.quiet = if self.awake > before { 0 } else { QUIET.min(self.quiet + 1) };
     }
 
     fn append(&mut self, source: usize) {
         let start = self.len();
+        self.is_awake[source] = true;
+        self.awake += 1;
         self.order.extend(self.parameters[source].iter().map(|&parameter| parameter as u32));
         for &(column, at) in &self.of_source[source] {
             let column = start + column as usize;
@@ -150,17 +177,29 @@ impl Columns {
         let mut awake: Vec<_> = awake.collect();
         awake.sort_unstable();
         let mut sources: Vec<usize> = awake.into_iter().map(|(_, source)| source).collect();
+        let (mut arranged, mut quiet) = (self.arranged, self.quiet);
         archive.field("columns.awake", &mut sources)?;
-        if archive.reads() {
-            self.reset();
-            for wanted in sources {
-                let before = self.len();
-                self.wake(|source| source == wanted);
-                if self.len() == before {
-                    return Err(Error::State { field: "columns.awake", found: format!("source {wanted}") });
-                }
+        archive.field("columns.arranged", &mut arranged)?;
+        archive.field("columns.quiet", &mut quiet)?;
+        if !archive.reads() {
+            return Ok(());
+        }
+        if arranged > sources.len() || quiet > QUIET {
+            let found = format!("{arranged} of {} sources, quiet for {quiet} steps", sources.len());
+            return Err(Error::State { field: "columns.arranged", found });
+        }
+        self.reset();
+        for (k, wanted) in sources.into_iter().enumerate() {
+            let before = self.awake;
+            self.wake(|source| source == wanted);
+            if self.awake == before {
+                return Err(Error::State { field: "columns.awake", found: format!("source {wanted}") });
+            }
+            if k + 1 == arranged {
+                self.arrange();
             }
         }
+        self.quiet = quiet;
         Ok(())
     }
 
@@ -172,6 +211,16 @@ impl Columns {
     /// Room for the entries of M̄ in all tiles.
     pub fn room(&self) -> usize {
         self.entries.len() + self.all.div_ceil(COLUMNS)
+    }
+
+    /// Rows of M̄.
+    pub fn rows(&self) -> usize {
+        self.row_starts.len() - 1
+    }
+
+    /// Whether a source has spoken.
+    pub fn is_awake(&self, source: u32) -> bool {
+        self.is_awake[source as usize]
     }
 
     /// A row's entries of M̄.

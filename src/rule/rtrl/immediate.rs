@@ -29,6 +29,20 @@ impl<T: Real> Panel<T> {
             }
             let scale = if *carries { T::one() } else { now.step.e[row] };
             let start = line[row] * COLUMNS as u32;
+            if columns.are_arranged() {
+                for span in columns.spans().of(row) {
+                    let (factor, start) = (scale * gain[span.at as usize], start + span.column);
+                    let end = &mut ends[span.tile as usize];
+                    let mut own = *end as usize;
+                    for (place, &source) in (start..).zip(columns.spans().sources(span)) {
+                        let phi = phi[source as usize];
+                        entries[own] = (place, factor * phi);
+                        own += usize::from((phi != T::zero()) | !activity);
+                    }
+                    *end = own as u32;
+                }
+                continue;
+            }
             for entry in columns.entries(row) {
                 // Written always, kept if the source speaks.
                 let phi = phi[entry.source as usize];

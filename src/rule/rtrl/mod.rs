@@ -22,7 +22,8 @@
 //! program first (which lines there are, and what they are made of), which is then carried through one tile after another, the
 //! gradient with it, while the tile is in the first-level cache; by several threads where that is worth while. Columns are grouped by
 //! the source their parameter reads, and a group gets its place when its source first speaks: the columns that can be nonzero are
-//! always a prefix `0..len`, and no tile beyond it is looked at. `A Y` reads rows that are being overwritten: where rows carry, the
+//! always a prefix `0..len`, and no tile beyond it is looked at. Once none has woken in long, those that are awake are put in the order of
+//! parameters (`arrange.rs`), in which the parameters of a row, and the gradient, are neighbours. `A Y` reads rows that are being overwritten: where rows carry, the
 //! live rows of Y that something reads are copied out of the tile first; where none does, lines hold Y, and the new tile is made beside
 //! the old one, its credit given while a line is still in registers. Steps walk through the tiles in turns forwards and backwards, so
 //! that what one leaves in the caches, the next finds there. Room is reserved for all rows; nothing is allocated after construction, but
@@ -46,6 +47,7 @@
 //! if any row carries; `k⁻` for every entry of A with a live source, `k` for every entry of B with one, and one for every awake
 //! entry of M̄ whose source is not silent. A credit costs `k` for every live output row with credit.
 
+mod arrange;
 mod columns;
 mod count;
 mod immediate;

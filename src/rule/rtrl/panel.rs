@@ -1,6 +1,7 @@
 //! The influence of one layer's parameters on every row they can reach: which rows are held where, and what a step does to them.
 //! What is skipped and why is said in `rule/rtrl/mod.rs`.
 
+use super::arrange::Run;
 use super::columns::Columns;
 use super::pass::Pass;
 use super::program::{Last, NOWHERE, Program};
@@ -25,8 +26,9 @@ pub struct Panel<T> {
     pub(super) feeders: Vec<usize>,
     pub(super) readers: Vec<usize>,
     pub(super) columns: Columns,
-    /// For every row, the column of its threshold within the group of the constant source, which comes first.
+    /// For every row, the column of its threshold; and where that is at first, within the group of the constant source, which comes first.
     pub(super) theta: Vec<u32>,
+    first_theta: Vec<u32>,
     /// Whether any row carries. Then lines hold S, and Y is copied out where it is read. If none does, nothing of S is needed a step
     /// later: lines hold Y, and a step makes a new tile from the old one.
     pub(super) carries: bool,
@@ -41,6 +43,8 @@ pub struct Panel<T> {
     pub(super) slot: Vec<u32>,
     /// Locked where threads share them.
     pub(super) tiles: Vec<Mutex<Tile<T>>>,
+    /// Room for a line through all tiles.
+    pub(super) strip: Vec<T>,
     /// One a thread, and the tiles it has.
     spare: Vec<Vec<Block<T>>>,
     stretches: Vec<Stretch>,
@@ -63,7 +67,7 @@ impl<T: Real> Panel<T> {
             let own = |&parameter: &usize| Some(parameter) == wiring.threshold(row);
             columns.parameters(0).iter().position(own).map_or(NOWHERE, |column| column as u32)
         };
-        let theta = (0..n).map(theta_of).collect();
+        let theta: Vec<u32> = (0..n).map(theta_of).collect();
         let rows: Vec<_> = reached.iter().map(|&row| (row, wiring.carries(row))).collect();
         let feeds = |l: &usize| form.previous.col(*l).len() > 0;
         let reads = |i: &usize| form.current.row(*i).len() > 0;
@@ -75,6 +79,7 @@ impl<T: Real> Panel<T> {
         Self {
             feeders: reached.iter().copied().filter(feeds).collect(),
             readers: reached.iter().copied().filter(reads).collect(),
+            first_theta: theta.clone(),
             theta,
             carries: carried > 0,
             line,
@@ -83,6 +88,7 @@ impl<T: Real> Panel<T> {
             candidates: vec![0; rows.len() + 1],
             slot: vec![NOWHERE; n],
             tiles: (0..tiles).map(|_| Mutex::new(Tile::new(lines))).collect(),
+            strip: vec![T::zero(); columns.all()],
             spare: vec![vec![Block::zero(); lines]],
             stretches: Vec::new(),
             is_large: false,
@@ -97,6 +103,7 @@ impl<T: Real> Panel<T> {
     /// Forgets all influence; what was planned must have been carried out, and gathered gradient settled.
     pub fn reset(&mut self) {
         self.columns.reset();
+        self.theta.copy_from_slice(&self.first_theta);
         self.release();
         self.held.clear();
     }
@@ -172,18 +179,34 @@ impl<T: Real> Panel<T> {
         if !std::mem::take(&mut self.earned) {
             return false;
         }
-        for (tile, parameters) in self.tiles.iter_mut().map(tile::own).zip(self.columns.awake()) {
-            for (&parameter, &sum) in parameters.iter().zip(&tile.gradient.0) {
-                gradient[parameter as usize] += sum;
+        let tiles = &mut self.tiles[..self.columns.tiles()];
+        if self.columns.are_arranged() {
+            for &Run { column, parameter, len } in self.columns.runs() {
+                let own = &tile::own(&mut tiles[column as usize / COLUMNS]).gradient.0;
+                let own = &own[column as usize % COLUMNS..][..len as usize];
+                let to = &mut gradient[parameter as usize..][..len as usize];
+                to.iter_mut().zip(own).for_each(|(to, &sum)| *to += sum);
             }
-            tile.gradient = Block::zero();
+        } else {
+            for (tile, parameters) in tiles.iter_mut().map(tile::own).zip(self.columns.awake()) {
+                for (&parameter, &sum) in parameters.iter().zip(&tile.gradient.0) {
+                    gradient[parameter as usize] += sum;
+                }
+            }
         }
+        tiles.iter_mut().map(tile::own).for_each(|tile| tile.gradient = Block::zero());
         true
     }
 
     /// Writes the influence it holds, or takes it back; what was planned must have been carried out.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.columns.archive(archive)?;
+        if archive.reads() {
+            self.theta.copy_from_slice(&self.first_theta);
+            if self.columns.any_arranged() {
+                self.follow_thresholds();
+            }
+        }
         archive.field("panel.earned", &mut self.earned)?;
         archive.field("panel.held", &mut self.held)?;
         archive.list("panel.line", &mut self.line)?;

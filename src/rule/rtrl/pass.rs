@@ -3,7 +3,7 @@
 use super::program::{Copied, Entry, Line, NOWHERE, Point, Program};
 use super::tile::{Block, COLUMNS, Tile, lock};
 use crate::scalar::Real;
-use crate::sparse::block::{self, ROWS, combine, combine_dense};
+use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two};
 use std::sync::Mutex;
 
 /// A step to be carried through some tiles, or only its credit.
@@ -111,16 +111,31 @@ fn make_with_credit<T: Real, const FUSED: bool>(
     to: &mut [Block<T>],
     mut gradient: [T; COLUMNS],
 ) -> [T; COLUMNS] {
-    for line in &program.lines {
-        let terms = if old { &program.terms[line.range()] } else { &[] };
-        let sum = combine::<T, FUSED, COLUMNS>([T::zero(); COLUMNS], terms, from);
-        to[line.at as usize].0 = sum;
-        let c = program.credit_of[line.at as usize];
+    let zero = [T::zero(); COLUMNS];
+    let (lines, all) = (&program.lines[..], &program.terms[..]);
+    let terms = |line: &Line<T>| if old { &all[line.range()] } else { &[] };
+    let mut credit = |sum: [T; COLUMNS], c: T| {
         if c != T::zero() {
             for k in 0..COLUMNS {
                 gradient[k] = block::add_product::<T, FUSED>(gradient[k], c, sum[k]);
             }
         }
+    };
+    // Where no row carries, lines lie in the order they are made in.
+    let (pairs, last) = lines.as_chunks::<2>();
+    let (to_pairs, _) = to[..lines.len()].as_chunks_mut::<2>();
+    let (credit_of, _) = program.credit_of[..lines.len()].as_chunks::<2>();
+    for (([one, two], to), c) in pairs.iter().zip(to_pairs).zip(credit_of) {
+        let [y, z] = combine_two::<T, FUSED, COLUMNS>([zero; 2], [terms(one), terms(two)], from);
+        to[0].0 = y;
+        to[1].0 = z;
+        credit(y, c[0]);
+        credit(z, c[1]);
+    }
+    for line in last {
+        let sum = combine::<T, FUSED, COLUMNS>(zero, terms(line), from);
+        to[line.at as usize].0 = sum;
+        credit(sum, program.credit_of[line.at as usize]);
     }
     gradient
 }

@@ -20,6 +20,7 @@ impl<T: Real> Panel<T> {
     /// Plans a step. Returns its MACs, and those of `A Y` over the columns of recurrent weights.
     pub fn plan(&mut self, form: &Form<T>, last: &Last<T>, now: Now<T>) -> (u64, u64) {
         let activity = last.activity;
+        self.arrange();
         let (y_len, y_recurrent) = (self.columns.len(), self.columns.recurrent_len());
         self.program.before = self.columns.tiles();
         self.emit(last);
@@ -98,7 +99,7 @@ impl<T: Real> Panel<T> {
             self.program.lines.push(Line { at: self.line[row], decay, start, terms });
             end += n;
         }
-        self.program.arrange(self.carries);
+        self.program.arrange();
         (end, decays)
     }
 

@@ -52,11 +52,8 @@ pub type Term<T> = (T, u32);
 /// Lists that grow to what a step needs at most, and are then refilled in place.
 pub struct Program<T> {
     pub copies: Vec<Copied<T>>,
-    /// Lines from sources of the step before, those with equally many terms together, so that the loops over them are as long as the
-    /// ones before; their terms, and as dense sets of coefficients where most terms exist.
+    /// Lines from sources of the step before, their terms, and as dense sets of coefficients where most terms exist.
     pub lines: Vec<Line<T>>,
-    unsorted: Vec<Line<T>>,
-    histogram: Vec<u32>,
     pub terms: Vec<Term<T>>,
     pub dense: Vec<[T; ROWS]>,
     /// Blocks that are read as sources.
@@ -85,8 +82,6 @@ impl<T: Real> Program<T> {
         Self {
             copies: Vec::with_capacity(rows),
             lines: Vec::with_capacity(rows),
-            unsorted: Vec::with_capacity(rows),
-            histogram: vec![0; rows + 1],
             terms: vec![(T::zero(), 0); previous + 1],
             dense: Vec::with_capacity(rows.div_ceil(ROWS) * rows),
             sources: 0,
@@ -110,16 +105,11 @@ impl<T: Real> Program<T> {
         self.copies.len() + self.lines.len() + terms + self.relay_terms.len()
     }
 
-    /// Puts lines in order, and writes their terms out as dense sets of coefficients if at least half of them exist; then every source
-    /// is read once for several lines.
-    pub fn arrange(&mut self, carries: bool) {
+    /// Writes terms out as dense sets of coefficients if at least half of them exist; then every source is read once for several lines.
+    pub fn arrange(&mut self) {
         self.dense.clear();
         let terms: usize = self.lines.iter().map(|line| line.terms as usize).sum();
         if self.lines.len() < ROWS || 2 * terms < self.lines.len() * self.sources {
-            // Where lines carry, they are read as well, from memory, which likes them in their own order.
-            if !carries {
-                self.sort();
-            }
             return;
         }
         let sets = self.lines.len() / ROWS;
@@ -128,29 +118,6 @@ impl<T: Real> Program<T> {
             for &(a, source) in &self.terms[line.range()] {
                 self.dense[(k / ROWS) * self.sources + source as usize][k % ROWS] = a;
             }
-        }
-    }
-
-    /// Puts lines with equally many terms together, in the order they had.
-    fn sort(&mut self) {
-        let Self { lines, unsorted, histogram, .. } = self;
-        std::mem::swap(lines, unsorted);
-        histogram.fill(0);
-        let mut most = 0;
-        for line in unsorted.iter() {
-            histogram[line.terms as usize] += 1;
-            most = most.max(line.terms as usize);
-        }
-        let mut start = 0;
-        for count in &mut histogram[..=most] {
-            start += std::mem::replace(count, start);
-        }
-        lines.clear();
-        lines.extend_from_slice(unsorted);
-        for line in unsorted.iter() {
-            let place = &mut histogram[line.terms as usize];
-            lines[*place as usize] = *line;
-            *place += 1;
         }
     }
 
