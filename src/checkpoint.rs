@@ -118,8 +118,12 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(unpack(&bytes).is_err(), "bit {bit}");
         }
-        let mut newer = whole;
-        newer[16] = 2;
-        assert!(unpack(&newer).unwrap_err().contains("newer program"));
+        for (version, whose) in
+            [(VERSION as u8 + 1, "a newer program"), (VERSION as u8 - 1, "an older program")]
+        {
+            let mut other = whole.clone();
+            other[16] = version;
+            assert!(unpack(&other).unwrap_err().contains(whose));
+        }
     }
 }

@@ -125,6 +125,7 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
     with(&|bytes| bytes.clear(), "an empty file");
     with(&|bytes| bytes[1000] ^= 1, "the file has been altered");
     with(&|bytes| bytes[16] = 9, "which a newer program wrote");
+    with(&|bytes| bytes[16] = 1, "which an older program wrote");
     with(&|bytes| bytes[0] = b'X', "a file of another kind");
     fs::write(folder.join("c"), &whole).unwrap();
     let said = "exists: go on from it with --resume";

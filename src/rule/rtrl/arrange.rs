@@ -31,8 +31,9 @@ pub struct Span {
     pub tile: u32,
     /// The first column in the tile.
     pub column: u32,
-    start: u32,
-    end: u32,
+    /// Its entries in the list of sources.
+    pub start: u32,
+    pub end: u32,
 }
 
 /// M̄ by rows, where columns are in the order of parameters.
@@ -41,30 +42,49 @@ pub struct Spans {
     spans: Vec<Span>,
     /// Where each row's spans start; one more at the end.
     row_starts: Vec<u32>,
-    /// The sources of their entries.
+    /// The sources of their entries; for each span the same as a set, bit by bit.
     sources: Vec<u32>,
+    sets: Vec<u64>,
+    /// Where there is room for each tile's spans.
+    starts: Vec<u32>,
+    words: usize,
 }
 
 impl Spans {
-    /// Room for that many rows, gates and entries.
-    pub fn new(rows: usize, gates: usize, entries: usize) -> Self {
+    /// Room for that many rows, gates, entries and sources.
+    pub fn new(rows: usize, gates: usize, entries: usize, sources: usize) -> Self {
+        let (most, words) = (2 * gates + entries / COLUMNS, sources.div_ceil(64));
         Self {
-            spans: Vec::with_capacity(2 * gates + entries / COLUMNS),
+            spans: Vec::with_capacity(most),
             row_starts: Vec::with_capacity(rows + 1),
             sources: Vec::with_capacity(entries),
+            sets: Vec::with_capacity(most * words),
+            starts: Vec::with_capacity(entries.div_ceil(COLUMNS)),
+            words,
         }
     }
 
-    /// A row's spans.
+    /// A row's spans, and the set of each one's sources.
     #[inline(always)]
-    pub fn of(&self, row: usize) -> &[Span] {
-        &self.spans[self.row_starts[row] as usize..self.row_starts[row + 1] as usize]
+    pub fn of(&self, row: usize) -> impl Iterator<Item = (&Span, &[u64])> {
+        let range = self.row_starts[row] as usize..self.row_starts[row + 1] as usize;
+        let sets = &self.sets[range.start * self.words..range.end * self.words];
+        self.spans[range].iter().zip(sets.chunks_exact(self.words))
     }
 
-    /// The sources of a span's entries.
-    #[inline(always)]
-    pub fn sources(&self, span: &Span) -> &[u32] {
-        &self.sources[span.start as usize..span.end as usize]
+    /// The most there can be.
+    pub fn room(&self) -> usize {
+        self.spans.capacity()
+    }
+
+    /// Where there is room for the spans of each tile.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
+    /// The sources of all entries.
+    pub fn sources(&self) -> &[u32] {
+        &self.sources
     }
 
     /// Writes down M̄ as it lies now.
@@ -91,6 +111,20 @@ impl Spans {
             }
         }
         self.row_starts.push(self.spans.len() as u32);
+        self.sets.clear();
+        self.sets.resize(self.spans.len() * self.words, 0);
+        self.starts.clear();
+        self.starts.resize(columns.tiles(), 0);
+        for (span, set) in self.spans.iter().zip(self.sets.chunks_exact_mut(self.words)) {
+            for &source in &self.sources[span.start as usize..span.end as usize] {
+                set[source as usize / 64] |= 1 << (source % 64);
+            }
+            self.starts[span.tile as usize] += 1;
+        }
+        let mut end = 0;
+        for start in &mut self.starts {
+            end += std::mem::replace(start, end);
+        }
     }
 }
 

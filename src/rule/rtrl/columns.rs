@@ -89,7 +89,7 @@ impl Columns {
             arranged: 0,
             from: Vec::with_capacity(all),
             runs: Vec::with_capacity(all),
-            spans: Spans::new(wiring.rows(), gates, entries.len()),
+            spans: Spans::new(wiring.rows(), gates, entries.len(), parameters.len()),
             entries,
             row_starts,
             of_source,
@@ -211,6 +211,16 @@ impl Columns {
     /// Room for the entries of M̄ in all tiles.
     pub fn room(&self) -> usize {
         self.entries.len() + self.all.div_ceil(COLUMNS)
+    }
+
+    /// Room for spans of M̄.
+    pub fn spans_room(&self) -> usize {
+        self.spans.room()
+    }
+
+    /// Sources, with columns or without.
+    pub fn sources(&self) -> usize {
+        self.parameters.len()
     }
 
     /// Rows of M̄.

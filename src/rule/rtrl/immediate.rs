@@ -1,8 +1,9 @@
 //! What is planned beside the lines themselves: the immediate influence M̄ and Ē, `B Y_t` of the same step, and credit.
 
+use super::columns::Columns;
 use super::panel::Panel;
 use super::plan::Now;
-use super::program::{Last, Line, NOWHERE, Point};
+use super::program::{Injection, Last, Line, NOWHERE, Point, Program};
 use super::tile::COLUMNS;
 use crate::rule::form::Form;
 use crate::scalar::Real;
@@ -12,47 +13,32 @@ impl<T: Real> Panel<T> {
     /// What M̄ and Ē add: gain × source, one entry per parameter of a held row whose source is not silent. Returns how many there are.
     pub(super) fn inject(&mut self, now: Now<T>, activity: bool) -> usize {
         let Self { program, columns, line, theta, held, carries, .. } = self;
-        program.points.clear();
+        program.arranged = columns.are_arranged();
         program.starts.clear();
-        program.starts.extend_from_slice(columns.starts());
+        program.starts.extend_from_slice(if program.arranged {
+            columns.spans().starts()
+        } else {
+            columns.starts()
+        });
         program.ends.clone_from(&program.starts);
+        program.points.clear();
         if columns.len() == 0 {
             return 0;
         }
-        let (entries, ends) = (&mut program.entries[..], &mut program.ends[..]);
-        let (phi, gain) = (&now.step.phi[..], now.values.gain);
-        for &row in held.iter() {
-            let row = row as usize;
-            if !*carries && now.step.e_bar[row] != T::zero() && theta[row] != NOWHERE {
-                let (line, column, value) = (line[row], theta[row], now.step.e_bar[row]);
-                program.points.push(Point { line, column, value });
-            }
-            let scale = if *carries { T::one() } else { now.step.e[row] };
-            let start = line[row] * COLUMNS as u32;
-            if columns.are_arranged() {
-                for span in columns.spans().of(row) {
-                    let (factor, start) = (scale * gain[span.at as usize], start + span.column);
-                    let end = &mut ends[span.tile as usize];
-                    let mut own = *end as usize;
-                    for (place, &source) in (start..).zip(columns.spans().sources(span)) {
-                        let phi = phi[source as usize];
-                        entries[own] = (place, factor * phi);
-                        own += usize::from((phi != T::zero()) | !activity);
-                    }
-                    *end = own as u32;
+        if !*carries {
+            for &row in held.iter() {
+                let (e_bar, column) = (now.step.e_bar[row as usize], theta[row as usize]);
+                if e_bar != T::zero() && column != NOWHERE {
+                    program.points.push(Point { line: line[row as usize], column, value: e_bar });
                 }
-                continue;
-            }
-            for entry in columns.entries(row) {
-                // Written always, kept if the source speaks.
-                let phi = phi[entry.source as usize];
-                let end = &mut ends[entry.column as usize / COLUMNS];
-                let place = start + entry.column % COLUMNS as u32;
-                entries[*end as usize] = (place, scale * gain[entry.at as usize] * phi);
-                *end += u32::from((phi != T::zero()) | !activity);
             }
         }
-        program.ends.iter().zip(&program.starts).map(|(end, start)| (end - start) as usize).sum()
+        let scale = |row: usize| if *carries { T::one() } else { now.step.e[row] };
+        let places = held.iter().map(|&row| (row as usize, line[row as usize], scale(row as usize)));
+        match program.arranged {
+            true => inject_spans(program, columns, places, now, activity),
+            false => inject_entries(program, columns, places, now, activity),
+        }
     }
 
     /// What lines read of the same step. Returns the number of terms.
@@ -107,4 +93,55 @@ impl<T: Real> Panel<T> {
         }
         (self.program.credit.len() * self.columns.len()) as u64
     }
+}
+
+/// Injects into rows, each with its line and scale, where columns are arranged. Returns how many entries are not zero.
+fn inject_spans<T: Real>(
+    program: &mut Program<T>,
+    columns: &Columns,
+    places: impl Iterator<Item = (usize, u32, T)>,
+    now: Now<T>,
+    activity: bool,
+) -> usize {
+    let Program { injections, ends, phi, speaks, .. } = program;
+    phi.copy_from_slice(&now.step.phi);
+    for (set, phi) in speaks.iter_mut().zip(phi.chunks(64)) {
+        let bit = |(k, &phi): (usize, &T)| u64::from((phi != T::zero()) | !activity) << k;
+        *set = phi.iter().enumerate().map(bit).fold(0, |set, bit| set | bit);
+    }
+    let mut count = 0;
+    for (row, line, scale) in places {
+        for (span, set) in columns.spans().of(row) {
+            let end = &mut ends[span.tile as usize];
+            let factor = scale * now.values.gain[span.at as usize];
+            let (column, start) = (span.column, span.start);
+            injections[*end as usize] = Injection { line, column, start, end: span.end, factor };
+            *end += 1;
+            count += set.iter().zip(&*speaks).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
+        }
+    }
+    count as usize
+}
+
+/// The same while columns lie as they woke, entry by entry.
+fn inject_entries<T: Real>(
+    program: &mut Program<T>,
+    columns: &Columns,
+    places: impl Iterator<Item = (usize, u32, T)>,
+    now: Now<T>,
+    activity: bool,
+) -> usize {
+    let Program { entries, starts, ends, .. } = program;
+    for (row, line, scale) in places {
+        let start = line * COLUMNS as u32;
+        for entry in columns.entries(row) {
+            // Written always, kept if the source speaks.
+            let phi = now.step.phi[entry.source as usize];
+            let end = &mut ends[entry.column as usize / COLUMNS];
+            let place = start + entry.column % COLUMNS as u32;
+            entries[*end as usize] = (place, scale * now.values.gain[entry.at as usize] * phi);
+            *end += u32::from((phi != T::zero()) | !activity);
+        }
+    }
+    ends.iter().zip(&*starts).map(|(end, start)| (end - start) as usize).sum()
 }

@@ -92,7 +92,7 @@ impl<T: Real> Panel<T> {
             spare: vec![vec![Block::zero(); lines]],
             stretches: Vec::new(),
             is_large: false,
-            program: Program::new(n, form, columns.room(), tiles),
+            program: Program::new(n, form, &columns, tiles),
             columns,
             rows,
             earned: false,
@@ -148,7 +148,8 @@ impl<T: Real> Panel<T> {
         let threads = if self.is_large { rayon::current_num_threads().min(tiles.len()) } else { 1 };
         let tiles = &*tiles;
         let pass = |numbers: &mut dyn Iterator<Item = usize>, spare: &mut Vec<Block<T>>| {
-            block::dispatch(arch, Pass { program, carries, advance, tiles, numbers, spare });
+            let sources = columns.spans().sources();
+            block::dispatch(arch, Pass { program, sources, carries, advance, tiles, numbers, spare });
         };
         if threads == 1 {
             match backwards {

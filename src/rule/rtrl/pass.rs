@@ -1,6 +1,6 @@
 //! A step carried through tiles: `S ← diag(d) S + A Y_{t-1} + M̄ + B Y`, and `g ← g + Yᵀ c̄`, one tile after another.
 
-use super::program::{Copied, Entry, Line, NOWHERE, Point, Program};
+use super::program::{Copied, Entry, Injection, Line, NOWHERE, Point, Program};
 use super::tile::{Block, COLUMNS, Tile, lock};
 use crate::scalar::Real;
 use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two};
@@ -9,6 +9,8 @@ use std::sync::Mutex;
 /// A step to be carried through some tiles, or only its credit.
 pub struct Pass<'a, T> {
     pub program: &'a Program<T>,
+    /// The sources that injections read.
+    pub sources: &'a [u32],
     /// Lines hold S, of rows that carry, and not Y.
     pub carries: bool,
     pub advance: bool,
@@ -23,7 +25,7 @@ impl<T: Real> block::Loop for Pass<'_, T> {
 
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { program, carries, advance, tiles, numbers, spare } = self;
+        let Self { program, sources, carries, advance, tiles, numbers, spare } = self;
         // What is made is final at once, unless there is something else to add to it.
         let plain = program.relays.is_empty() && program.points.is_empty() && program.dense.is_empty();
         let at_once = advance && !carries && plain && !program.credit.is_empty();
@@ -35,6 +37,10 @@ impl<T: Real> block::Loop for Pass<'_, T> {
                     make_with_credit::<T, FUSED>(program, old, &tile.blocks, spare, tile.gradient.0);
                 std::mem::swap(&mut tile.blocks, spare);
                 inject_with_credit(program, program.entries(number), tile);
+                for injection in program.injections(number) {
+                    let credit = program.credit_of[injection.line as usize];
+                    inject_span(program, sources, injection, tile, credit);
+                }
             } else if advance {
                 if carries {
                     if old {
@@ -46,6 +52,9 @@ impl<T: Real> block::Loop for Pass<'_, T> {
                     std::mem::swap(&mut tile.blocks, spare);
                 }
                 inject(program.entries(number), &mut tile.blocks);
+                for injection in program.injections(number) {
+                    inject_span(program, sources, injection, tile, T::zero());
+                }
                 add_points(&program.points, number, &mut tile.blocks);
                 relay::<T, FUSED>(program, &mut tile.blocks);
             }
@@ -168,6 +177,25 @@ fn inject_with_credit<T: Real>(program: &Program<T>, entries: &[Entry<T>], to: &
         let (line, column) = (place as usize / COLUMNS, place as usize % COLUMNS);
         to.blocks[line].0[column] += value;
         to.gradient.0[column] += program.credit_of[line] * value;
+    }
+}
+
+/// `S ← S + M̄` and `g ← g + c M̄`, for neighbouring entries.
+#[inline(always)]
+fn inject_span<T: Real>(
+    program: &Program<T>,
+    sources: &[u32],
+    injection: &Injection<T>,
+    to: &mut Tile<T>,
+    credit: T,
+) {
+    let &Injection { line, column, start, end, factor } = injection;
+    let line = to.blocks[line as usize].0[column as usize..].iter_mut();
+    let gradient = to.gradient.0[column as usize..].iter_mut();
+    for ((x, g), &source) in line.zip(gradient).zip(&sources[start as usize..end as usize]) {
+        let value = factor * program.phi[source as usize];
+        *x += value;
+        *g += credit * value;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What one step does to the lines of S and Y, the same for every block of columns. It is made once a step, and then carried through
 //! tile by tile.
 
+use super::columns::Columns;
 use crate::cell::Step;
 use crate::rule::form::Form;
 use crate::scalar::Real;
@@ -46,6 +47,16 @@ pub struct Point<T> {
 /// An entry of M̄: a place in a tile, its blocks taken as one after another, and what is added there.
 pub type Entry<T> = (u32, T);
 
+/// Neighbouring entries of M̄: `line[column..] += factor · φ` of the sources in a stretch of their list.
+#[derive(Clone, Copy, Default)]
+pub struct Injection<T> {
+    pub line: u32,
+    pub column: u32,
+    pub start: u32,
+    pub end: u32,
+    pub factor: T,
+}
+
 /// A coefficient, and the line or copy it belongs to.
 pub type Term<T> = (T, u32);
 
@@ -66,6 +77,11 @@ pub struct Program<T> {
     pub entries: Vec<Entry<T>>,
     pub starts: Vec<u32>,
     pub ends: Vec<u32>,
+    /// The same where columns are arranged, with the φ they read, and the set of sources that speak, bit by bit.
+    pub arranged: bool,
+    pub injections: Vec<Injection<T>>,
+    pub phi: Vec<T>,
+    pub speaks: Vec<u64>,
     /// Tiles that had columns before this step, and that have some now.
     pub before: usize,
     pub tiles: usize,
@@ -76,8 +92,8 @@ pub struct Program<T> {
 }
 
 impl<T: Real> Program<T> {
-    /// Room for that many rows, couplings in a form, room for entries of M̄, and tiles.
-    pub fn new(rows: usize, form: &Form<T>, room: usize, tiles: usize) -> Self {
+    /// Room for that many rows, couplings in a form, the entries of M̄ in columns, and tiles.
+    pub fn new(rows: usize, form: &Form<T>, columns: &Columns, tiles: usize) -> Self {
         let (previous, current) = (form.previous.len(), form.current.len());
         Self {
             copies: Vec::with_capacity(rows),
@@ -88,7 +104,11 @@ impl<T: Real> Program<T> {
             relays: Vec::with_capacity(rows),
             relay_terms: Vec::with_capacity(current),
             points: Vec::with_capacity(rows + current),
-            entries: vec![(0, T::zero()); room],
+            entries: vec![(0, T::zero()); columns.room()],
+            arranged: false,
+            injections: vec![Injection::default(); columns.spans_room()],
+            phi: vec![T::zero(); columns.sources()],
+            speaks: vec![0; columns.sources().div_ceil(64)],
             starts: Vec::with_capacity(tiles),
             ends: Vec::with_capacity(tiles),
             before: 0,
@@ -121,10 +141,20 @@ impl<T: Real> Program<T> {
         }
     }
 
-    /// The entries of M̄ in a tile.
+    /// The entries of M̄ in a tile, where columns are arranged: none if they are not.
+    #[inline(always)]
+    pub fn injections(&self, tile: usize) -> &[Injection<T>] {
+        if self.arranged {
+            &self.injections[self.starts[tile] as usize..self.ends[tile] as usize]
+        } else {
+            &[]
+        }
+    }
+
+    /// The entries of M̄ in a tile: none if columns are arranged.
     #[inline(always)]
     pub fn entries(&self, tile: usize) -> &[Entry<T>] {
-        &self.entries[self.starts[tile] as usize..self.ends[tile] as usize]
+        if self.arranged { &[] } else { &self.entries[self.starts[tile] as usize..self.ends[tile] as usize] }
     }
 }
 
