@@ -2,6 +2,7 @@
 
 mod choice;
 mod net;
+mod peaks;
 
 use clap::Parser;
 use net::{Setting, Trial};
@@ -59,6 +60,10 @@ struct Args {
     /// print them beside what rtrl-auto chooses
     #[arg(long, value_name = "SECONDS")]
     check_choice: Option<f64>,
+    /// Instead of all that: what the machine can do at best, with our loops, on that many threads: a dense product and sparse sums in the cache,
+    /// and reading what fits into none
+    #[arg(long)]
+    peaks: bool,
     /// Write the network and what it gives on its first steps here, as JSON
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
@@ -107,6 +112,11 @@ fn run(args: &Args) -> Result<()> {
             return Err(Error::setting("check-choice", "more than 0 seconds", seconds));
         }
         return experiment::pool(args.threads)?.install(|| choice::check(&setting, seconds));
+    }
+    if args.peaks {
+        let peaks = experiment::pool(args.threads)?.install(peaks::measure);
+        println!("{}", serde_json::to_string(&peaks).expect("plain numbers"));
+        return Ok(());
     }
     let mut trial = Trial::new(&setting, &args.rule)?;
     if let Some(path) = &args.dump {

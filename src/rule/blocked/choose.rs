@@ -6,22 +6,22 @@
 //! | | a step |
 //! |---|---|
 //! | direct | `p (AWAKE + MOVE f h + LIST (a + (1 + 2 ν) n))`, without carry `p (AWAKE + MOVE f h + LIST (ν a + ν n))` |
-//! | blocks of K | `p (COLUMN + (READ + FAR f) l + DOT 3K/4) + (WALK a + ROW n) K + DENSE p (l²/K + l) + BACK (a + n) l` |
+//! | blocks of K | `p (COLUMN + DOT 3K/4) + q (READ + FAR f) l + (WALK a + ROW n) K + DENSE q (l²/K + l) + BACK (a + n) l` |
 //!
-//! with `f = min(1, p h / NEAR)`, or l for h: how much of S comes from memory, and not from a cache.
+//! with q the places of its tiles, filled or not, and `f = min(1, p h / NEAR)`, or l for h: how much of S comes from memory, and not from a cache.
 //!
 //! The constants were fitted to the times of a machine with AVX-512 (Zen 5), one thread, single precision, over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5,
 //! .2, .1}, event RNN and EGRU with 32 inputs and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
 //! `cargo run --release --example speed -- --inputs 32 --check-choice 0.2` repeats. What matters is their ratio. By those times the choice was
-//! within 8 % of the best of them at 30 of the 32 settings, and within 31 % at two EGRUs of 256 units, whose own times differed by as much from
-//! one run to the next.
+//! within 6 % of the best of them at 31 of the 32 settings, and 12 % off at the other (an EGRU of 64 units at ω̃ = .2).
 
+use super::base::COLUMNS;
 use crate::cell::Wiring;
 
 /// The direct recursion: each column, each entry that it moves to memory and back, each MAC in a sum over a short list.
 const AWAKE: f64 = 3.5;
 const MOVE: f64 = 0.5;
-const LIST: f64 = 0.007;
+const LIST: f64 = 0.0085;
 /// A column of a block, each entry of S that is read, what it costs more from memory, and each step of a dot product over steps.
 const COLUMN: f64 = 3.7;
 const READ: f64 = 0.04;
@@ -47,6 +47,10 @@ pub fn best_steps(wiring: &Wiring, live: f64) -> Option<usize> {
     let carry = rows().any(|row| wiring.carries(row));
     let lasting = rows().filter(|&row| wiring.carries(row) || wiring.previous().col(row).len() > 0).count();
     let (n, p) = (wiring.rows() as f64, wiring.parameters() as f64);
+    // Tiles of a block belong to one row each.
+    let of_row =
+        |row: usize| wiring.gates_of(row).iter().map(|&pre| wiring.layout().weights().row(pre).len()).sum();
+    let places = rows().map(|row| usize::next_multiple_of(of_row(row), COLUMNS)).sum::<usize>() as f64;
     let couplings = live * (wiring.previous().len() + wiring.current().len()) as f64;
     // Without carry only live rows are made, from live rows.
     let (held, lines) = if carry { (n, lasting as f64) } else { (live * n, live * lasting as f64) };
@@ -55,10 +59,10 @@ pub fn best_steps(wiring: &Wiring, live: f64) -> Option<usize> {
     let direct = p * (AWAKE + MOVE * far(held) * held + LIST * (made + live * n));
     let blocked = |steps: usize| {
         let k = steps as f64;
-        let column = COLUMN + (READ + FAR * far(lines)) * lines + DOT * 0.75 * k;
+        let columns = p * (COLUMN + DOT * 0.75 * k) + places * (READ + FAR * far(lines)) * lines;
         let walk = (WALK * couplings + ROW * n) * k;
-        let advance = DENSE * p * (lines * lines / k + lines) + BACK * (couplings + n) * lines;
-        p * column + walk + advance
+        let advance = DENSE * places * (lines * lines / k + lines) + BACK * (couplings + n) * lines;
+        columns + walk + advance
     };
     let best = (1..=LONGEST).min_by(|&x, &y| blocked(x).total_cmp(&blocked(y)))?;
     (blocked(best) < direct).then_some(best)
