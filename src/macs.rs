@@ -3,6 +3,9 @@
 //! One MAC is one product that is added to, or written over, an entry of a vector or matrix whose size grows with
 //! weights or influence: weight × activity, coupling × influence, credit × influence, gain × source. Work that is
 //! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
+//!
+//! Counted is what a step needs. Where a loop over neighbours is cheaper than picking out those that are needed (sets of dense
+//! coefficients, tiles' padding, products of silent sources beside speaking ones), it multiplies by zeros too, which are not.
 
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;

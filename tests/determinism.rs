@@ -29,10 +29,11 @@ fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
 /// Large enough for threads to share out the tiles of one stream.
 #[test]
 fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
+    use sparse_rtrl::archive::Archive;
     use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
     use sparse_rtrl::macs::Macs;
     use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
-    use sparse_rtrl::rule::{Rtrl, Rule};
+    use sparse_rtrl::rule::{self, Skips};
 
     for (cell, units) in [("event-rnn", 256), ("egru", 96)] {
         let config = CellConfig { surrogate: Surrogate::new(0.7, 0.8), ..CellConfig::default() };
@@ -42,28 +43,33 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
         let net = Network::<f32>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
         let wiring = net.wiring();
         let w = Init::default().draw(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
-        let mut most = 0;
-        let mut gradient = |threads| {
-            experiment::pool(threads).unwrap().install(|| {
-                let mut rule = Rtrl::new(wiring.clone(), true);
-                let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
-                let credit: Vec<f32> = (0..units).map(|k| (k as f32).sin()).collect();
-                let mut gradient = vec![0.0; wiring.parameters()];
-                for t in 0..12 {
-                    let mut macs = Macs::default();
-                    net.advance(&w, &[(t as f32).cos(), 1.0], &state, &mut step, &mut macs);
-                    state.follow(&step);
-                    rule.observe(&step, &mut macs);
-                    rule.credit(&credit, &mut macs);
-                    rule.drain(&mut gradient, &mut macs);
-                    most = macs.influence.max(most);
-                }
-                gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>()
-            })
-        };
-        let one = gradient(1);
-        assert!((2..=5).all(|threads| gradient(threads) == one), "{cell}");
-        assert!(most > 3_000_000, "{cell}: {most} MACs a step are not worth a thread");
+        for name in ["rtrl", "rtrl-blocked-5"] {
+            let mut most = 0;
+            let mut gradient = |threads| {
+                experiment::pool(threads).unwrap().install(|| {
+                    let mut rule = (rule::find::<f32>(name).unwrap().build)(wiring, Skips::ALL, 0);
+                    let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+                    let credit: Vec<f32> = (0..units).map(|k| (k as f32).sin()).collect();
+                    let mut gradient = vec![0.0; wiring.parameters()];
+                    for t in 0..12 {
+                        let mut macs = Macs::default();
+                        net.advance(&w, &[(t as f32).cos(), 1.0], &state, &mut step, &mut macs);
+                        state.follow(&step);
+                        rule.observe(&step, &mut macs);
+                        rule.credit(&credit, &mut macs);
+                        rule.drain(&mut gradient, &mut macs);
+                        most = (macs.influence + macs.backward).max(most);
+                    }
+                    // What would be saved is the same as well.
+                    let mut archive = Archive::writer();
+                    rule.archive(&mut archive).unwrap();
+                    (gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>(), archive.into_bytes())
+                })
+            };
+            let one = gradient(1);
+            assert!((2..=5).all(|threads| gradient(threads) == one), "{name} on {cell}");
+            assert!(most > 3_000_000, "{name} on {cell}: {most} MACs a step are not worth a thread");
+        }
     }
 }
 

@@ -59,6 +59,23 @@ fn every_rule_goes_on() {
     }
 }
 
+/// Where no row carries, lines come and go: what is left of those that went must not be seen in what is saved.
+#[test]
+fn deep_nets_without_carry_go_on() {
+    for rule in ["rtrl", "rtrl-blocked-4", "rtrl-blocked-7"] {
+        for trace in [None, Some(0.5)] {
+            let mut spec = OnlineSpec::new(2, 9, 1);
+            spec.mask.sparsity = 0.6;
+            spec.rule = rule.into();
+            spec.network.layers[0].cell = "event-rnn".into();
+            let layer = spec.network.layers[0].clone();
+            spec.network.layers.extend([layer.clone(), layer]);
+            spec.network.trace = trace;
+            goes_on(&spec, &format!("{rule} on three layers, trace {trace:?}"));
+        }
+    }
+}
+
 #[test]
 fn every_teacher_loss_and_horizon_goes_on() {
     let kalman =
@@ -108,10 +125,21 @@ fn a_frozen_network_stays_as_drawn_and_goes_on() {
 /// No cut of what was saved, and no single altered byte of it, makes restoring panic.
 #[test]
 fn restoring_nonsense_is_an_error_or_a_learner() {
-    let mut spec = OnlineSpec::new(2, 4, 1);
-    (spec.mask.sparsity, spec.horizon) = (0.5, 3);
-    let mut learner = Online::<f32>::new(&spec, 0).unwrap();
-    (0..20).for_each(|t| drop(step(&mut learner, t)));
+    // In the middle of a block and of the advance over the one before; and long enough for columns to be arranged.
+    for (rule, steps) in [("rtrl", 20), ("rtrl-blocked-4", 22), ("rtrl", 300)] {
+        for cell in ["egru", "event-rnn"] {
+            let mut spec = OnlineSpec::new(2, 4, 1);
+            (spec.mask.sparsity, spec.horizon) = (0.5, 3);
+            spec.rule = rule.into();
+            spec.network.layers[0].cell = cell.into();
+            tampered(&spec, steps);
+        }
+    }
+}
+
+fn tampered(spec: &OnlineSpec, steps: usize) {
+    let mut learner = Online::<f32>::new(spec, 0).unwrap();
+    (0..steps).for_each(|t| drop(step(&mut learner, t)));
     let bytes = saved(&mut learner);
     for cut in 0..bytes.len() {
         assert!(Online::<f32>::restore(&mut Archive::reader(bytes[..cut].to_vec())).is_err(), "cut at {cut}");
@@ -120,9 +148,9 @@ fn restoring_nonsense_is_an_error_or_a_learner() {
         let mut altered = bytes.clone();
         altered[at] ^= 0x55;
         let Ok(mut learner) = Online::<f32>::restore(&mut Archive::reader(altered)) else { continue };
-        if learner.spec() == &spec {
+        if learner.spec() == spec {
             // Whatever it has become: it goes on, or says what is wrong.
-            for t in 20..26 {
+            for t in steps..steps + 6 {
                 let _ = learner.step(&row(t).0, Some(Target::Values(&[1.0])));
             }
         }

@@ -61,7 +61,7 @@ struct Args {
     #[arg(long, value_name = "SECONDS")]
     check_choice: Option<f64>,
     /// Instead of all that: what the machine can do at best, with our loops, on that many threads: a dense product and sparse sums in the cache,
-    /// and reading what fits into none
+    /// and reading 50 MB over and over
     #[arg(long)]
     peaks: bool,
     /// Write the network and what it gives on its first steps here, as JSON

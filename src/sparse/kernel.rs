@@ -1,4 +1,4 @@
-//! The hot kernels, on plain slices. Each opens with its equation and returns the MACs it did.
+//! The hot kernels, on plain slices. Each opens with its equation and returns the MACs it needed.
 //!
 //! None of them reduces in an order that depends on the width of the machine's vectors, so a result is the same
 //! to the last bit on every machine.
@@ -60,9 +60,10 @@ fn combine_blocks<'a, T: Real, const N: usize>(
 /// Columns from which on a product whose vector is mostly not zero is made row by row.
 const ROW_BY_ROW: usize = 8;
 
-/// `out ← out + A x` over the columns in `active`, skipping every `x_j = 0` unless there are few; added up in the order of columns.
+/// `out ← out + A x` over the columns in `active`, added up in the order of columns. Every `x_j = 0` is skipped; only where the columns are the
+/// first ones and most have `x_j ≠ 0`, rows are gone through instead, zeros with them.
 ///
-/// `values` holds A's entries at the pattern's positions. Cost: the entries of the columns with `x_j ≠ 0`.
+/// `values` holds A's entries at the pattern's positions. Cost: the entries of the columns with `x_j ≠ 0`, which are what is counted.
 ///
 /// # Panics
 /// If `x` is not as long as A has columns, or `out` as it has rows.

@@ -73,6 +73,7 @@ impl<T: Real> Advance<T> {
         if !self.schedule.is_sound(self.steps + units) {
             return Err(Error::State { field: "advance.schedule", found: "one of another network".into() });
         }
+        self.schedule.reserve(self.steps + units);
         // Also what an advance has left that is done: nobody reads it, but what is saved must not depend on whether it was restored once.
         self.chunks.iter_mut().try_for_each(|chunk| chunk.archive(archive))?;
         archive.list("advance.p", &mut self.p)

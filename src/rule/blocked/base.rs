@@ -86,12 +86,13 @@ pub struct Base<T> {
 impl<T: Real> Anchor<T> {
     /// # Errors
     /// If what is read is of another network.
-    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        let (n, lines) = (self.e.len(), self.rows.capacity());
+    fn archive(&mut self, lasting: &[usize], archive: &mut Archive) -> Result<()> {
+        let n = self.e.len();
         archive.field("base.anchor", self)?;
         let sizes = [self.e.len(), self.e_bar.len(), self.live.len()];
-        let fits = sizes == [n; 3] && self.rows.len() <= lines && self.rows.is_sorted_by(|a, b| a < b);
-        match fits && self.rows.last().is_none_or(|&row| row < n) {
+        let fits = sizes == [n; 3] && self.rows.is_sorted_by(|a, b| a < b);
+        self.rows.reserve(lasting.len().saturating_sub(self.rows.len()));
+        match fits && self.rows.iter().all(|row| lasting.binary_search(row).is_ok()) {
             true => Ok(()),
             false => Err(Error::State { field: "base.anchor", found: "one of another network".into() }),
         }
@@ -99,15 +100,19 @@ impl<T: Real> Anchor<T> {
 }
 
 impl<T: Real> Base<T> {
-    /// Writes S where it is known, or takes it back.
+    /// Writes S where it is known, the first `moved` units at the end of the last block, or takes it back.
     ///
     /// # Errors
     /// If what is read is of another network.
-    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        self.left.archive(archive)?;
-        self.reached.archive(archive)?;
-        for tile in self.units.iter_mut().flat_map(|unit| &mut unit.tiles) {
-            block::archive(archive, "base.tile", tile)?;
+    pub fn archive(&mut self, moved: usize, archive: &mut Archive) -> Result<()> {
+        self.left.archive(&self.lasting, archive)?;
+        self.reached.archive(&self.lasting, archive)?;
+        // Lines that are not held are nobody's: what they are must not be seen in what is saved.
+        for (k, unit) in self.units.iter_mut().enumerate() {
+            let lines = if k < moved { &self.reached } else { &self.left }.lines().len();
+            for tile in &mut unit.tiles {
+                block::archive(archive, "base.tile", &mut tile[..lines])?;
+            }
         }
         Ok(())
     }

@@ -161,6 +161,8 @@ impl<T: Real> History<T> {
                     found: "a step of another network".into(),
                 });
             }
+            record.feeds.reserve(wiring.previous());
+            record.relays.reserve(wiring.current());
         }
         archive.list("history.gains", &mut self.gains)?;
         archive.list("history.phis", &mut self.phis)?;

@@ -90,11 +90,19 @@ impl<T: Real> Live<T> {
         })
     }
 
+    /// Makes room for all columns of a pattern.
+    pub fn reserve(&mut self, pattern: &Pattern) {
+        self.columns.reserve(pattern.cols().saturating_sub(self.columns.len()));
+        self.values.reserve(pattern.len().saturating_sub(self.values.len()));
+        self.rows.reserve(pattern.len().saturating_sub(self.rows.len()));
+    }
+
     /// Whether all of it is of that pattern.
     pub fn is_of(&self, pattern: &Pattern) -> bool {
         let (mut start, mut start_row) = (0, 0);
+        let mut last = pattern.cols() as u32;
         let fits = |place: &Place| {
-            let column = (place.row as usize) < pattern.cols();
+            let column = place.row < std::mem::replace(&mut last, place.row);
             let values = (place.end as usize).checked_sub(start);
             start = place.end as usize;
             let rows = match place.listed {
@@ -106,7 +114,11 @@ impl<T: Real> Live<T> {
         };
         self.columns.iter().all(fits)
             && (start, start_row) == (self.values.len(), self.rows.len())
-            && self.rows.iter().all(|&row| (row as usize) < pattern.rows())
+            && self.columns(pattern).all(|column| {
+                let readers = pattern.col_of(column.row).0;
+                column.rows.is_sorted_by(|a, b| a < b)
+                    && column.rows.iter().all(|row| readers.binary_search(row).is_ok())
+            })
     }
 
     /// Entries in all columns.

@@ -178,8 +178,13 @@ impl<T: Real> Rule<T> for Blocked<T> {
         self.kept = true;
         self.now.archive(&self.wiring, archive)?;
         self.past.archive(&self.wiring, archive)?;
-        self.base.archive(archive)?;
         self.advance.archive(archive, self.base.units.len())?;
+        self.base.archive(self.advance.moved(), archive)?;
+        // An advance under way is one over a whole block, to a base that is there.
+        let whole = self.past.len == self.steps && self.base.reached.present;
+        if !(whole || self.advance.is_done()) {
+            return Err(Error::State { field: "advance.schedule", found: "an advance over nothing".into() });
+        }
         match self.credited <= self.now.len {
             true => Ok(()),
             false => {

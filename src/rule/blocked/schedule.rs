@@ -65,14 +65,20 @@ impl Schedule {
         self.done
     }
 
+    /// Makes room for that many pieces.
+    pub fn reserve(&mut self, pieces: usize) {
+        self.until.reserve(pieces.saturating_sub(self.until.len()));
+    }
+
     /// Whether nothing is left to do.
     pub fn is_done(&self) -> bool {
         self.done == self.until.len()
     }
 
-    /// Whether it can be one of that many pieces at most.
+    /// Whether it is one of that many pieces, or of none.
     pub fn is_sound(&self, pieces: usize) -> bool {
-        self.until.len() <= pieces && self.done <= self.until.len() && self.until.is_sorted()
+        let rises = self.until.is_sorted_by(|before, after| before.0 <= after.0 && before.1 <= after.1);
+        [0, pieces].contains(&self.until.len()) && self.done <= self.until.len() && rises
     }
 
     /// Nothing to do any more.

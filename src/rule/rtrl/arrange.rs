@@ -47,6 +47,7 @@ pub struct Spans {
     sets: Vec<u64>,
     /// Where there is room for each tile's spans.
     starts: Vec<u32>,
+    /// Words that a set takes.
     words: usize,
 }
 
@@ -131,13 +132,13 @@ impl Spans {
 impl Columns {
     /// Whether columns are to be arranged.
     pub fn are_settled(&self) -> bool {
-        self.quiet == QUIET && !self.are_arranged()
+        self.quiet == QUIET && self.awake > self.arranged
     }
 
     /// Whether all columns that are awake are in the order of parameters.
     #[inline(always)]
     pub fn are_arranged(&self) -> bool {
-        self.arranged == self.awake
+        self.arranged > 0 && self.arranged == self.awake
     }
 
     /// Whether some are, before all others.
@@ -207,7 +208,8 @@ impl<T: Real> Panel<T> {
             return;
         }
         self.columns.arrange();
-        self.follow_thresholds();
+        let found = self.follow_thresholds();
+        debug_assert!(found, "the constant is awake");
         let Self { columns, tiles, held, line, strip, .. } = self;
         let (tiles, from) = (&mut tiles[..columns.tiles()], columns.from());
         for &row in held.iter() {
@@ -217,12 +219,17 @@ impl<T: Real> Panel<T> {
         permute(tiles, from, strip, |tile| &mut tile.gradient);
     }
 
-    /// Finds the columns of thresholds where they are now.
-    pub(super) fn follow_thresholds(&mut self) {
-        for theta in self.theta.iter_mut().filter(|theta| **theta != NOWHERE) {
-            let place = self.columns.from().iter().position(|column| column == theta);
-            *theta = place.expect("the constant is awake") as u32;
-        }
+    /// Finds the columns of thresholds where they are now. Returns whether all are there.
+    pub(super) fn follow_thresholds(&mut self) -> bool {
+        let arranged = &self.columns.order[..self.columns.from().len()];
+        let mut own = self.theta.iter_mut().zip(&self.thresholds).filter(|own| *own.0 != NOWHERE);
+        own.all(|(theta, parameter)| match arranged.binary_search(parameter) {
+            Ok(column) => {
+                *theta = column as u32;
+                true
+            }
+            Err(_) => false,
+        })
     }
 }
 

@@ -24,13 +24,13 @@ pub struct Columns {
     /// For every source its parameters, in order, and how many of them are recurrent weights: all or none.
     pub(super) parameters: Vec<Vec<usize>>,
     recurrent: Vec<usize>,
-    /// The sources that have columns and are silent so far, ascending; whether a source is awake, how many are, and for how many steps
-    /// that has been so, as far as it matters.
+    /// The sources that have columns and are silent so far, ascending; whether a source is awake; how many are; and for how many steps no
+    /// other has woken, counted up to [`QUIET`].
     asleep: Vec<u32>,
     pub(super) is_awake: Vec<bool>,
     pub(super) awake: usize,
     pub(super) quiet: u32,
-    /// The sources whose columns are in the order of parameters, before all others; and for every column, where it was before it was put
+    /// How many sources have their columns in the order of parameters, before all others; and for every such column, where it was before it was put
     /// there.
     pub(super) arranged: usize,
     pub(super) from: Vec<u32>,
@@ -133,6 +133,7 @@ impl Columns {
         self.entries.iter_mut().for_each(|entry| entry.column = 0);
         (self.recurrent_len, self.end, self.awake, self.arranged, self.quiet) = (0, 0, 0, 0, 0);
         self.is_awake.fill(false);
+        self.runs.clear();
         self.order.clear();
         self.starts.clear();
     }
@@ -187,6 +188,11 @@ impl Columns {
         if arranged > sources.len() || quiet > QUIET {
             let found = format!("{arranged} of {} sources, quiet for {quiet} steps", sources.len());
             return Err(Error::State { field: "columns.arranged", found });
+        }
+        // The constant has always spoken, and first.
+        let first = &sources[..sources.len().min(arranged.max(1))];
+        if !(self.parameters[0].is_empty() || sources.is_empty() || first.contains(&0)) {
+            return Err(Error::State { field: "columns.awake", found: "others before the constant".into() });
         }
         self.reset();
         for (k, wanted) in sources.into_iter().enumerate() {

@@ -29,6 +29,8 @@ pub struct Panel<T> {
     /// For every row, the column of its threshold; and where that is at first, within the group of the constant source, which comes first.
     pub(super) theta: Vec<u32>,
     first_theta: Vec<u32>,
+    /// The parameter of each of these columns.
+    pub(super) thresholds: Vec<u32>,
     /// Whether any row carries. Then lines hold S, and Y is copied out where it is read. If none does, nothing of S is needed a step
     /// later: lines hold Y, and a step makes a new tile from the old one.
     pub(super) carries: bool,
@@ -80,6 +82,7 @@ impl<T: Real> Panel<T> {
             feeders: reached.iter().copied().filter(feeds).collect(),
             readers: reached.iter().copied().filter(reads).collect(),
             first_theta: theta.clone(),
+            thresholds: (0..n).map(|row| wiring.threshold(row).map_or(NOWHERE, |at| at as u32)).collect(),
             theta,
             carries: carried > 0,
             line,
@@ -204,8 +207,9 @@ impl<T: Real> Panel<T> {
         self.columns.archive(archive)?;
         if archive.reads() {
             self.theta.copy_from_slice(&self.first_theta);
-            if self.columns.any_arranged() {
-                self.follow_thresholds();
+            if self.columns.any_arranged() && !self.follow_thresholds() {
+                let found = "thresholds without a column".into();
+                return Err(Error::State { field: "columns.arranged", found });
             }
         }
         archive.field("panel.earned", &mut self.earned)?;
@@ -213,14 +217,33 @@ impl<T: Real> Panel<T> {
         archive.list("panel.line", &mut self.line)?;
         let taken = self.line.iter().filter(|line| **line != NOWHERE);
         let lines = taken.max().map_or(0, |&last| last as usize + 1);
-        let known = |row: &u32| self.line.get(*row as usize).is_some_and(|line| *line != NOWHERE);
-        if lines > self.rows.len() || !self.held.iter().all(known) {
+        if !self.has_sound_lines() {
             return Err(Error::State { field: "panel.line", found: "lines of other rows".into() });
         }
+        self.held.reserve(self.rows.len().saturating_sub(self.held.len()));
         for tile in self.tiles[..self.columns.tiles()].iter_mut().map(tile::own) {
             block::archive(archive, "panel.tile", &mut tile.blocks[..lines])?;
             block::archive(archive, "panel.gradient", std::slice::from_mut(&mut tile.gradient))?;
         }
         Ok(())
+    }
+
+    /// Whether lines are as a step leaves them: those of rows that carry in order, others of held rows, none of two.
+    fn has_sound_lines(&self) -> bool {
+        let mut carrying = self.rows.iter().filter(|row| row.1).enumerate();
+        let mut free = vec![true; self.rows.len()];
+        let mut owned = self.rows.iter().map(|&(row, carries)| {
+            let line = self.line[row];
+            line == NOWHERE
+                || free.get_mut(line as usize).is_some_and(std::mem::take)
+                    && (carries || self.held.binary_search(&(row as u32)).is_ok())
+        });
+        let known = |row: &u32| self.line.get(*row as usize).is_some_and(|line| *line != NOWHERE);
+        let reached = self.line.iter().filter(|line| **line != NOWHERE).count();
+        self.held.is_sorted_by(|a, b| a < b)
+            && self.held.iter().all(known)
+            && owned.all(|own| own)
+            && reached == free.iter().filter(|free| !**free).count()
+            && carrying.all(|(k, row)| self.line[row.0] as usize == k)
     }
 }

@@ -191,8 +191,12 @@ fn inject_span<T: Real>(
 ) {
     let &Injection { line, column, start, end, factor } = injection;
     let line = to.blocks[line as usize].0[column as usize..].iter_mut();
+    let sources = &sources[start as usize..end as usize];
+    if credit == T::zero() {
+        return line.zip(sources).for_each(|(x, &source)| *x += factor * program.phi[source as usize]);
+    }
     let gradient = to.gradient.0[column as usize..].iter_mut();
-    for ((x, g), &source) in line.zip(gradient).zip(&sources[start as usize..end as usize]) {
+    for ((x, g), &source) in line.zip(gradient).zip(sources) {
         let value = factor * program.phi[source as usize];
         *x += value;
         *g += credit * value;

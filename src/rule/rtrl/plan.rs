@@ -99,7 +99,7 @@ impl<T: Real> Panel<T> {
             self.program.lines.push(Line { at: self.line[row], decay, start, terms });
             end += n;
         }
-        self.program.arrange();
+        self.program.densify();
         (end, decays)
     }
 

@@ -126,7 +126,7 @@ impl<T: Real> Program<T> {
     }
 
     /// Writes terms out as dense sets of coefficients if at least half of them exist; then every source is read once for several lines.
-    pub fn arrange(&mut self) {
+    pub fn densify(&mut self) {
         self.dense.clear();
         let terms: usize = self.lines.iter().map(|line| line.terms as usize).sum();
         if self.lines.len() < ROWS || 2 * terms < self.lines.len() * self.sources {
