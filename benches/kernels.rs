@@ -6,7 +6,7 @@ use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, 
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Skips};
-use sparse_rtrl::sparse::block::{self, Block, ROWS, combine, combine_dense};
+use sparse_rtrl::sparse::block::{self, Block, ROWS, combine, combine_dense, combine_two};
 use sparse_rtrl::sparse::{Pattern, kernel};
 use std::hint::black_box;
 
@@ -17,7 +17,7 @@ struct Sums<'a> {
     terms: &'a [(f32, u32)],
     coefficients: &'a [[f32; ROWS]],
     from: &'a [Block<f32, COLUMNS>],
-    dense: bool,
+    lines: usize,
 }
 
 impl block::Loop for Sums<'_> {
@@ -25,11 +25,15 @@ impl block::Loop for Sums<'_> {
 
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) -> f32 {
-        let Self { terms, coefficients, from, dense } = self;
+        let Self { terms, coefficients, from, lines } = self;
         let mut sums = [[0.0f32; COLUMNS]; ROWS];
-        match dense {
-            true => combine_dense::<f32, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, from),
-            false => sums[0] = combine::<f32, FUSED, COLUMNS>(sums[0], terms, from),
+        match lines {
+            1 => sums[0] = combine::<f32, FUSED, COLUMNS>(sums[0], terms, from),
+            2 => {
+                let two = combine_two::<f32, FUSED, COLUMNS>([sums[0], sums[1]], [terms, terms], from);
+                sums[..2].copy_from_slice(&two);
+            }
+            _ => combine_dense::<f32, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, from),
         }
         sums[0][0]
     }
@@ -42,12 +46,12 @@ fn kernels(c: &mut Criterion) {
         let from = vec![Block([0.5f32; COLUMNS]); sources];
         let terms: Vec<_> = (0..sources).map(|j| (0.01, j as u32)).collect();
         let coefficients = vec![[0.01f32; ROWS]; sources];
-        for (name, dense, lines) in [("combine", false, 1), ("combine_dense", true, ROWS)] {
+        for (name, lines) in [("combine", 1), ("combine_two", 2), ("combine_dense", ROWS)] {
             group.throughput(Throughput::Elements((sources * COLUMNS * lines) as u64)); // MACs
             group.bench_function(BenchmarkId::new(name, sources), |b| {
                 b.iter(|| {
                     let sums =
-                        Sums { terms: &terms, coefficients: &coefficients, from: black_box(&from), dense };
+                        Sums { terms: &terms, coefficients: &coefficients, from: black_box(&from), lines };
                     block::dispatch(arch, sums)
                 });
             });
@@ -61,6 +65,14 @@ fn kernels(c: &mut Criterion) {
         let mut out = vec![0.0f32; n];
         b.iter(|| kernel::product(black_box(&mut out), &pattern, &values, &x, 0..n));
     });
+    // Three in ten speak: column by column.
+    let some: Vec<f32> = (0..n).map(|j| f32::from(u8::from(j % 10 < 3))).collect();
+    group.throughput(Throughput::Elements(pattern.len() as u64 * 3 / 10));
+    group.bench_function("product of few", |b| {
+        let mut out = vec![0.0f32; n];
+        b.iter(|| kernel::product(black_box(&mut out), &pattern, &values, &some, 0..n));
+    });
+    group.throughput(Throughput::Elements(pattern.len() as u64));
     group.bench_function("transposed_entry", |b| {
         b.iter(|| {
             (0..n).map(|j| kernel::transposed_entry(&pattern, &values, black_box(&x), j).0).sum::<f32>()
