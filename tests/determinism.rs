@@ -36,7 +36,8 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
     use sparse_rtrl::rule::{self, Skips};
 
     for (cell, units) in [("event-rnn", 256), ("egru", 96)] {
-        let config = CellConfig { surrogate: Surrogate::new(0.7, 0.8), ..CellConfig::default() };
+        // Not all rows live: lines come and go where none carries.
+        let config = CellConfig { surrogate: Surrogate::new(0.7, 0.45), ..CellConfig::default() };
         let spec = NetworkSpec { inputs: 2, layers: vec![LayerSpec::new(cell, units, config)], trace: None };
         let mask = MaskSpec { sparsity: 0.9, ..MaskSpec::default() };
         let mut rng = generator(1, Purpose::Mask);

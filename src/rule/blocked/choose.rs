@@ -13,7 +13,7 @@
 //! The constants were fitted to the times of a machine with AVX-512 (Zen 5), one thread, single precision, over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5,
 //! .2, .1}, event RNN and EGRU with 32 inputs and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
 //! `cargo run --release --example speed -- --inputs 32 --check-choice 0.2` repeats. What matters is their ratio. By those times the choice was
-//! within 6 % of the best of them at 31 of the 32 settings, and 12 % off at the other (an EGRU of 64 units at ω̃ = .2).
+//! within 5 % of the best of them at 30 of the 32 settings, and 10 and 16 % off at two (an event RNN of 256 units and an EGRU of 64, both at ω̃ = .2).
 
 use super::base::COLUMNS;
 use crate::cell::Wiring;

@@ -144,3 +144,29 @@ impl<T: Real> Column<'_, T> {
         (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_of_the_pattern_is_noticed() {
+        let pattern = Pattern::full(3, 3);
+        let mut live = Live::<f64>::new(&pattern);
+        // Column 1 is listed: one of its entries is zero.
+        live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
+        assert!(live.is_of(&pattern) && live.len() == 8 && live.rows == [1, 2]);
+        let mut spoilt = |spoil: &dyn Fn(&mut Live<f64>)| {
+            live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
+            spoil(&mut live);
+            assert!(!live.is_of(&pattern));
+        };
+        spoilt(&|live| live.columns[0].row = 0);
+        spoilt(&|live| live.columns[2].row = 1);
+        spoilt(&|live| live.columns[0].row = 3);
+        spoilt(&|live| live.columns[0].end = 2);
+        spoilt(&|live| live.rows.reverse());
+        spoilt(&|live| live.rows[1] = 3);
+        spoilt(&|live| live.values.truncate(7));
+    }
+}

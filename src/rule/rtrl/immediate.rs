@@ -1,4 +1,6 @@
-//! What is planned beside the lines themselves: the immediate influence M̄ and Ē, `B Y_t` of the same step, and credit.
+//! What is planned beside the lines themselves: the immediate influence M̄ and Ē, `B Y_t` of the same step, and credit,
+//!
+//! `M̄[i, w] = gain_i φ_w`,  `S ← S + M̄ + B Y_t`,  `Y ← Y + Ē`,  `g ← g + Yᵀ c̄`.
 
 use super::columns::Columns;
 use super::panel::Panel;
