@@ -20,11 +20,9 @@
 //! gated activity `g = r ⊙ y⁻` is a row of its own: `∂g/∂s_r = y⁻ r(1−r)`, coupled to y⁻ directly by r, and W_z
 //! couples the unit to g within the step. A silent unit's g costs nothing.
 
-use super::{
-    Cell, CellConfig, EventReset, Feed, Plan, ResetGate, State, Step, Wiring, listen, read, sigmoid,
-};
+use super::{Cell, CellConfig, EventReset, Feed, Plan, ResetGate, State, Step, Wiring, listen, read};
 use crate::params::Kind;
-use crate::scalar::Real;
+use crate::scalar::{Real, sigmoid};
 use std::ops::Range;
 
 /// Rows and sources of `g = r ⊙ y⁻`, and where its direct coupling to y⁻ is.

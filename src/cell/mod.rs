@@ -169,8 +169,3 @@ fn listen<T: Real>(
 fn read<T: Copy>(phi: &mut [T], sources: &Range<usize>, y: &[T], rows: &Range<usize>) {
     phi[sources.clone()].copy_from_slice(&y[rows.clone()]);
 }
-
-/// `1 / (1 + exp(−x))`.
-fn sigmoid<T: Real>(x: T) -> T {
-    (T::one() + (-x).exp()).recip()
-}

@@ -5,7 +5,7 @@ use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, find};
 use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::params::{BlockSpec, Kind, MaskSpec};
-use crate::scalar::Real;
+use crate::scalar::{self, Real};
 use crate::sparse::Pattern;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -100,10 +100,12 @@ impl<T: Real> Network<T> {
         step.pre.fill(T::zero());
         step.phi[0] = T::one();
         step.phi[1..=m].copy_from_slice(x);
+        scalar::flush(&mut step.phi[1..=m]);
         let mut macs = self.wiring.integrate(w, step, 0..m + 1);
         for cell in &self.cells {
             macs += cell.advance(&self.wiring, w, before, step);
         }
+        step.flush_local();
         macs
     }
 

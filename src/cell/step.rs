@@ -4,7 +4,7 @@
 use super::wiring::Wiring;
 use crate::archive::Archive;
 use crate::error::Result;
-use crate::scalar::Real;
+use crate::scalar::{self, Real};
 
 /// What a network remembers from step to step: state and emission of every row.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,14 @@ impl<T: Real> Step<T> {
         let Self { c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a: _, b: _ } =
             self;
         [c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current]
+    }
+
+    /// Flushes everything but the couplings (see [`scalar`]).
+    pub(super) fn flush_local(&mut self) {
+        let Self { c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current, a: _, b: _ } =
+            self;
+        let local = [c, y, slope, d, e, e_bar, pre, gain, phi, direct_previous, direct_current];
+        local.into_iter().for_each(|values| scalar::flush(values));
     }
 
     /// Takes over everything but the couplings from a step of the same network, masked or not. Allocates nothing.

@@ -11,7 +11,7 @@
 use super::plan::{Plan, Source};
 use super::step::Step;
 use crate::params::Layout;
-use crate::scalar::Real;
+use crate::scalar::{self, Real};
 use crate::sparse::{Pattern, kernel};
 use std::ops::Range;
 use std::sync::Arc;
@@ -173,8 +173,11 @@ impl Wiring {
 
     /// Fills the values of `A` and `B` from the gains, the weights and the direct couplings. Returns the MACs.
     pub fn couple<T: Real>(&self, w: &[T], step: &mut Step<T>) -> u64 {
-        self.previous.fill(w, &step.gain, &step.direct_previous, &mut step.a)
-            + self.current.fill(w, &step.gain, &step.direct_current, &mut step.b)
+        let macs = self.previous.fill(w, &step.gain, &step.direct_previous, &mut step.a)
+            + self.current.fill(w, &step.gain, &step.direct_current, &mut step.b);
+        scalar::flush(&mut step.a);
+        scalar::flush(&mut step.b);
+        macs
     }
 }
 

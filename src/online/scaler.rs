@@ -7,6 +7,7 @@
 
 use crate::archive::Archive;
 use crate::error::Result;
+use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
 /// How many deviations from the mean a standardised value may lie; what is beyond is brought back to there, so that one wild value cannot
@@ -26,8 +27,8 @@ impl Moments {
     pub fn observe(&mut self, x: f64) {
         self.count += 1;
         let before = x - self.mean;
-        self.mean += before / self.count as f64;
-        self.squares += before * (x - self.mean);
+        self.mean = (self.mean + before / self.count as f64).flushed();
+        self.squares = (self.squares + before * (x - self.mean)).flushed();
     }
 
     /// Of the values of both (T. F. Chan, G. H. Golub & R. J. LeVeque, *Algorithms for computing the sample variance*, The American

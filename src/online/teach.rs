@@ -214,8 +214,8 @@ impl<T: Real> Teach<T> {
             for ((&slope, row), bias) in lesson.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
             {
                 let slope = slope.as_f64();
-                row.iter_mut().zip(gain).for_each(|(w, gain)| *w -= T::of(slope * gain));
-                *bias -= T::of(slope * gain[inputs]);
+                row.iter_mut().zip(gain).for_each(|(w, gain)| *w = (*w - T::of(slope * gain)).flushed());
+                *bias = (*bias - T::of(slope * gain[inputs])).flushed();
             }
         });
         if done { Ok(()) } else { Err(("least-squares gain", f64::NAN)) }

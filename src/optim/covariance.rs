@@ -5,6 +5,7 @@
 
 use crate::archive::Archive;
 use crate::error::Result;
+use crate::scalar::Real;
 
 /// P, g × g.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +52,7 @@ impl Covariance {
         pulp::Arch::new().dispatch(|| {
             for (&a, row) in s.iter().zip(rows).filter(|(a, _)| **a != 0.0) {
                 // a · b and b · a round alike, so that P stays symmetric to the bit.
-                row.iter_mut().zip(s).for_each(|(p, &b)| *p -= c * (a * b));
+                row.iter_mut().zip(s).for_each(|(p, &b)| *p = (*p - c * (a * b)).flushed());
             }
         });
     }
@@ -67,7 +68,7 @@ impl Covariance {
             let scale = &self.scale[..];
             pulp::Arch::new().dispatch(|| {
                 for (a, row) in scale.iter().zip(rows) {
-                    row.iter_mut().zip(scale).for_each(|(p, b)| *p *= a * b);
+                    row.iter_mut().zip(scale).for_each(|(p, b)| *p = (*p * (a * b)).flushed());
                 }
             });
         }

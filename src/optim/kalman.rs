@@ -105,7 +105,7 @@ impl Kalman {
         for group in &mut self.groups {
             for (j, &place) in group.places.iter().enumerate() {
                 let change: f64 = (0..k).map(|o| step[o] * group.spread[o][j]).sum();
-                w[place] -= T::of(change);
+                w[place] = (w[place] - T::of(change)).flushed();
             }
             group.shrink(&axes);
             group.covariance.forget(self.forgetting, self.noise);

@@ -22,7 +22,7 @@ impl<T: Real> Sgd<T> {
 impl<T: Real> Optimiser<T> for Sgd<T> {
     fn update(&mut self, w: &mut [T], gradient: &[T]) {
         assert_eq!((w.len(), gradient.len()), (self.size, self.size), "w and g must have n entries");
-        w.iter_mut().zip(gradient).for_each(|(w, &g)| *w -= self.rate * g);
+        w.iter_mut().zip(gradient).for_each(|(w, &g)| *w = (*w - self.rate * g).flushed());
     }
 
     fn set_rate(&mut self, rate: f64) {

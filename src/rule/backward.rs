@@ -66,10 +66,10 @@ impl<T: Real> Backward<T> {
                     gradient[theta] += step.e_bar[row] * mu;
                 }
             }
-            self.lambda[row] = lambda;
+            self.lambda[row] = lambda.flushed();
         }
         for (delta, (&gain, &row)) in self.delta.iter_mut().zip(step.gain.iter().zip(wiring.pre_rows())) {
-            *delta = gain * self.lambda[row];
+            *delta = (gain * self.lambda[row]).flushed();
         }
         for (source, &phi) in step.phi.iter().enumerate() {
             if phi != T::zero() || !self.activity {

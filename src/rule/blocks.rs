@@ -18,7 +18,7 @@ use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::Kind;
-use crate::scalar::Real;
+use crate::scalar::{Real, flush};
 use crate::sparse::kernel;
 use std::sync::Arc;
 
@@ -182,7 +182,7 @@ impl<T: Real> Blocks<T> {
         for (b, block) in group.blocks.iter().enumerate().filter(|(_, b)| b.feeds && was_live[b.row]) {
             let e = self.e[block.row];
             let y = &mut self.y[b * k..][..k];
-            y.iter_mut().zip(&s[b * k..]).for_each(|(y, &s)| *y = e * s);
+            y.iter_mut().zip(&s[b * k..]).for_each(|(y, &s)| *y = (e * s).flushed());
             if let Some((_, column)) = group.theta.filter(|theta| theta.0 == b) {
                 y[column] += self.e_bar[block.row];
             }
@@ -235,6 +235,7 @@ impl<T: Real> Blocks<T> {
                 }
             }
             macs += kernel::combine(s, T::one(), &self.terms, |source| &above[source * k..][..k]);
+            flush(s);
         }
         macs
     }

@@ -9,7 +9,7 @@
 //! mask, and [`Form::choose`] decides by counting entries: each entry of A or B stands for a product with a row of p.
 
 use crate::cell::{Step, Wiring};
-use crate::scalar::Real;
+use crate::scalar::{Real, flush};
 use crate::sparse::Pattern;
 
 /// Entries that go from neighbouring positions to neighbouring positions.
@@ -233,6 +233,9 @@ impl<T: Real> Form<T> {
                 + add(&fold.current, factor, &step.b, &mut f.b)
                 + add(&fold.gains, factor, &step.gain, &mut self.gain);
         }
+        flush(&mut f.a);
+        flush(&mut f.b);
+        flush(&mut self.gain);
         macs as u64
     }
 

@@ -204,6 +204,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
                 products += 1;
             }
             row += self.m_bar.column(i);
+            row.apply(|x| *x = x.flushed());
             let mut emission = self.y.column_mut(i);
             emission.copy_from(&row);
             emission *= step.e[i];
@@ -211,6 +212,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
             if let Some(theta) = self.wiring.threshold(i) {
                 emission[theta] += step.e_bar[i];
             }
+            emission.apply(|x| *x = x.flushed());
         }
         macs.influence += (products * p) as u64;
     }

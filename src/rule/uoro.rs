@@ -151,10 +151,10 @@ impl<T: Real> Rule<T> for Uoro<T> {
         let rho_1 = balance(norm(&self.added), norm(&self.nu));
         let (r0, r1) = (T::of(rho_0), T::of(rho_1));
         for (s, (&next, &nu)) in self.s.iter_mut().zip(self.s_next.iter().zip(&self.nu)) {
-            *s = r0 * next + r1 * nu;
+            *s = (r0 * next + r1 * nu).flushed();
         }
         for (theta, &added) in self.theta.iter_mut().zip(&self.added) {
-            *theta = *theta / r0 + added / r1;
+            *theta = (*theta / r0 + added / r1).flushed();
         }
         macs.influence += self.theta.len() as u64;
         self.e.copy_from_slice(&step.e);

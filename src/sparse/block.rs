@@ -8,7 +8,7 @@
 
 use crate::archive::Archive;
 use crate::error::Result;
-use crate::scalar::Real;
+use crate::scalar::{Real, flush};
 
 /// `C` neighbouring columns of one row, where vector units like to find them.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,13 @@ impl<T: Real, const C: usize> Block<T, C> {
     pub fn zero() -> Self {
         Self([T::zero(); C])
     }
+}
+
+/// A block as it is stored: entries below [`Real::LEAST`] in magnitude are zero.
+#[inline(always)]
+pub fn flushed<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
+    flush(&mut block);
+    block
 }
 
 /// Writes blocks, or takes them back.

@@ -12,7 +12,7 @@ use crate::archive::Archive;
 use crate::cell::Wiring;
 use crate::error::Result;
 use crate::scalar::Real;
-use crate::sparse::block::{self, add_product};
+use crate::sparse::block::{self, add_product, flushed};
 use std::ops::Range;
 
 /// Λ of some lines of the new base: 64 of them, side by side.
@@ -89,7 +89,7 @@ impl<T: Real> Back<'_, T> {
         let mut seeds = self.lines.iter().enumerate().rev().peekable();
         for row in (0..n).rev() {
             if let Some(column) = relays.next_if(|column| column.row == row) {
-                mu[row].0 = read::<T, FUSED>(mu[row].0, &column, own);
+                mu[row].0 = flushed(read::<T, FUSED>(mu[row].0, &column, own));
             }
             let mut sum = nothing;
             let (kept, e) = (next.map_or(T::zero(), |next| next.d[row]), step.e[row]);
@@ -105,11 +105,11 @@ impl<T: Real> Back<'_, T> {
                     scale_add::<T, FUSED>(&mut theta[row].0, step.e_bar[row], &mu[row].0);
                 }
             }
-            own[row].0 = sum;
+            own[row].0 = flushed(sum);
         }
         mu.fill(Block::zero());
         for column in step.feeds.columns(self.wiring.previous()) {
-            mu[column.row].0 = read::<T, FUSED>(nothing, &column, own);
+            mu[column.row].0 = flushed(read::<T, FUSED>(nothing, &column, own));
         }
     }
 
@@ -122,9 +122,11 @@ impl<T: Real> Back<'_, T> {
             p.0 = [T::zero(); COLUMNS];
             scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
             scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
+            p.0 = flushed(p.0);
         }
         for row in (0..mu.len()).filter(|&row| base.live[row]) {
             scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
+            theta[row].0 = flushed(theta[row].0);
         }
     }
 }

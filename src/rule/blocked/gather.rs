@@ -84,7 +84,8 @@ impl<T: Real> Unit<T> {
     pub fn hand_over(&self, gradient: &mut [T]) {
         for run in &self.runs {
             let own = &self.gradient.as_flattened()[run.columns.clone()];
-            gradient[run.parameter..][..own.len()].iter_mut().zip(own).for_each(|(to, &sum)| *to += sum);
+            let to = gradient[run.parameter..][..own.len()].iter_mut();
+            to.zip(own).for_each(|(to, &sum)| *to = (*to + sum).flushed());
         }
     }
 }

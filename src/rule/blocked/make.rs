@@ -8,7 +8,7 @@ use super::back::Chunk;
 use super::base::{Anchor, Block, COLUMNS, Unit};
 use super::history::History;
 use crate::scalar::Real;
-use crate::sparse::block::{self, ROWS, combine_dense};
+use crate::sparse::block::{self, ROWS, combine_dense, flushed};
 
 /// Room for the factors of one unit and a new tile.
 pub struct Scratch<T> {
@@ -83,14 +83,15 @@ impl<T: Real> block::Loop for Make<'_, T> {
                 let coefficients = &scratch.coefficients[set * steps..][..steps];
                 combine_dense::<T, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, entries);
                 for (line, sum) in scratch.made[set * ROWS..].iter_mut().zip(sums) {
-                    line.0 = sum;
+                    line.0 = flushed(sum);
                 }
             }
             scratch.made[..first_set * ROWS].fill(Block::zero());
             if let Some((column, row)) = theta.filter(|theta| theta.0 / COLUMNS == number) {
                 for (line, made) in scratch.made[first_set * ROWS..rows.len()].iter_mut().enumerate() {
                     let line = first_set * ROWS + line;
-                    made.0[column % COLUMNS] += chunks[line / COLUMNS].theta[row].0[line % COLUMNS];
+                    let made = &mut made.0[column % COLUMNS];
+                    *made = (*made + chunks[line / COLUMNS].theta[row].0[line % COLUMNS]).flushed();
                 }
             }
             std::mem::swap(tile, &mut scratch.made);

@@ -140,7 +140,7 @@ fn arrive<T: Real, const FUSED: bool>(
     let macs = feed::<T, FUSED>(wiring, first, &trail.lambdas, mu);
     for (line, &row) in base.rows.iter().enumerate() {
         let slope = first.d[row] * trail.lambdas[row] + base.e[row] * mu[row];
-        trail.terms.push((slope, line as u32));
+        trail.terms.push((slope.flushed(), line as u32));
     }
     for (earned, (&e_bar, &mu)) in trail.thetas.iter_mut().zip(base.e_bar.iter().zip(&*mu)) {
         *earned += e_bar * mu;
@@ -158,7 +158,7 @@ fn emit<T: Real, const FUSED: bool>(
 ) {
     let factors = step.e[rows.clone()].iter().zip(&mu[rows.clone()]);
     lambda[rows].iter_mut().zip(factors).for_each(|(lambda, (&e, &mu))| {
-        *lambda = add_product::<T, FUSED>(*lambda, e, mu);
+        *lambda = add_product::<T, FUSED>(*lambda, e, mu).flushed();
     });
 }
 

@@ -2,8 +2,8 @@
 
 use super::program::{Copied, Entry, Injection, Line, NOWHERE, Point, Program};
 use super::tile::{Block, COLUMNS, Tile, lock};
-use crate::scalar::Real;
-use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two};
+use crate::scalar::{Real, flush};
+use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two, flushed};
 use std::sync::Mutex;
 
 /// A step to be carried through some tiles, or only its credit.
@@ -65,6 +65,7 @@ impl<T: Real> block::Loop for Pass<'_, T> {
             for &(value, column) in program.credit_points.iter().filter(|p| tile_of(p.1) == number) {
                 tile.gradient.0[column as usize % COLUMNS] += value;
             }
+            flush(&mut tile.gradient.0);
         }
     }
 }
@@ -101,13 +102,13 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
         let coefficients = &program.dense[set * program.sources..][..program.sources];
         combine_dense::<T, FUSED, WIDTH, COLUMNS, ROWS>(&mut sums, coefficients, &from[..program.sources]);
         for (line, sum) in lines.iter().zip(sums) {
-            to[line.at as usize].0 = sum;
+            to[line.at as usize].0 = flushed(sum);
         }
     }
     for line in &program.lines[dense..] {
         let terms = if old { &program.terms[line.range()] } else { &[] };
         let sum = combine::<T, FUSED, COLUMNS>(kept::<T, CARRY>(line, to), terms, from);
-        to[line.at as usize].0 = sum;
+        to[line.at as usize].0 = flushed(sum);
     }
 }
 
@@ -135,14 +136,14 @@ fn make_with_credit<T: Real, const FUSED: bool>(
     let (to_pairs, _) = to[..lines.len()].as_chunks_mut::<2>();
     let (credit_of, _) = program.credit_of[..lines.len()].as_chunks::<2>();
     for (([one, two], to), c) in pairs.iter().zip(to_pairs).zip(credit_of) {
-        let [y, z] = combine_two::<T, FUSED, COLUMNS>([zero; 2], [terms(one), terms(two)], from);
+        let [y, z] = combine_two::<T, FUSED, COLUMNS>([zero; 2], [terms(one), terms(two)], from).map(flushed);
         to[0].0 = y;
         to[1].0 = z;
         credit(y, c[0]);
         credit(z, c[1]);
     }
     for line in last {
-        let sum = combine::<T, FUSED, COLUMNS>(zero, terms(line), from);
+        let sum = flushed(combine::<T, FUSED, COLUMNS>(zero, terms(line), from));
         to[line.at as usize].0 = sum;
         credit(sum, program.credit_of[line.at as usize]);
     }
@@ -166,7 +167,8 @@ fn kept<T: Real, const CARRY: bool>(line: &Line<T>, of: &[Block<T>]) -> [T; COLU
 #[inline(always)]
 fn inject<T: Real>(entries: &[Entry<T>], to: &mut [Block<T>]) {
     for &(place, value) in entries {
-        to[place as usize / COLUMNS].0[place as usize % COLUMNS] += value;
+        let x = &mut to[place as usize / COLUMNS].0[place as usize % COLUMNS];
+        *x = (*x + value).flushed();
     }
 }
 
@@ -175,7 +177,8 @@ fn inject<T: Real>(entries: &[Entry<T>], to: &mut [Block<T>]) {
 fn inject_with_credit<T: Real>(program: &Program<T>, entries: &[Entry<T>], to: &mut Tile<T>) {
     for &(place, value) in entries {
         let (line, column) = (place as usize / COLUMNS, place as usize % COLUMNS);
-        to.blocks[line].0[column] += value;
+        let x = &mut to.blocks[line].0[column];
+        *x = (*x + value).flushed();
         to.gradient.0[column] += program.credit_of[line] * value;
     }
 }
@@ -193,12 +196,14 @@ fn inject_span<T: Real>(
     let line = to.blocks[line as usize].0[column as usize..].iter_mut();
     let sources = &sources[start as usize..end as usize];
     if credit == T::zero() {
-        return line.zip(sources).for_each(|(x, &source)| *x += factor * program.phi[source as usize]);
+        return line.zip(sources).for_each(|(x, &source)| {
+            *x = (*x + factor * program.phi[source as usize]).flushed();
+        });
     }
     let gradient = to.gradient.0[column as usize..].iter_mut();
     for ((x, g), &source) in line.zip(gradient).zip(sources) {
         let value = factor * program.phi[source as usize];
-        *x += value;
+        *x = (*x + value).flushed();
         *g += credit * value;
     }
 }
@@ -206,7 +211,8 @@ fn inject_span<T: Real>(
 #[inline(always)]
 fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) {
     for point in points.iter().filter(|p| tile_of(p.column) == number) {
-        to[point.line as usize].0[point.column as usize % COLUMNS] += point.value;
+        let x = &mut to[point.line as usize].0[point.column as usize % COLUMNS];
+        *x = (*x + point.value).flushed();
     }
 }
 
@@ -216,6 +222,6 @@ fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) 
     for line in &program.relays {
         let sum =
             combine::<T, FUSED, COLUMNS>(to[line.at as usize].0, &program.relay_terms[line.range()], to);
-        to[line.at as usize].0 = sum;
+        to[line.at as usize].0 = flushed(sum);
     }
 }
