@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Structure (wirings, patterns, scratch) is not archived: a thing is first built from its specification, then filled. Numbers
-//! keep their bits.
+//! keep their bits. [`Archive::survey`] lists the fields as JSON instead, for tools and tests that look at state.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -35,17 +35,40 @@ pub struct Archive {
     bytes: Vec<u8>,
     /// Where reading is; `None` while writing.
     at: Option<usize>,
+    /// The fields written so far, if they are listed.
+    survey: Option<Vec<Field>>,
+}
+
+/// A field as [`Archive::survey`] lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Its Rust type, as the compiler names it.
+    pub kind: &'static str,
+    /// Its value. Numbers that are not finite are null.
+    pub value: serde_json::Value,
 }
 
 impl Archive {
     /// An empty archive to write into.
     pub fn writer() -> Self {
-        Self { bytes: Vec::new(), at: None }
+        Self { bytes: Vec::new(), at: None, survey: None }
     }
 
     /// An archive to read from.
     pub fn reader(bytes: Vec<u8>) -> Self {
-        Self { bytes, at: Some(0) }
+        Self { bytes, at: Some(0), survey: None }
+    }
+
+    /// Lists the fields that `archive` writes.
+    ///
+    /// # Errors
+    /// If `archive` fails, or a field has no form in JSON.
+    pub fn survey(archive: impl FnOnce(&mut Self) -> Result<()>) -> Result<Vec<Field>> {
+        let mut writer = Self { survey: Some(Vec::new()), ..Self::writer() };
+        archive(&mut writer)?;
+        Ok(writer.survey.unwrap_or_default())
     }
 
     /// Whether fields are being read.
@@ -64,6 +87,12 @@ impl Archive {
     ) -> Result<()> {
         match &mut self.at {
             None => {
+                if let Some(fields) = &mut self.survey {
+                    let value =
+                        serde_json::to_value(&*value).map_err(|why| broken(name, &why.to_string()))?;
+                    fields.push(Field { name, kind: std::any::type_name::<V>(), value });
+                    return Ok(());
+                }
                 let bytes = std::mem::take(&mut self.bytes);
                 let written =
                     postcard::to_extend(&name, bytes).and_then(|bytes| postcard::to_extend(value, bytes));
@@ -153,6 +182,18 @@ mod tests {
             [1.0, f64::NAN, -0.0].map(f64::to_bits)
         );
         assert_eq!(t, 7);
+    }
+
+    #[test]
+    fn survey_lists_names_types_and_values() {
+        let fields = Archive::survey(|archive| {
+            archive.list("values", &mut vec![0.5f32, f32::NAN])?;
+            archive.field("t", &mut 7usize)
+        });
+        let fields = fields.unwrap();
+        let listed: Vec<_> = fields.iter().map(|f| (f.name, f.kind, f.value.to_string())).collect();
+        let values = ("values", "alloc::vec::Vec<f32>", "[0.5,null]".to_string());
+        assert_eq!(listed, [values, ("t", "usize", "7".to_string())]);
     }
 
     #[test]
