@@ -20,6 +20,10 @@ SPEED = ROOT / "target" / "release" / "examples" / "speed"
 GIB = 2**30
 
 
+def processor():
+    return subprocess.run([str(ROOT / "scripts" / "processor.sh")], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def run(cell, n, kept, live, rule="rtrl", threads=1, seconds=0.5, repetitions=3):
     """The fastest repetition, each of about that many seconds."""
     flags = [str(SPEED), "--cell", cell, "--units", str(n), "--inputs", "2" if cell == "event-rnn" else "32", "--rule", rule]
@@ -129,7 +133,7 @@ def main():
         writer.writeheader()
         writer.writerows(rows)
     command = " ".join(["python3", "scripts/bench_grid.py"] + sys.argv[1:])
-    lines = ["# Time and work", "", f"Made on {datetime.date.today()} with `{command}`. Single precision, a gradient at every step; one thread in the first "
+    lines = ["# Time and work", "", f"Made on {datetime.date.today()} with `{command}` on {processor()}. Single precision, a gradient at every step; one thread in the first "
              "table, two in the second. The exact rule `rtrl` at every step, unless said otherwise.", "",
              "| cell | n | ω̃ | live | µs a step | MACs | ns a MAC |", "|---|---|---|---|---|---|---|"]
     lines += [f"| {r['cell']} | {r['units']} | {r['kept']} | {r['live']} | {r['microseconds']:,.1f} | {r['macs']:.2e} | {r['nanoseconds_a_mac']:.4f} |" for r in rows]

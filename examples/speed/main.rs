@@ -1,6 +1,7 @@
 //! Microseconds a step of exact RTRL on a network of given size and sparsity: `cargo run --release --example speed -- --units 128`.
 
 mod choice;
+mod mode;
 mod net;
 mod peaks;
 
@@ -64,6 +65,10 @@ struct Args {
     /// and reading 50 MB over and over
     #[arg(long)]
     peaks: bool,
+    /// Take turns with the processor's flush-to-zero mode off and on, each on a network of its own, and report both times and their ratio:
+    /// stored numbers are flushed by the library, so that the mode should make no difference
+    #[arg(long)]
+    both_modes: bool,
     /// Write the network and what it gives on its first steps here, as JSON
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
@@ -122,6 +127,12 @@ fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.dump {
         return trial.dump(path, args.dump_steps);
     }
+    if args.both_modes {
+        mode::check()?;
+        let other = trial.with_rule(&args.rule)?;
+        experiment::pool(args.threads)?.install(|| both_modes([trial, other], args));
+        return Ok(());
+    }
     experiment::pool(args.threads)?.install(|| {
         if !args.quick {
             trial.run(args.steps, args.credit_every);
@@ -131,4 +142,27 @@ fn run(args: &Args) -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// Prints a line of JSON per repetition: microseconds per step with the mode off and on, and off relative to on. The two take turns in
+/// tenths of a repetition, so that a change of the machine's speed meets both.
+fn both_modes(mut trials: [Trial; 2], args: &Args) {
+    let steps = args.steps.div_ceil(10);
+    for repetition in 0..=args.repetitions {
+        let mut micros = [0.0; 2];
+        for turn in 0..10 {
+            for k in [turn % 2, 1 - turn % 2] {
+                micros[k] += mode::with(k == 1, || trials[k].time(steps, args.credit_every)) / 10.0;
+            }
+        }
+        // The first repetition warms up.
+        if repetition > 0 {
+            let [off, on] = micros;
+            let line = serde_json::json!({
+                "cell": args.cell, "units": args.units, "rule": args.rule, "threads": args.threads,
+                "microseconds": off, "microseconds_flush_mode": on, "ratio": off / on,
+            });
+            println!("{line}");
+        }
+    }
 }

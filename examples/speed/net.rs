@@ -204,6 +204,15 @@ impl Trial {
         self.t += 1;
     }
 
+    /// Some steps, each with a gradient if it is time for one. Returns the microseconds per step.
+    pub fn time(&mut self, steps: usize, credit_every: usize) -> f64 {
+        let (mut macs, started) = (Macs::default(), Instant::now());
+        for k in 1..=steps {
+            self.learn(&mut macs, credit_every > 0 && k % credit_every == 0);
+        }
+        1e6 * started.elapsed().as_secs_f64() / steps as f64
+    }
+
     /// Some steps, each with a gradient. Returns what was found, as JSON.
     pub fn run(&mut self, steps: usize, credit_every: usize) -> String {
         let (mut macs, mut live, mut slowest) = (Macs::default(), 0, 0.0f64);
