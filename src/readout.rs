@@ -3,7 +3,7 @@
 //! `o = W y + b`,  `c̄ = ∂L/∂y = Wᵀ ∂L/∂o`,  `∂L/∂W += ∂L/∂o yᵀ`,  `∂L/∂b += ∂L/∂o`.
 
 use crate::params::Init;
-use crate::scalar::Real;
+use crate::scalar::{Real, exp_flushed, sigmoid};
 use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
@@ -49,9 +49,9 @@ impl Loss {
             Self::CrossEntropy => {
                 let class = class(output.len());
                 let top = output.iter().copied().fold(T::neg_infinity(), T::max);
-                let sum: T = output.iter().map(|&o| (o - top).exp()).sum();
+                let sum: T = output.iter().map(|&o| exp_flushed(o - top)).sum();
                 for (s, &o) in slope.iter_mut().zip(output) {
-                    *s = (o - top).exp() / sum;
+                    *s = (exp_flushed(o - top) / sum).flushed();
                 }
                 slope[class] -= T::one();
                 sum.ln() + top - output[class]
@@ -60,9 +60,9 @@ impl Loss {
                 assert_eq!(output.len(), 1, "the binary cross-entropy is of one output");
                 let sign = if class(2) == 1 { T::one() } else { -T::one() };
                 let margin = sign * output[0];
-                slope[0] = -sign / (T::one() + margin.exp());
+                slope[0] = -sign * sigmoid(-margin);
                 // log(1 + exp(−m)) without overflow.
-                (-margin).max(T::zero()) + (-margin.abs()).exp().ln_1p()
+                (-margin).max(T::zero()) + exp_flushed(-margin.abs()).ln_1p()
             }
             Self::SquaredError => {
                 let mut loss = T::zero();
@@ -92,14 +92,14 @@ impl Loss {
         assert_eq!(curvature.len(), k * k, "the curvature must have outputs × outputs entries");
         let o = |i: usize| output[i].as_f64();
         let top = (0..k).map(o).fold(f64::NEG_INFINITY, f64::max);
-        let mut shares: Vec<f64> = (0..k).map(|i| (o(i) - top).exp()).collect();
+        let mut shares: Vec<f64> = (0..k).map(|i| exp_flushed(o(i) - top)).collect();
         let total: f64 = shares.iter().sum();
         shares.iter_mut().for_each(|share| *share /= total);
         for (at, curvature) in curvature.iter_mut().enumerate() {
             let (i, j) = (at / k, at % k);
             *curvature = match self {
                 Self::CrossEntropy => f64::from(i == j) * shares[i] - shares[i] * shares[j],
-                Self::BinaryCrossEntropy => (-o(0).abs()).exp() / (1.0 + (-o(0).abs()).exp()).powi(2),
+                Self::BinaryCrossEntropy => sigmoid(o(0)) * sigmoid(-o(0)),
                 Self::SquaredError => f64::from(i == j),
             };
         }

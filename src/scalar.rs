@@ -91,6 +91,12 @@ pub fn sigmoid<T: Real>(x: T) -> T {
     }
 }
 
+/// `exp(x)` of `x ≤ 0`, flushed; no subnormal number occurs in between.
+#[inline]
+pub fn exp_flushed<T: Real>(x: T) -> T {
+    if x < T::LEAST.ln() { T::zero() } else { x.exp() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +134,9 @@ mod tests {
             assert!(single == 0.0 || single >= f32::LEAST, "at {x}");
             assert!((f64::from(single) - expected).abs() <= 1e-5 * expected + 1e-30, "at {x}");
         }
+        assert_eq!((exp_flushed(-100.0f32), exp_flushed(-700.0f64)), (0.0, 0.0));
+        assert_eq!((exp_flushed(-60.0f32), exp_flushed(-600.0f64)), ((-60.0f32).exp(), (-600.0f64).exp()));
+        assert!(exp_flushed(f32::NAN).is_nan());
         assert!(sigmoid(f64::NAN).is_nan() && sigmoid(f32::NAN).is_nan());
         assert_eq!((sigmoid(f64::INFINITY), sigmoid(f64::NEG_INFINITY)), (1.0, 0.0));
     }

@@ -7,7 +7,7 @@ use super::{Online, OnlineSpec};
 use crate::cell::{Network, State};
 use crate::error::Result;
 use crate::readout::{Loss, Target};
-use crate::scalar::Real;
+use crate::scalar::{Real, exp_flushed, sigmoid};
 
 impl<T: Real> Online<T> {
     /// The oldest waiting step is made, and learned from if its target came.
@@ -79,12 +79,12 @@ impl<T: Real> Online<T> {
                     *prediction = self.targets.restore(k, said.output[k].as_f64());
                 }
             }
-            Loss::BinaryCrossEntropy => said.prediction[0] = 1.0 / (1.0 + (-o(0)).exp()),
+            Loss::BinaryCrossEntropy => said.prediction[0] = sigmoid(o(0)),
             Loss::CrossEntropy => {
                 let top = said.output.iter().map(|o| o.as_f64()).fold(f64::NEG_INFINITY, f64::max);
-                let total: f64 = said.output.iter().map(|o| (o.as_f64() - top).exp()).sum();
+                let total: f64 = said.output.iter().map(|o| exp_flushed(o.as_f64() - top)).sum();
                 for (prediction, o) in said.prediction.iter_mut().zip(&said.output) {
-                    *prediction = (o.as_f64() - top).exp() / total;
+                    *prediction = exp_flushed(o.as_f64() - top) / total;
                 }
             }
         }

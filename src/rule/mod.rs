@@ -49,7 +49,7 @@ mod uoro;
 pub use blocked::{Blocked, best_steps};
 pub use blocks::{Blocks, Reach};
 pub use bptt::Bptt;
-pub use registry::{RuleEntry, find, registry};
+pub use registry::{RuleEntry, find, registry, resolve};
 pub use rtrl::Rtrl;
 pub use rtrl_dense::{DenseCost, RtrlDense};
 pub use tbptt::Tbptt;

@@ -149,14 +149,23 @@ fn blocked_entry<T: Real>(steps: usize) -> RuleEntry<T> {
 /// Share of live rows that the cost model reckons with before a network has run.
 const USUALLY_LIVE: f64 = 0.3;
 
+const AUTO: &str = "rtrl-auto";
+
+/// The name of the rule that `name` stands for on this wiring: what `rtrl-auto` chooses, and any other name as it is. The choice depends on
+/// the wiring alone, not on the machine. It is what a checkpoint keeps.
+pub fn resolve(name: &str, wiring: &Wiring) -> String {
+    match name {
+        AUTO => {
+            best_steps(wiring, USUALLY_LIVE).map_or("rtrl".into(), |steps| format!("rtrl-blocked-{steps}"))
+        }
+        other => other.into(),
+    }
+}
+
 fn auto_entry<T: Real>() -> RuleEntry<T> {
-    let steps = |wiring: &Wiring| best_steps(wiring, USUALLY_LIVE);
-    let of = move |wiring: &Wiring| match steps(wiring) {
-        Some(steps) => blocked_entry(steps),
-        None => find("rtrl").expect("it is in the registry"),
-    };
+    let of = |wiring: &Wiring| find(&resolve(AUTO, wiring)).expect("it is in the registry");
     RuleEntry {
-        name: "rtrl-auto".into(),
+        name: AUTO.into(),
         about: "exact RTRL, at every step or in blocks, whichever should be cheaper with a gradient at every step",
         claim: Claim::Exact,
         grows: false,
