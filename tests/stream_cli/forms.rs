@@ -8,12 +8,18 @@ use std::fs;
 const ROWS: [usize; 2] = [23, 61];
 
 /// What each form is called, its flags, and its text of so many rows.
-fn forms() -> [(&'static str, &'static str, fn(usize) -> String); 7] {
+fn forms() -> [(&'static str, &'static str, fn(usize) -> String); 8] {
     fn json(n: usize) -> String {
         let row = |line: &str| line.split_once(',').map(|(h, l)| format!("{{\"hour\":{h},\"load\":{l}}}\n"));
         rows(0..n).lines().filter_map(row).collect()
     }
+    // The first row after the interruption is not of the stream that came first.
+    fn grouped(n: usize) -> String {
+        let row = |(t, line): (usize, &str)| format!("{},{line}\n", ["b", "a", "c"][(t + t / 3 * t) % 3]);
+        format!("who,{}{}", csv(0), rows(0..n).lines().enumerate().map(row).collect::<String>())
+    }
     [
+        ("groups", "--group who --streams 3 --horizon 1", grouped),
         ("plain", "", csv),
         ("skipped", "--skip-lines 2", |n| csv(n).replacen('\n', "\nh,MW\nint,float\n", 1)),
         ("named", "--columns hour,load", |n| rows(0..n)),
@@ -35,17 +41,18 @@ fn stream_resumed_in_any_form_equals_uninterrupted() {
         let read = |name: &str| fs::read(folder.join(name)).unwrap();
         // From a file, from the beginning of standard input, and from rows that are new, with the line of names and without.
         let rest = all.strip_prefix(&part).unwrap().to_string();
-        let named = all[..all.find(&rows(0..1)[..4]).unwrap_or(0)].to_string();
         fs::write(folder.join("in"), &all).unwrap();
         for (how, words, input) in [
             ("file", "in", ""),
             ("replay", "--replay", &all[..]),
             ("rest", "-", &rest),
-            ("named", "-", &format!("{}{rest}", if name.starts_with("json") { "" } else { &named })),
+            ("named", "-", &format!("{}{rest}", text(0))),
         ] {
             ok(&run(&folder, &begin("part"), part.as_bytes()));
             let resume = format!("stream {words} --resume -q --checkpoint part.c -o part");
-            ok(&run(&folder, &resume, input.as_bytes()));
+            let output = run(&folder, &resume, input.as_bytes());
+            ok(&output);
+            assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{name}, {how}: it is quiet");
             assert!(read("part") == read("whole"), "{name}, {how}");
             assert!(read("part.c") == read("whole.c"), "{name}, {how}");
             for file in ["part", "part.c"] {
