@@ -83,7 +83,7 @@ impl Rounds {
             spawn(folder)
         });
         self.wait();
-        let politely = self.rng.random_ratio(1, 5);
+        let politely = self.rng.random_ratio(1, 3);
         let running = child.try_wait().unwrap().is_none();
         if politely && running {
             let pid = child.id().to_string();

@@ -1,10 +1,11 @@
 //! What `inspect` says of a checkpoint, held against the rows, the output and the exported weights.
 
-use crate::programs::{folder, run};
+use crate::programs::{folder, program, run};
 use crate::{csv, numbers, ok};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use std::fs;
+use std::process::Stdio;
 
 fn tensor(file: &SafeTensors<'_>, name: &str) -> Vec<f64> {
     let tensor = file.tensor(name).unwrap_or_else(|_| panic!("no {name}"));
@@ -138,4 +139,16 @@ fn words_of_a_checkpoint_are_its_description() {
     assert!(line("rows ").join(" ").starts_with(&rows), "{words}");
     let parameters = format!("parameters {} of {}, ω", said["parameters"], said["parameters_unmasked"]);
     assert!(line("parameters ").join(" ").starts_with(&parameters), "{words}");
+}
+
+#[test]
+fn description_that_nobody_reads_is_no_failure() {
+    let folder = folder("inspect-closed");
+    ok(&run(&folder, "stream --target load --units 6 --checkpoint c", csv(20).as_bytes()));
+    for words in ["inspect c", "train --print-config"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(&folder, words).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{words}");
+    }
 }

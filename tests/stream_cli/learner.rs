@@ -1,7 +1,8 @@
 //! What becomes of what it has learned: divergence, weights in and out, experiments.
 
 use crate::programs::{folder, run, text};
-use crate::{NET, csv, fails, ok};
+use crate::{NET, column, csv, fails, ok};
+use std::collections::HashMap;
 use std::fs;
 
 #[test]
@@ -86,6 +87,10 @@ fn train_and_completions() {
     fs::write(folder.join("bad.toml"), "unit = 3").unwrap();
     fails(&run(&folder, "train bad.toml", b""), 2, "got 'unit'");
     fails(&run(&folder, "train none.toml", b""), 1, "cannot read none.toml");
+    fails(&run(&folder, "train c.toml --out ./c.toml", b""), 2, "a file for each purpose");
+    if std::path::Path::new("/dev/full").exists() {
+        fails(&run(&folder, "train c.toml --out /dev/full", b""), 1, "/dev/full: No space left on device");
+    }
     for shell in ["bash", "zsh", "fish"] {
         assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
     }
@@ -106,7 +111,7 @@ fn train_and_completions() {
 fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
     let folder = folder("rolled-back");
     let flags = format!(
-        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
+        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --horizon 1 --checkpoint-every 10 --checkpoint c"
     );
     let row = |t: usize| format!("{},{}\n", t % 5, t % 3);
     let input = |to: usize| format!("x,y\n{}", (0..to).map(row).collect::<String>());
@@ -123,9 +128,13 @@ fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
         let begin = if resume.is_empty() { &flags[..] } else { "--checkpoint c --checkpoint-every 10" };
         let words = format!("stream {begin} {resume} --on-divergence rollback");
         let output = run(&folder, &words, input(to).as_bytes());
-        ok(&output);
+        let lines = ok(&output);
+        let predicted: HashMap<_, _> =
+            column(&lines, "row").into_iter().zip(column(&lines, "predicted")).collect();
         for [at, mark] in marks(&output.stderr) {
             assert_eq!(mark, (at - 1) / 10 * 10, "diverged at row {at}");
+            // Time has passed since then: nothing was forecast for the next row.
+            assert!(predicted.get(&(at + 1).to_string()).is_none_or(String::is_empty), "row {}", at + 1);
             count += usize::from(resume.is_empty() || (25..30).contains(&at));
         }
     }

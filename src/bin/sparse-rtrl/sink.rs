@@ -136,6 +136,7 @@ impl Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::IN_USE;
 
     #[test]
     fn sink_synced_has_its_lines_in_the_file_before_the_file_is_synced() {
@@ -153,6 +154,25 @@ mod tests {
         sink.lines().extend(vec![b'x'; ENOUGH]);
         sink.line_ended().unwrap();
         assert_eq!(path.metadata().unwrap().len(), 7 + ENOUGH as u64);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn sink_of_a_file_that_is_locked_is_refused_and_leaves_it_as_it_is() {
+        let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-locked-{}", std::process::id()));
+        std::fs::write(&path, "lines\nmore\n").unwrap();
+        let held = File::open(&path).unwrap();
+        sparse_rtrl::lock::in_place(&held, &path).unwrap();
+        let kept = || Kept::File { length: 6, crc: crc32fast::hash(b"lines\n"), waiting: Vec::new() };
+        let code = |sink: Outcome<Sink>| sink.err().map(|failure| failure.code);
+        assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE));
+        assert_eq!(code(Sink::resume(Some(&path), kept())), Some(IN_USE));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "lines\nmore\n");
+        drop(held);
+        let sink = Sink::resume(Some(&path), kept()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "lines\n");
+        assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE), "while it is open");
+        drop(sink);
         std::fs::remove_file(path).unwrap();
     }
 }
