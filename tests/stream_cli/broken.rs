@@ -97,3 +97,17 @@ fn checkpoint_that_cannot_be_written_leaves_the_output_as_it_is() {
     fails(&run(&folder, resume, b""), 1, "cannot write c: ");
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), format!("{out}more\n"));
 }
+
+#[test]
+fn row_that_does_not_fit_stops_with_all_rows_before_it_saved() {
+    let folder = folder("stopped-saved");
+    let input = csv(30) + "x,50\n";
+    let words = format!("stream --target load {NET} --checkpoint c");
+    fails(&run(&folder, &words, input.as_bytes()), 3, "row 31 (line 32)");
+    let said: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!((&said["rows"], &said["learned"], &said["skipped"]), (&30.into(), &30.into(), &0.into()));
+    let words = format!("stream --target load {NET} --resume --checkpoint c --on-bad-row skip");
+    ok(&run(&folder, &words, b"x,50\n1,50\n"));
+    let said: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!((&said["rows"], &said["learned"], &said["skipped"]), (&32.into(), &31.into(), &1.into()));
+}

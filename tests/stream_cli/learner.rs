@@ -1,8 +1,7 @@
 //! What becomes of what it has learned: divergence, weights in and out, experiments.
 
 use crate::programs::{folder, run, text};
-use crate::{NET, column, csv, fails, ok};
-use std::collections::HashMap;
+use crate::{NET, csv, fails, ok};
 use std::fs;
 
 #[test]
@@ -111,7 +110,7 @@ fn train_and_completions() {
 fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
     let folder = folder("rolled-back");
     let flags = format!(
-        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --horizon 1 --checkpoint-every 10 --checkpoint c"
+        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
     );
     let row = |t: usize| format!("{},{}\n", t % 5, t % 3);
     let input = |to: usize| format!("x,y\n{}", (0..to).map(row).collect::<String>());
@@ -128,14 +127,10 @@ fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
         let begin = if resume.is_empty() { &flags[..] } else { "--checkpoint c --checkpoint-every 10" };
         let words = format!("stream {begin} {resume} --on-divergence rollback");
         let output = run(&folder, &words, input(to).as_bytes());
-        let lines = ok(&output);
-        let predicted: HashMap<_, _> =
-            column(&lines, "row").into_iter().zip(column(&lines, "predicted")).collect();
+        ok(&output);
         for [at, mark] in marks(&output.stderr) {
             assert_eq!(mark, (at - 1) / 10 * 10, "diverged at row {at}");
-            // Time has passed since then: nothing was forecast for the next row.
-            assert!(predicted.get(&(at + 1).to_string()).is_none_or(String::is_empty), "row {}", at + 1);
-            count += usize::from(resume.is_empty() || (25..30).contains(&at));
+            count += usize::from(resume.is_empty() || (26..30).contains(&at));
         }
     }
     assert!(count > 3, "it diverges before and soon after: {count}");
