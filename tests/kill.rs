@@ -31,7 +31,7 @@ fn input(rows: usize) -> String {
         k => {
             let mixed = (t as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
             // A learner of this rate diverges at what it sees next of a value like this.
-            let y = if mixed % 131 == 0 { 1e9 } else { (t as f64 * 0.1).sin() };
+            let y = if mixed.is_multiple_of(131) { 1e9 } else { (t as f64 * 0.1).sin() };
             format!("{},{y:.4},{}\n", ["a", "b", "c"][(mixed % 3) as usize], k % 24)
         }
     };

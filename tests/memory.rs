@@ -50,7 +50,10 @@ fn steps() -> usize {
     let given = std::env::var("SPARSE_RTRL_MEMORY_STEPS");
     let steps =
         given.map_or(100_000, |steps| steps.parse().expect("SPARSE_RTRL_MEMORY_STEPS: a whole number"));
-    assert!(steps > SETTLED && steps % 1000 == 0, "expected thousands, more than {SETTLED}, got {steps}");
+    assert!(
+        steps > SETTLED && steps.is_multiple_of(1000),
+        "expected thousands, more than {SETTLED}, got {steps}"
+    );
     steps
 }
 
