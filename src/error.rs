@@ -88,6 +88,20 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process writes a file.
+    #[error("{path} is in use by another process: wait until it ends, or choose another file", path = path.display())]
+    InUse {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A file cannot be locked, so that another process could write it at the same time.
+    #[error("cannot lock {path}: {source}", path = path.display())]
+    NoLocks {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A CSV row could not be written.
     #[error("cannot write a row of {path}: {source}", path = path.display())]
     Csv {

@@ -44,6 +44,7 @@ pub mod exchange;
 pub mod experiment;
 pub mod feed;
 pub mod learner;
+pub mod lock;
 pub mod macs;
 pub mod metrics;
 pub mod online;

@@ -2,9 +2,10 @@
 //! so far on disk.
 
 use crate::error::{Error, Result};
+use crate::lock::{self, Lock};
 use serde::Serialize;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// One iteration of a run. Shares are means over the iteration's steps and streams; sums run from the first iteration.
@@ -87,15 +88,25 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// # Errors
 /// If it cannot be written; the old file is as it was then.
 pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+    replace_synced_by(path, content.as_ref(), File::sync_all)
+}
+
+/// The same with a way to bring a file to the disk.
+fn replace_synced_by(path: &Path, content: &[u8], sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     create_folder(path)?;
-    let new = beside(path);
+    let new = lock::beside(path, "new");
     let write = || {
         let mut file = File::create(&new)?;
-        file.write_all(content.as_ref())?;
-        file.sync_all()?;
+        file.write_all(content)?;
+        // A rename that reaches the disk before the content would leave neither the old nor the new.
+        sync(&file)?;
         std::fs::rename(&new, path)
     };
-    write().map_err(|source| Error::Write { path: path.into(), source })
+    write().map_err(|source| {
+        // What was not written whole is of no use, and takes room.
+        let _ = std::fs::remove_file(&new);
+        Error::Write { path: path.into(), source }
+    })
 }
 
 /// Whether content could be put there: the file beside it is created, and removed.
@@ -104,23 +115,32 @@ pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
 /// If it cannot be created, or there is a folder in the file's place.
 pub fn check_replaceable(path: &Path) -> Result<()> {
     create_folder(path)?;
-    let new = beside(path);
-    let folder = || Err(std::io::Error::from(std::io::ErrorKind::IsADirectory));
+    let new = lock::beside(path, "new");
+    let folder = || Err(io::Error::from(io::ErrorKind::IsADirectory));
     let done =
         if path.is_dir() { folder() } else { File::create(&new).and_then(|_| std::fs::remove_file(&new)) };
     done.map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// Where new content of a file is written first.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".new");
-    path.with_file_name(name)
+/// Opens a file and empties it, unless another process writes it. Devices are opened as they are.
+///
+/// # Errors
+/// If it cannot be written, or another process writes it.
+pub fn create_locked(path: &Path) -> Result<File> {
+    let failed = |source| Error::Write { path: path.into(), source };
+    // Emptied only once it is locked.
+    let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
+    lock::in_place(&file, path)?;
+    if file.metadata().map_err(failed)?.is_file() {
+        file.set_len(0).map_err(failed)?;
+    }
+    Ok(file)
 }
 
-/// A CSV file of rows.
+/// A CSV file of rows, of one process at a time.
 pub struct Recorder {
     path: PathBuf,
+    _lock: Lock,
     csv: csv::Writer<File>,
 }
 
@@ -128,11 +148,10 @@ impl Recorder {
     /// Creates the file, and the folder it lies in.
     ///
     /// # Errors
-    /// If either cannot be written.
+    /// If either cannot be written, or another process writes the file: it is as it was then.
     pub fn create(path: &Path) -> Result<Self> {
-        create_folder(path)?;
-        let file = File::create(path).map_err(|source| Error::Write { path: path.into(), source })?;
-        Ok(Self { path: path.into(), csv: csv::Writer::from_writer(file) })
+        let lock = Lock::take_where_possible(path)?;
+        Ok(Self { path: path.into(), csv: csv::Writer::from_writer(create_locked(path)?), _lock: lock })
     }
 
     /// Writes a row, and the header before the first.
@@ -144,3 +163,6 @@ impl Recorder {
         self.csv.flush().map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,15 @@ fn nonsense_is_an_error() {
         assert!(resumed(bytes[..cut].to_vec()).is_err(), "cut at {cut}");
     }
 }
+
+#[test]
+fn session_rolled_back_begins_its_streams_afresh() {
+    let mut session = session(|s| s.feed.horizon = 1);
+    feed(&mut session, &text(0..30));
+    session.mark().unwrap();
+    assert!(!feed(&mut session, &text(30..31))[0].contains("predicted: None"), "it was forecast");
+    session.roll_back().unwrap();
+    let said = feed(&mut session, &text(31..33));
+    assert!(said[0].contains("predicted: None"), "the forecast of row 30 is not of this row: {}", said[0]);
+    assert!(!said[1].contains("predicted: None"), "{}", said[1]);
+}

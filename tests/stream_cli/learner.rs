@@ -15,7 +15,10 @@ fn divergence_stops_resets_or_rolls_back() {
     let stop = run(&folder, &format!("stream {flags} --checkpoint c"), input.as_bytes());
     fails(&stop, 5, "diverged at row");
     assert!(text(&stop.stderr).contains("the last checkpoint is as it was"));
-    ok(&run(&folder, "inspect c", b""));
+    let said = text(&stop.stderr);
+    let at: u64 = said.split("diverged at row ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+    let last: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!(last["rows"], (at - 1) / 10 * 10, "the checkpoint before row {at}");
     // What it is hinted at can be done.
     let mended = "--learning-rate 1e-3 --error-clip 3 --absurd off --decay 1e-4 --clip 1";
     ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
@@ -83,6 +86,10 @@ fn train_and_completions() {
     fs::write(folder.join("bad.toml"), "unit = 3").unwrap();
     fails(&run(&folder, "train bad.toml", b""), 2, "got 'unit'");
     fails(&run(&folder, "train none.toml", b""), 1, "cannot read none.toml");
+    fails(&run(&folder, "train c.toml --out ./c.toml", b""), 2, "a file for each purpose");
+    if std::path::Path::new("/dev/full").exists() {
+        fails(&run(&folder, "train c.toml --out /dev/full", b""), 1, "/dev/full: No space left on device");
+    }
     for shell in ["bash", "zsh", "fish"] {
         assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
     }
@@ -97,4 +104,39 @@ fn train_and_completions() {
         assert!(command.is_empty() || help.contains("Example"), "{help}");
         assert!(command == "completions" || help.contains("Exit codes"), "{help}");
     }
+}
+
+#[test]
+fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
+    let folder = folder("rolled-back");
+    let flags = format!(
+        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
+    );
+    let row = |t: usize| format!("{},{}\n", t % 5, t % 3);
+    let input = |to: usize| format!("x,y\n{}", (0..to).map(row).collect::<String>());
+    let marks = |stderr: &[u8]| -> Vec<[u64; 2]> {
+        let numbers = |line: &str| {
+            let number = |word: &str| line.split(word).nth(1)?.split([':', ' ']).next()?.parse().ok();
+            Some([number("diverged at row ")?, number("what it was after row ")?])
+        };
+        text(stderr).lines().filter_map(numbers).collect()
+    };
+    let mut count = 0;
+    // The mark of row 20 is not the learner that is saved at row 25.
+    for (to, resume) in [(25, ""), (27, "--resume --replay"), (90, "--resume --replay")] {
+        let begin = if resume.is_empty() { &flags[..] } else { "--checkpoint c --checkpoint-every 10" };
+        let words = format!("stream {begin} {resume} --on-divergence rollback");
+        let output = run(&folder, &words, input(to).as_bytes());
+        ok(&output);
+        for [at, mark] in marks(&output.stderr) {
+            assert_eq!(mark, (at - 1) / 10 * 10, "diverged at row {at}");
+            count += usize::from(resume.is_empty() || (26..30).contains(&at));
+        }
+    }
+    assert!(count > 3, "it diverges before and soon after: {count}");
+    // Begun anew there is nothing to go back to.
+    fs::remove_file(folder.join("c")).unwrap();
+    let reset = run(&folder, &format!("stream {flags} --on-divergence reset"), input(90).as_bytes());
+    ok(&reset);
+    assert!(marks(&reset.stderr).is_empty() && text(&reset.stderr).contains("begins anew"));
 }

@@ -1,8 +1,12 @@
 //! `sparse-rtrl stream` as a user meets it: what it writes, what it saves, and what every bad day leads to.
 #![cfg(all(unix, feature = "cli"))]
 
+mod beside;
+mod broken;
 mod files;
+mod forms;
 mod input;
+mod inspect;
 mod learner;
 #[path = "../common/program.rs"]
 mod programs;

@@ -133,3 +133,22 @@ fn a_missing_target_is_predicted_and_passed_by() {
         assert!(text(&output.stderr).contains(&format!("{} learned, 0 skipped", 67 - horizon)));
     }
 }
+
+#[test]
+fn forecast_of_a_class_is_what_was_predicted_with_its_probability() {
+    let folder = folder("class-ahead");
+    let rows: String = (0..300).map(|t| format!("{}\n", ["a", "b", "c"][t * t % 7 % 3])).collect();
+    for (task, classes) in [("classes", "a,b,c"), ("binary", "a,b")] {
+        let rows = if task == "binary" { rows.replace('c', "b") } else { rows.clone() };
+        let words =
+            format!("stream --columns y --target y --horizon 1 --task {task} --classes {classes} {NET}");
+        let lines = ok(&run(&folder, &words, rows.as_bytes()));
+        for (came, ahead) in [("predicted", "next"), ("probability", "next_probability")] {
+            let (came, ahead) = (column(&lines, came), column(&lines, ahead));
+            assert_eq!(came[0], "");
+            assert_eq!(came[1..], ahead[..299], "{task}");
+        }
+        let probability = numbers(&lines, "next_probability");
+        assert!(probability.iter().all(|p| (1.0 / 3.0..=1.0).contains(&p.unwrap())), "of the most probable");
+    }
+}

@@ -100,3 +100,26 @@ fn a_closed_output_ends_it_quietly_with_everything_saved() {
     let description: serde_json::Value = serde_json::from_str(&description).unwrap();
     assert!((9..20_000).contains(&description["rows"].as_u64().unwrap()));
 }
+
+#[test]
+fn second_signal_ends_it_at_once_while_nobody_reads() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = folder(&format!("twice-{signal}"));
+        fs::write(folder.join("in.csv"), csv(20_000)).unwrap();
+        let mut child = spawn(&folder, &format!("stream in.csv --target load {NET} --checkpoint c"));
+        // It writes into a pipe until that is full, and waits for room after the first signal as well.
+        let reader = read_lines(&mut child, 1);
+        std::thread::sleep(Duration::from_millis(500));
+        let pid = child.id().to_string();
+        let until = Instant::now() + Duration::from_secs(20);
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < until, "it ends");
+            let _ =
+                std::process::Command::new("kill").args(["-s", signal, &pid]).stderr(Stdio::null()).status();
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        drop(reader);
+        ok(&run(&folder, "inspect c", b""));
+    }
+}

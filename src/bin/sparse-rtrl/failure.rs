@@ -10,6 +10,7 @@ pub const EXIT_CODES: &str = "Exit codes:
   3    a row that does not fit, with --on-bad-row stop
   4    a checkpoint (or other saved file) that cannot be used
   5    the learner diverged, with --on-divergence stop
+  6    a file that another process writes: a checkpoint, an output
   130  stopped by SIGINT, state saved
   143  stopped by SIGTERM, state saved";
 
@@ -23,6 +24,8 @@ pub const BAD_ROW: u8 = 3;
 pub const UNUSABLE: u8 = 4;
 /// A learner that diverged.
 pub const DIVERGED: u8 = 5;
+/// A file of another process.
+pub const IN_USE: u8 = 6;
 
 /// An end before its time.
 #[derive(Debug)]
@@ -50,7 +53,8 @@ impl From<Error> for Failure {
             | Error::Unknown { .. }
             | Error::TooLarge { .. }
             | Error::Threads { .. } => USAGE,
-            Error::Read { .. } | Error::Write { .. } | Error::Csv { .. } => IO,
+            Error::Read { .. } | Error::Write { .. } | Error::Csv { .. } | Error::NoLocks { .. } => IO,
+            Error::InUse { .. } => IN_USE,
             Error::Format { .. } | Error::State { .. } => UNUSABLE,
             Error::NotFinite { .. } | Error::Diverged { .. } => DIVERGED,
         };

@@ -1,10 +1,11 @@
 //! `sparse-rtrl inspect`: what a checkpoint holds.
 
 use crate::failure::{EXIT_CODES, Failure, Outcome};
-use crate::place;
+use crate::place::{Purpose, check_distinct};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparse_rtrl::feed::Task;
+use sparse_rtrl::lock::Lock;
 use sparse_rtrl::session::{self, Precision, Session};
 use sparse_rtrl::{Real, checkpoint, exchange};
 use std::fmt::Write;
@@ -74,9 +75,10 @@ struct BlockNorm {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Outcome {
-    place::check_distinct(
-        [Some(&args.file), args.export.as_ref()].into_iter().flatten().map(PathBuf::as_path),
-    )?;
+    let export = args.export.as_deref();
+    check_distinct([Purpose::Read(&args.file)].into_iter().chain(export.map(Purpose::Replace)))?;
+    // The checkpoint is read without a lock: it is whole at any moment. What is exported belongs to one process at a time.
+    let export = export.map(Lock::take_where_possible).transpose()?;
     let mut archive = checkpoint::read(&args.file)?;
     let about = |error: sparse_rtrl::Error| {
         Failure::new(crate::failure::UNUSABLE, format!("{}: {error}", args.file.display()))
@@ -85,10 +87,10 @@ pub fn run(args: &Args) -> Outcome {
     let description = match settings.precision {
         Precision::F32 => Session::<f32>::resume(&settings, columns, &mut archive)
             .map_err(about)
-            .and_then(|s| look(args, &s)),
+            .and_then(|s| look(export.as_ref(), &s)),
         Precision::F64 => Session::<f64>::resume(&settings, columns, &mut archive)
             .map_err(about)
-            .and_then(|s| look(args, &s)),
+            .and_then(|s| look(export.as_ref(), &s)),
     }?;
     crate::print(&match args.json {
         true => serde_json::to_string_pretty(&description).unwrap_or_default(),
@@ -96,9 +98,9 @@ pub fn run(args: &Args) -> Outcome {
     })
 }
 
-fn look<T: Real>(args: &Args, session: &Session<T>) -> Outcome<Description> {
-    if let Some(path) = &args.export {
-        exchange::export(session.learner(), path)?;
+fn look<T: Real>(export: Option<&Lock>, session: &Session<T>) -> Outcome<Description> {
+    if let Some(lock) = export {
+        exchange::export(session.learner(), lock.path())?;
     }
     Ok(describe(session))
 }

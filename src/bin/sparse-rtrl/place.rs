@@ -1,12 +1,23 @@
 //! Which file a path means, so that no file is taken for two things.
 
 use crate::failure::{Failure, Outcome, USAGE};
+use sparse_rtrl::lock::{beside, place};
 use std::path::{Path, PathBuf};
 
-/// Each of these files has a purpose of its own. Devices and `-` are no files.
-pub fn check_distinct<'a>(named: impl IntoIterator<Item = &'a Path>) -> Outcome {
-    let is_file = |path: &&Path| *path != Path::new("-") && !path.starts_with("/dev");
-    let files: Vec<PathBuf> = named.into_iter().filter(is_file).map(place).collect();
+/// What a file is for.
+#[derive(Clone, Copy)]
+pub enum Purpose<'a> {
+    /// It is read.
+    Read(&'a Path),
+    /// It is written where it lies, locked by a file beside it.
+    Write(&'a Path),
+    /// It is replaced by one that is written beside it, and locked as well.
+    Replace(&'a Path),
+}
+
+/// Each of these files, and what lies beside it, has a purpose of its own. Devices and `-` are no files.
+pub fn check_distinct<'a>(named: impl IntoIterator<Item = Purpose<'a>>) -> Outcome {
+    let files: Vec<PathBuf> = named.into_iter().flat_map(taken).collect();
     match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
         Some((_, file)) => Err(Failure::new(
             USAGE,
@@ -16,14 +27,17 @@ pub fn check_distinct<'a>(named: impl IntoIterator<Item = &'a Path>) -> Outcome 
     }
 }
 
-/// The file itself, without links on the way; of one that does not exist yet, its folder without them, and its name.
-fn place(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-        let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
-        match (folder, absolute.file_name()) {
-            (Some(folder), Some(name)) => folder.join(name),
-            _ => absolute,
-        }
-    })
+/// A file and those beside it that are used with it.
+fn taken(named: Purpose<'_>) -> Vec<PathBuf> {
+    let (path, endings): (_, &[&str]) = match named {
+        Purpose::Read(path) => (path, &[]),
+        Purpose::Write(path) => (path, &["lock"]),
+        Purpose::Replace(path) => (path, &["lock", "new"]),
+    };
+    if path == Path::new("-") || path.starts_with("/dev") {
+        return Vec::new();
+    }
+    let file = place(path);
+    let beside = endings.iter().map(|ending| beside(&file, ending));
+    beside.chain([file.clone()]).collect()
 }

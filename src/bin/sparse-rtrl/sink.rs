@@ -5,7 +5,8 @@ mod kept;
 pub use kept::{Kept, holds_something};
 
 use crate::failure::{Failure, IO, Outcome};
-use std::fs::{File, OpenOptions};
+use sparse_rtrl::record;
+use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -45,8 +46,8 @@ impl Sink {
         let Some(path) = Self::file(path) else { return Ok(Self::standard_output()) };
         let name = path.display().to_string();
         let failed = |error| Failure::new(IO, format!("cannot write {name}: {error}"));
-        sparse_rtrl::record::create_folder(path)?;
-        let file = OpenOptions::new().create(true).write(true).truncate(true).open(path).map_err(failed)?;
+        record::create_folder(path)?;
+        let file = record::create_locked(path)?;
         let to = match file.metadata().map_err(failed)?.is_file() {
             true => To::File(file),
             false => To::Stream(Box::new(file)),
@@ -113,10 +114,15 @@ impl Sink {
 
     /// Writes what waits so that it outlasts a crash of the machine.
     pub fn sync(&mut self) -> Outcome<Reader> {
+        self.sync_by(File::sync_data)
+    }
+
+    /// The same with a way to bring a file to the disk.
+    fn sync_by(&mut self, sync: impl FnOnce(&File) -> std::io::Result<()>) -> Outcome<Reader> {
         let reader = self.flush()?;
         if let To::File(file) = &self.to {
             let failed = |error| Failure::new(IO, format!("cannot write {}: {error}", self.name));
-            file.sync_data().map_err(failed)?;
+            sync(file).map_err(failed)?;
         }
         Ok(reader)
     }
@@ -124,5 +130,49 @@ impl Sink {
     /// Whether lines appear where the progress would.
     pub fn is_terminal(path: Option<&Path>) -> bool {
         Self::file(path).is_none() && std::io::stdout().is_terminal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::IN_USE;
+
+    #[test]
+    fn sink_synced_has_its_lines_in_the_file_before_the_file_is_synced() {
+        let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-{}", std::process::id()));
+        let mut sink = Sink::create(Some(&path)).unwrap();
+        sink.lines().extend(b"a line\n");
+        assert_eq!(sink.line_ended().unwrap(), Reader::Listens);
+        assert_eq!(path.metadata().unwrap().len(), 0, "a file is written in large pieces");
+        let mut synced = None;
+        sink.sync_by(|file| Ok(synced = Some(file.metadata()?.len()))).unwrap();
+        assert_eq!(synced, Some(7));
+        let failure = sink.sync_by(|_| Err(ErrorKind::StorageFull.into())).unwrap_err();
+        assert_eq!(failure.code, IO);
+        // Enough of them are written without a sync.
+        sink.lines().extend(vec![b'x'; ENOUGH]);
+        sink.line_ended().unwrap();
+        assert_eq!(path.metadata().unwrap().len(), 7 + ENOUGH as u64);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn sink_of_a_file_that_is_locked_is_refused_and_leaves_it_as_it_is() {
+        let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-locked-{}", std::process::id()));
+        std::fs::write(&path, "lines\nmore\n").unwrap();
+        let held = File::open(&path).unwrap();
+        sparse_rtrl::lock::in_place(&held, &path).unwrap();
+        let kept = || Kept::File { length: 6, crc: crc32fast::hash(b"lines\n"), waiting: Vec::new() };
+        let code = |sink: Outcome<Sink>| sink.err().map(|failure| failure.code);
+        assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE));
+        assert_eq!(code(Sink::resume(Some(&path), kept())), Some(IN_USE));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "lines\nmore\n");
+        drop(held);
+        let sink = Sink::resume(Some(&path), kept()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "lines\n");
+        assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE), "while it is open");
+        drop(sink);
+        std::fs::remove_file(path).unwrap();
     }
 }

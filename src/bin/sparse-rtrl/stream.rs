@@ -3,16 +3,18 @@
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
-use crate::place;
+use crate::place::{Purpose, check_distinct};
 use crate::run::{self, Run};
 use crate::sink::{self, Kept, Sink};
 use clap::ValueEnum;
-use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
 use sparse_rtrl::checkpoint;
 use sparse_rtrl::exchange;
 use sparse_rtrl::feed::{Format, Position, Splitter};
+use sparse_rtrl::lock::{self, Lock};
 use sparse_rtrl::session::{self, Precision, Session, Settings};
+use sparse_rtrl::{Error, Real};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Learn from a stream as it comes: predict each row's target, then learn from it
@@ -32,7 +34,8 @@ pub struct Args {
     #[command(flatten)]
     flags: Flags,
     /// Save everything there: weights, masks, states, influence, scalers, scores, position. Written whole or not at all; also at the end, and
-    /// when a signal, a bad row or a closed pipe ends the stream. A last row without a line end may be half written, and is left for a later
+    /// when a signal, a bad row or a closed pipe ends the stream. It and the output are locked (by FILE.lock beside each): another process that
+    /// would write one of them is refused. A last row without a line end may be half written, and is left for a later
     /// run; without a checkpoint it is taken
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
@@ -44,6 +47,9 @@ pub struct Args {
     /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
+    /// Run where the file system has no locks: nothing else may write the checkpoint or the output meanwhile
+    #[arg(long, help_heading = "Checkpoint")]
+    allow_unlocked: bool,
     /// With --resume: standard input begins at the first row again, as a file does
     #[arg(long, requires = "resume", help_heading = "Checkpoint")]
     replay: bool,
@@ -95,20 +101,49 @@ fn examples() -> String {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Outcome {
+pub fn run(mut args: Args) -> Outcome {
     if args.checkpoint_every == 0 {
         return Err(Failure::new(USAGE, "checkpoint-every: expected at least 1, got 0"));
     }
-    let named = [Some(&args.file), args.output.as_ref(), args.checkpoint.as_ref(), args.import.as_ref()];
-    place::check_distinct(named.into_iter().flatten().map(PathBuf::as_path))?;
+    let read = [Some(&args.file), args.import.as_ref()].into_iter().flatten();
+    let named = read.map(|path| Purpose::Read(path));
+    let named = named.chain(args.output.iter().map(|path| Purpose::Write(path)));
+    check_distinct(named.chain(args.checkpoint.iter().map(|path| Purpose::Replace(path))))?;
+    // Both before anything is read or written, and until the end.
+    let saved = args.checkpoint.as_deref().map(|path| lock(path, args.allow_unlocked)).transpose()?;
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let _written = output.map(|path| lock(path, args.allow_unlocked)).transpose()?;
+    output.map_or(Ok(()), check_free)?;
+    args.checkpoint = saved.as_ref().map(|lock| lock.path().into());
     match args.checkpoint.as_deref().filter(|path| path.exists()) {
-        Some(path) if args.resume => resume(args, path),
+        Some(path) if args.resume => resume(&args, path),
         Some(path) => {
             let said = "exists: go on from it with --resume, or move it away to begin anew";
             Err(Failure::new(USAGE, format!("{} {said}", path.display())))
         }
-        None => begin(args),
+        None => begin(&args),
     }
+}
+
+/// Takes the lock of a file that is to be written.
+fn lock(path: &Path, allow_unlocked: bool) -> Outcome<Lock> {
+    if allow_unlocked {
+        return Ok(Lock::take_where_possible(path)?);
+    }
+    Lock::take(path).map_err(|error| match &error {
+        Error::NoLocks { .. } => {
+            let said = "another process could write it at the same time; --allow-unlocked goes on without";
+            Failure::new(IO, format!("{error}; {said}"))
+        }
+        _ => error.into(),
+    })
+}
+
+/// Another name of an output (a hard link) has another lock: that it is free shows on the file itself.
+fn check_free(path: &Path) -> Outcome {
+    // Opening a pipe would wait for its other end.
+    let file = path.is_file().then(|| File::open(path).ok()).flatten();
+    file.map_or(Ok(()), |file| Ok(lock::in_place(&file, path)?))
 }
 
 /// From the first row on.

@@ -4,6 +4,7 @@ use super::{ENOUGH, Sink, To};
 use crate::failure::{Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::table::OBJECT;
 use serde::{Deserialize, Serialize};
+use sparse_rtrl::lock;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -64,6 +65,7 @@ impl Sink {
             .truncate(false)
             .open(path)
             .map_err(failed)?;
+        lock::in_place(&file, path)?;
         let found = file.metadata().map_err(failed)?.len();
         if found < length {
             return other(format!("at least the {length} bytes"), found.to_string());
