@@ -144,3 +144,6 @@ impl Recorder {
         self.csv.flush().map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,3 +180,7 @@ fn nonsense_is_an_error() {
         assert!(resumed(bytes[..cut].to_vec()).is_err(), "cut at {cut}");
     }
 }
+
+mod differential;
+mod divergence;
+mod settings;
