@@ -183,7 +183,7 @@ thread_local! {
 fn bytes_behind_a_sound_header() {
     let path = folder().join("bytes");
     let values = (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..200));
-    let share = over(1500, &values, |(at, bytes)| {
+    let share = over(400, &values, |(at, bytes)| {
         let mut content = SAVED.with(|saved| saved[..at.index(saved.len())].to_vec());
         content.extend(&bytes);
         checkpoint::write(&path, Archive::reader(content.clone())).unwrap();

@@ -358,6 +358,7 @@ mod tests {
     fn header_drops_its_mark_and_knows_quotes() {
         let csv = |line: &[u8]| Splitter::header(Format::Csv, b',', line);
         assert_eq!(csv(b"\"a,b\", c \r").unwrap(), ["a,b", "c"]);
+        assert!(csv(b"a,b,a").unwrap_err().to_string().contains("'a' twice"));
         assert!(csv(b"a,\xff").unwrap_err().to_string().contains("names of columns in UTF-8"));
         let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
         assert_eq!(json("\u{feff}{\"a\": 1}").unwrap(), ["a"]);

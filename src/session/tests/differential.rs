@@ -192,18 +192,36 @@ fn predictions_counts_and_scores_are_those_of_the_rows() {
         assert_eq!((counts.learned, counts.skipped, counts.diverged), (learned, skipped, 0));
         assert_eq!((session.position().rows, session.score().count()), (120, learned));
         assert!(skipped > 10 && learned > 50, "{skipped}, {learned}");
-        let (own, window) = match task {
-            Task::Regression => (Metric::Mae, 9.0),
-            _ => (Metric::Accuracy, 9.0),
-        };
-        let measure = |(target, predicted): &(Truth, Vec<f64>)| match *target {
-            Truth::Value(y) => (y - predicted[0]).abs(),
-            Truth::Class(class) => f64::from(u8::from(predicted.iter().all(|p| *p <= predicted[class]))),
-        };
-        let sum = |of: &[(Truth, Vec<f64>)]| of.iter().map(measure).sum::<f64>();
-        let (overall, recent) = (session.score().overall(own).unwrap(), session.score().recent(own).unwrap());
-        approx::assert_relative_eq!(overall, sum(&scored) / learned as f64, max_relative = 1e-12);
-        approx::assert_relative_eq!(recent, sum(&scored[scored.len() - 9..]) / window, max_relative = 1e-12);
+        // Not symmetric in target and prediction, over all rows and over the window of 9.
+        for samples in [&scored[..], &scored[scored.len() - 9..]] {
+            let of = |metric| match samples.len() {
+                9 => session.score().recent(metric).unwrap(),
+                _ => session.score().overall(metric).unwrap(),
+            };
+            measured_as(task, samples, of);
+        }
+    }
+}
+
+/// The first two metrics of a task by their formulas.
+fn measured_as(task: Task, samples: &[(Truth, Vec<f64>)], found: impl Fn(Metric) -> f64) {
+    let n = samples.len() as f64;
+    let mean = |of: &dyn Fn(f64, &[f64]) -> f64| {
+        let each = samples.iter().map(|(target, predicted)| match *target {
+            Truth::Value(y) => of(y, predicted),
+            Truth::Class(class) => of(class as f64, predicted),
+        });
+        each.sum::<f64>() / n
+    };
+    let same = |metric, expected| approx::assert_relative_eq!(found(metric), expected, max_relative = 1e-9);
+    if task == Task::Regression {
+        same(Metric::Mae, mean(&|y, p| (y - p[0]).abs()));
+        let center = mean(&|y, _| y);
+        let (squared, variance) = (mean(&|y, p| (y - p[0]).powi(2)), mean(&|y, _| (y - center).powi(2)));
+        same(Metric::Nrmse, (squared / variance).sqrt());
+    } else {
+        same(Metric::Accuracy, mean(&|k, p| f64::from(u8::from(p.iter().all(|p_k| *p_k <= p[k as usize])))));
+        same(Metric::LogLoss, mean(&|k, p| -p[k as usize].ln()));
     }
 }
 

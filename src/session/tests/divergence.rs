@@ -35,6 +35,26 @@ fn output_beyond_a_thousand_deviations_is_divergence() {
     }
 }
 
+/// A rate that no weight survives: the update fails, and with it the step, but not what was forecast before it.
+#[test]
+fn forecast_stays_said_and_scored_where_its_update_fails() {
+    let mut session = session(|s| {
+        (s.teacher, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e300, 0.0, 1);
+        s.readout = Some(ReadoutBy::Teacher);
+    });
+    let row = |t: usize| text(t..t + 1).trim_end().to_string();
+    let line = |text: &'static str| Line { text: text.as_bytes(), number: 1, whole: true, ended: true };
+    let rows: Vec<&'static str> = (0..2).map(|t| &*row(t).leak()).collect();
+    let forecast = session.row(line(rows[0])).unwrap().next.unwrap().to_vec();
+    let Err(Trouble::Diverged(why)) = session.row(line(rows[1])) else { panic!("it cannot learn") };
+    assert!(why.contains("not finite"), "{why}");
+    let said = session.said();
+    assert_eq!((said.predicted, said.next, said.target.is_some()), (Some(&forecast[..]), None, true));
+    assert_eq!((session.score().count(), session.counts().learned), (1, 0));
+    // Of the next row there is no forecast, since the stream began afresh.
+    assert_eq!(session.row(line(rows[0])).unwrap().predicted, None);
+}
+
 /// The learner is what it was at the mark, its streams begin afresh; what was read, scored and measured since then stays.
 #[test]
 fn rolled_back_session_has_the_marked_weights_and_fresh_streams() {
