@@ -192,6 +192,8 @@ mod tests {
         assert!(said.contains("'values'"), "{said}");
         assert_eq!(t, 5);
         archive.list("values", &mut values).unwrap();
+        let said = archive.field("s", &mut t).unwrap_err().to_string();
+        assert!(said.contains("'t'"), "of the same length: {said}");
         archive.field("t", &mut t).unwrap();
         assert_eq!((values[0], t), (1.0, 7));
         assert!(archive.field("u", &mut t).unwrap_err().to_string().contains("the end of the data"));

@@ -7,7 +7,7 @@ use sparse_rtrl::cell::{State, Step};
 use sparse_rtrl::experiment::{self, Config, Preset, Run};
 use sparse_rtrl::learner::{Learner, LossAt};
 use sparse_rtrl::metrics::Tally;
-use sparse_rtrl::params::{MaskOn, Purpose, generator};
+use sparse_rtrl::params::{MaskOn, Purpose, ThresholdInit, generator};
 use sparse_rtrl::readout::Loss;
 use sparse_rtrl::record::Row;
 use sparse_rtrl::task::{self, Dataset, Sequence};
@@ -227,6 +227,23 @@ fn bytes_are_those_of_one_stream_in_its_precision() {
     assert_eq!(run(&config).0.bytes, 4 * expected);
     let double = experiment::run::<f64>(&config, SEED, |_| Ok(())).unwrap();
     assert_eq!(double.bytes, 8 * expected);
+}
+
+/// Streams hold the columns of sources that were active in their sequence; the last sequence is not the one with the most.
+#[test]
+fn bytes_are_the_most_of_all_iterations() {
+    let config = config(|c| {
+        (c.cell, c.batch, c.mask.sparsity) = ("event-rnn".into(), 1, 0.9);
+        c.init.threshold = ThresholdInit::Beta { mean: 0.4 };
+    });
+    let (run, _) = run(&config);
+    let mut bytes = Vec::new();
+    by_hand(&config, |learner, batch, _| {
+        learner.train(batch, config.loss_at).unwrap();
+        bytes.push(learner.streams()[0].rule().bytes());
+    });
+    assert_eq!(run.bytes, *bytes.iter().max().unwrap());
+    assert!(bytes.last() < bytes.iter().max(), "{bytes:?}");
 }
 
 #[test]

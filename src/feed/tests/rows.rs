@@ -146,3 +146,24 @@ fn absurd_may_be_any_number_above_zero() {
     assert!(made(None) && made(Some(1e-9)) && made(Some(f64::INFINITY)));
     assert!(!made(Some(0.0)) && !made(Some(f64::NAN)));
 }
+
+/// Behind a target of three classes and a place among three names, numbers are still remembered as themselves.
+#[test]
+fn names_and_numbers_behind_wide_inputs_are_remembered() {
+    let names = "y,b,a";
+    let mut feed = feed(names, |spec| {
+        (spec.task, spec.classes, spec.horizon) = (Task::Classes, Some("3".into()), 1);
+        spec.one_hot = vec!["b:seen-3".into()];
+    });
+    let mut row = |line: &str| read(&mut feed, names, line).map(|row| row.unwrap());
+    assert_eq!(row("p,u,10").unwrap(), (vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 10.0], Some(Truth::Class(0))));
+    assert!(row("q,v,x").is_err(), "of a bad row no name stays");
+    assert_eq!(row("r,w,30").unwrap(), (vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 30.0], Some(Truth::Class(1))));
+    assert_eq!(row("q,v,20").unwrap(), (vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 20.0], Some(Truth::Class(2))));
+    assert_eq!(row("p,u,60").unwrap().0, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 60.0]);
+    assert!(row("p,t,1").is_err() && row("s,u,1").is_err(), "there is no room for a fourth");
+    assert_eq!(feed.names(), ["y=p", "y=r", "y=q", "b=u", "b=w", "b=v", "a"]);
+    let moments = feed.features[2].moments;
+    assert_eq!((moments.count(), moments.mean()), (4, 30.0));
+    assert_eq!((feed.features[0].moments.count(), feed.features[1].moments.count()), (0, 0));
+}

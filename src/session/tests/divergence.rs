@@ -145,6 +145,22 @@ fn mark_at_the_row_of_the_checkpoint_is_not_saved_twice() {
     assert!(size(39) > size(40) * 3 / 2, "{} and {}", size(39), size(40));
 }
 
+/// A forecast is due once as many rows wait as the horizon is long, and it is the oldest of them.
+#[test]
+fn forecast_is_due_after_as_many_rows_as_the_horizon() {
+    let mut session = session(|s| s.feed.horizon = 3);
+    let mut forecasts = Vec::new();
+    for t in 0..8 {
+        let due = session.learner().due(0).map(<[f64]>::to_vec);
+        assert_eq!(due, (t >= 3).then(|| forecasts[t - 3].clone()), "before row {t}");
+        let row = text(t..t + 1);
+        let mut lines = Lines::new(row.as_bytes());
+        let said = session.row(lines.next_line().unwrap().unwrap()).unwrap();
+        assert_eq!(said.predicted.map(<[f64]>::to_vec), due);
+        forecasts.push(said.next.unwrap().to_vec());
+    }
+}
+
 #[test]
 fn reset_session_learns_as_a_new_one_on_what_was_measured() {
     let mut session = session(|s| s.feed.horizon = 1);
