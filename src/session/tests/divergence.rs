@@ -149,7 +149,7 @@ fn mark_at_the_row_of_the_checkpoint_is_not_saved_twice() {
 #[test]
 fn forecast_is_due_after_as_many_rows_as_the_horizon() {
     let mut session = session(|s| s.feed.horizon = 3);
-    let mut forecasts = Vec::new();
+    let mut forecasts: Vec<Vec<f64>> = Vec::new();
     for t in 0..8 {
         let due = session.learner().due(0).map(<[f64]>::to_vec);
         assert_eq!(due, (t >= 3).then(|| forecasts[t - 3].clone()), "before row {t}");
