@@ -208,4 +208,38 @@ mod tests {
         }
         assert!(said(written().split_off(1), 3).contains("values"));
     }
+
+    /// A name and a value after the other, as postcard writes them: a length before text and lists, numbers as varints or in little-endian.
+    #[test]
+    fn bytes_are_names_and_values_in_order() {
+        let mut archive = Archive::writer();
+        assert!(!archive.reads());
+        archive.field("t", &mut 300u64).unwrap();
+        archive.list("ab", &mut vec![1.5f64]).unwrap();
+        archive.field("s", &mut "xyz".to_string()).unwrap();
+        let mut expected = b"\x01t\xac\x02\x02ab\x01".to_vec();
+        expected.extend(1.5f64.to_le_bytes());
+        expected.extend(b"\x01s\x03xyz");
+        assert_eq!(archive.into_bytes(), expected);
+    }
+
+    /// What is not the field that was asked for changes nothing, and can be asked for by its own name.
+    #[test]
+    fn field_of_another_name_stays_to_be_read() {
+        let mut archive = Archive::reader(written());
+        assert!(archive.reads());
+        let (mut t, mut values) = (5usize, vec![0.0f64; 3]);
+        let said = archive.field("t", &mut t).unwrap_err().to_string();
+        assert!(said.contains("'values'"), "{said}");
+        assert_eq!(t, 5);
+        archive.list("values", &mut values).unwrap();
+        let said = archive.field("s", &mut t).unwrap_err().to_string();
+        assert!(said.contains("'t'"), "of the same length: {said}");
+        archive.field("t", &mut t).unwrap();
+        assert_eq!((values[0], t), (1.0, 7));
+        assert!(archive.field("u", &mut t).unwrap_err().to_string().contains("the end of the data"));
+        archive.finish().unwrap();
+        Archive::writer().finish().unwrap();
+        assert!(Archive::reader(vec![0]).finish().is_err());
+    }
 }

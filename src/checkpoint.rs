@@ -126,4 +126,57 @@ mod tests {
             assert!(unpack(&other).unwrap_err().contains(whose));
         }
     }
+
+    /// The table at the top, byte by byte. (CRC-32 of "123456789" is cbf43926.)
+    #[test]
+    fn header_is_magic_version_length_and_checksum() {
+        let mut expected = b"sparse-rtrl\0\0\0\0\0".to_vec();
+        expected.extend([VERSION as u8, 0, 0, 0]);
+        expected.extend([9, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([0x26, 0x39, 0xf4, 0xcb]);
+        expected.extend(b"123456789");
+        assert_eq!(pack(b"123456789"), expected);
+        let long = pack(&[7; 0x1_0203]);
+        assert_eq!(long[20..28], [3, 2, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(unpack(&long).unwrap().len(), 0x1_0203);
+    }
+
+    #[test]
+    fn file_that_is_no_checkpoint_is_said_to_be_what_it_is() {
+        let said = |bytes: &[u8]| unpack(bytes).unwrap_err();
+        let whole = pack(b"content");
+        assert!(said(b"").ends_with("found an empty file"));
+        assert!(said(&whole[..31]).ends_with("found 31 bytes, fewer than its header has"));
+        assert!(said(&[0; 32]).ends_with("found a file of another kind"));
+        assert!(said(&whole[..38]).contains("expected 7 bytes after the header, found 6"));
+        assert!(said(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, found 8"));
+        let mut altered = whole.clone();
+        altered[33] ^= 1;
+        let (was, is) = (crc32fast::hash(b"content"), crc32fast::hash(b"cnntent"));
+        assert!(said(&altered).starts_with(&format!("expected the checksum {was:08x}, found {is:08x}")));
+    }
+
+    #[test]
+    fn file_is_written_whole_and_read_back() {
+        let folder = std::env::temp_dir().join(format!("sparse-rtrl-checkpoint-{}", std::process::id()));
+        let path = folder.join("deep/c.ckpt");
+        assert!(matches!(read(&path), Err(Error::Read { .. })));
+        check_writable(&path).unwrap();
+        assert!(!path.exists(), "nothing is left of the trial");
+        for value in [1u64, 2] {
+            let mut archive = Archive::writer();
+            archive.field("value", &mut value.clone()).unwrap();
+            write(&path, archive).unwrap();
+            check_writable(&path).unwrap();
+            let (mut archive, mut found) = (read(&path).unwrap(), 0u64);
+            archive.field("value", &mut found).unwrap();
+            archive.finish().unwrap();
+            assert_eq!(found, value);
+        }
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
+        std::fs::write(&path, b"x").unwrap();
+        let Err(Error::Format { path: named, .. }) = read(&path) else { panic!("no checkpoint") };
+        assert_eq!(named, path);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

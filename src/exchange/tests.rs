@@ -117,3 +117,5 @@ fn what_does_not_fit_is_said() {
         assert!(said::<f32>(&spec, &bytes[..cut]).contains("expected a safetensors file"), "cut at {cut}");
     }
 }
+
+mod meaning;

@@ -161,3 +161,6 @@ impl Config {
         learner.check_size::<f32>()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,4 +222,85 @@ mod tests {
             assert!(Encoding::one_hot(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn number_is_believed_up_to_the_largest() {
+        for (text, value) in [("1e15", 1e15), ("-1e15", -1e15), ("+5", 5.0), ("-0", 0.0), ("1e-320", 1e-320)]
+        {
+            assert_eq!(encoded(&Encoding::Number, text).unwrap(), [value]);
+        }
+        for beyond in ["1000000000000000.2", "-1000000000000000.2"] {
+            let said = encoded(&Encoding::Number, beyond).unwrap_err();
+            assert_eq!(said, format!("column 'c': expected a finite number of at most 1e15, got '{beyond}'"));
+        }
+    }
+
+    #[test]
+    fn cyclic_value_is_sine_and_cosine_of_its_share_of_the_period() {
+        for (text, period, value) in
+            [("7", 24.0, "5"), ("a", 2.5, "-1"), ("b", 1e15, "2e14"), ("c", 0.5, "100.2")]
+        {
+            let (column, encoding) = Encoding::cyclic(&format!("{text}:{period}")).unwrap();
+            let angle = 2.0 * std::f64::consts::PI * value.parse::<f64>().unwrap() / period;
+            let got = encoded(&encoding, value).unwrap();
+            assert_abs_diff_eq!(got[..], [angle.sin(), angle.cos()], epsilon = 1e-12);
+            assert_eq!(encoding.names(&column), [format!("{text}.sin"), format!("{text}.cos")]);
+        }
+        assert!(Encoding::cyclic("a:1.0000001e15").is_err());
+    }
+
+    #[test]
+    fn integer_takes_every_place_below_n_and_no_other() {
+        let (_, three) = Encoding::one_hot("c:3").unwrap();
+        for (place, text) in ["0", "1", "2.0"].into_iter().enumerate() {
+            let mut expected = [0.0; 3];
+            expected[place] = 1.0;
+            assert_eq!(encoded(&three, text).unwrap(), expected);
+        }
+        for wrong in ["3", "2.5", "-0.5", "-1", "1e15", "1e16", "NaN"] {
+            assert!(encoded(&three, wrong).unwrap_err().contains("an integer from 0 to 2"), "{wrong}");
+        }
+        assert_eq!((three.width(), three.names("c")), (3, ["c=0", "c=1", "c=2"].map(String::from).to_vec()));
+        for (text, width) in [("a:2", 2), ("a:100000", 100_000), ("a:seen-2", 2), ("a:seen-100000", 100_000)]
+        {
+            assert_eq!(Encoding::one_hot(text).unwrap().1.width(), width);
+        }
+        for wrong in ["a:1", "a:100001", "a:seen-1", "a:seen-100001", "a:p", "a:p,p", "a:p,"] {
+            assert!(Encoding::one_hot(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn name_takes_the_place_it_came_in() {
+        let (_, mut seen) = Encoding::one_hot("city: seen-2").unwrap();
+        assert_eq!(seen.names("city"), ["city=#0", "city=#1"]);
+        for name in ["Rome", "Rome", "Oslo", "Bern"] {
+            seen.learn(name.as_bytes());
+        }
+        assert_eq!(seen.names("city"), ["city=Rome", "city=Oslo"]);
+        assert_eq!(encoded(&seen, "Rome").unwrap(), [1.0, 0.0]);
+        assert_eq!(encoded(&seen, "Oslo").unwrap(), [0.0, 1.0]);
+        assert!(encoded(&seen, "Bern").unwrap_err().contains("one of 2 names (Rome, Oslo)"));
+        assert!(encoded(&seen, "").unwrap_err().contains("a name in UTF-8, got an empty field"));
+        let said = seen.encode("c", b"\xff", &mut [0.0; 2]).unwrap_err().to_string();
+        assert!(said.contains("a name in UTF-8"), "{said}");
+    }
+
+    #[test]
+    fn encoding_comes_back_with_its_names() {
+        let (_, mut seen) = Encoding::one_hot("c:seen-3").unwrap();
+        ["z", "y"].into_iter().for_each(|name| seen.learn(name.as_bytes()));
+        let mut archive = Archive::writer();
+        seen.archive(&mut archive).unwrap();
+        let bytes = archive.into_bytes();
+        let (_, mut again) = Encoding::one_hot("c:seen-3").unwrap();
+        again.archive(&mut Archive::reader(bytes.clone())).unwrap();
+        assert_eq!(again, seen);
+        let (_, mut fewer) = Encoding::one_hot("c:seen-2").unwrap();
+        fewer.archive(&mut Archive::reader(bytes.clone())).unwrap();
+        seen.learn(b"x");
+        let mut archive = Archive::writer();
+        seen.archive(&mut archive).unwrap();
+        assert!(fewer.archive(&mut Archive::reader(archive.into_bytes())).is_err(), "three do not fit two");
+    }
 }

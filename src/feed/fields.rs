@@ -327,4 +327,52 @@ mod tests {
         assert!(json("[]").is_err());
         assert_eq!((Format::of(b" {\"a\""), Format::of(b"a,b")), (Format::Jsonl, Format::Csv));
     }
+
+    /// One splitter for all rows: nothing of a row reaches the next.
+    #[test]
+    fn fields_are_those_of_their_own_row() {
+        let all = |splitter: &mut Splitter, line: &str| {
+            let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
+            assert!(!fields.is_empty());
+            Ok::<_, String>(
+                (0..fields.len()).map(|k| String::from_utf8_lossy(fields.get(k)).into()).collect(),
+            )
+        };
+        let columns = || vec!["a".to_string(), "b".into(), "c".into()];
+        let row = |fields: [&str; 3]| Ok(fields.map(String::from).to_vec());
+        let mut csv = Splitter::new(Format::Csv, b';', columns());
+        assert_eq!(all(&mut csv, "a long one;2;3"), row(["a long one", "2", "3"]));
+        assert!(all(&mut csv, "1;\"2;3").is_err());
+        assert_eq!(all(&mut csv, "1;;,"), row(["1", "", ","]));
+        assert!(all(&mut csv, "1;2").is_err());
+        assert_eq!(all(&mut csv, " 1;\t2 ;\"3;4\"\r\r"), row(["1", "2", "3;4"]));
+        assert_eq!(csv.columns(), columns());
+        let mut json = Splitter::new(Format::Jsonl, b',', columns());
+        assert_eq!(all(&mut json, r#"{"a": 1, "b": " x ", "c": "\u00e9"}"#), row(["1", "x", "é"]));
+        assert_eq!(all(&mut json, r#"{"c": 3}"#), row(["", "", "3"]), "what is not there is missing");
+        assert_eq!(all(&mut json, r#"{"b": 2, "b": 5, "c": null, "a": -1}"#), row(["-1", "5", ""]));
+        assert_eq!(all(&mut json, r#"{"x": 9, "c": "null", "b": false}"#), row(["", "false", "null"]));
+    }
+
+    #[test]
+    fn header_drops_its_mark_and_knows_quotes() {
+        let csv = |line: &[u8]| Splitter::header(Format::Csv, b',', line);
+        assert_eq!(csv(b"\"a,b\", c \r").unwrap(), ["a,b", "c"]);
+        assert!(csv(b"a,b,a").unwrap_err().to_string().contains("'a' twice"));
+        assert!(csv(b"a,\xff").unwrap_err().to_string().contains("names of columns in UTF-8"));
+        let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
+        assert_eq!(json("\u{feff}{\"a\": 1}").unwrap(), ["a"]);
+        for (wrong, said) in [
+            (r#"{"a": 1} 2"#, "a JSON object"),
+            (r#"{"a": 1, "a": 2}"#, "'a' twice"),
+            (r#"{"": 1}"#, "an empty one"),
+        ] {
+            let error = json(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("header: expected ") && error.contains(said), "{error}");
+        }
+        assert_eq!(
+            (Format::of(b""), Format::of(b"\t{"), Format::of(b"a{")),
+            (Format::Csv, Format::Jsonl, Format::Csv)
+        );
+    }
 }

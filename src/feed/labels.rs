@@ -108,4 +108,34 @@ mod tests {
             assert!(Labels::parse("classes", wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn eight_names_are_shown_and_a_ninth_is_not() {
+        let many = |n: usize| Labels::listed((0..n).map(|k| k.to_string()).collect()).expected();
+        assert_eq!(many(8), "one of 8 names (0, 1, 2, 3, 4, 5, 6, 7)");
+        assert_eq!(many(9), "one of 9 names (0, 1, 2, 3, 4, 5, 6, 7, …)");
+    }
+
+    #[test]
+    fn labels_are_two_to_a_hundred_thousand() {
+        assert_eq!(Labels::parse("c", " 100000 ").unwrap().most(), 100_000);
+        assert_eq!(Labels::parse("c", "2").unwrap().name(1), "#1");
+        assert_eq!(Labels::parse("c", "p, q").unwrap().name(1), "q");
+        for wrong in ["100001", "1", "p", "p,q,p", ",p"] {
+            assert!(Labels::parse("c", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// With the last place taken there is none left; an index asked for twice is the same.
+    #[test]
+    fn index_of_a_new_name_is_the_next_free_place() {
+        let mut seen = Labels::seen(2);
+        for (name, index) in [("b", Some(0)), ("a", Some(1)), ("c", None), ("b", Some(0))] {
+            assert_eq!(seen.index(name), index);
+            seen.learn(name);
+            assert_eq!(seen.index(name), index);
+        }
+        assert_eq!(seen.known(), ["b", "a"]);
+        assert_eq!(Labels::listed(vec!["x".into(), "y".into()]).index("z"), None);
+    }
 }

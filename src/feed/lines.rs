@@ -49,13 +49,18 @@ impl<R: Read> Lines<R> {
         }
         loop {
             self.text.clear();
-            let read = (&mut self.reader).take(LONGEST as u64).read_until(b'\n', &mut self.text)?;
+            // Room for its end as well.
+            let read = (&mut self.reader).take(LONGEST as u64 + 1).read_until(b'\n', &mut self.text)?;
             if read == 0 {
                 return Ok(None);
             }
             self.number += 1;
             self.ended = self.text.ends_with(b"\n");
-            self.whole = self.ended || read < LONGEST || self.reader.skip_until(b'\n')? == 0;
+            self.whole = self.ended || read <= LONGEST;
+            if !self.whole {
+                self.reader.skip_until(b'\n')?;
+                self.text.truncate(LONGEST);
+            }
             // What was cut is no row, however it goes on.
             self.ended |= !self.whole;
             if self.number == 1 && self.text.starts_with(MARK) {
@@ -123,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_first_line() {
-        assert_eq!(lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbfx\n")[0].0, "{}");
+        let found = lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbfx\n");
+        assert_eq!((found[0].0.as_str(), found[1].0.as_str()), ("{}", "\u{feff}x"));
         assert_eq!(lines(b"\xef\xbb\xbf\nx\n"), [("x".to_string(), 2, true)]);
     }
 
@@ -157,5 +163,58 @@ mod tests {
         assert!(lines.at_hand());
         lines.skip(3).unwrap();
         assert!(!lines.at_hand());
+    }
+
+    /// As many bytes as a line may have are a whole one, whether its end follows or not; one more is too many.
+    #[test]
+    fn longest_line_is_whole_and_a_longer_one_is_cut() {
+        for end in ["", "\n", "\nnext", "\nnext\n"] {
+            for (more, whole) in [(0, true), (1, false)] {
+                let text = [&vec![b'x'; LONGEST + more][..], end.as_bytes()].concat();
+                let mut lines = Lines::new(&text[..]);
+                let first = lines.next_line().unwrap().unwrap();
+                assert_eq!(
+                    (first.text.len(), first.number, first.whole),
+                    (LONGEST, 1, whole),
+                    "{more} {end:?}"
+                );
+                assert_eq!(first.ended, !whole || !end.is_empty(), "what was cut has come to its end");
+                let next = lines.next_line().unwrap();
+                let expected = end.contains("next").then_some((&b"next"[..], 2, true, end.ends_with("t\n")));
+                assert_eq!(next.map(|line| (line.text, line.number, line.whole, line.ended)), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn skipped_lines_count_and_those_that_are_not_there_do_not() {
+        let mut lines = Lines::new(&b"a\n\nb\nc"[..]);
+        lines.skip(2).unwrap();
+        assert_eq!(lines.next_line().unwrap().map(|line| (line.text, line.number)), Some((&b"b"[..], 3)));
+        lines.skip(5).unwrap();
+        assert_eq!(lines.next_line().unwrap(), None);
+        assert_eq!(lines.line().number, 4);
+    }
+
+    #[test]
+    fn line_comes_again_once() {
+        let mut lines = Lines::new(&b"a\nb\n"[..]);
+        lines.next_line().unwrap();
+        lines.again();
+        for (text, number) in [(b"a", 1), (b"b", 2)] {
+            assert_eq!(
+                lines.next_line().unwrap().map(|line| (line.text, line.number)),
+                Some((&text[..], number))
+            );
+        }
+        assert_eq!(lines.next_line().unwrap(), None);
+    }
+
+    /// Only one carriage return belongs to the end of a line.
+    #[test]
+    fn end_of_a_line_is_no_part_of_it() {
+        let expected =
+            [("a\r".to_string(), 1, true), ("\rb".to_string(), 2, true), (" c".to_string(), 3, true)];
+        assert_eq!(lines(b"a\r\r\n\rb\n c\r"), expected);
     }
 }

@@ -36,3 +36,26 @@ pub fn quote(field: &[u8]) -> String {
         false => format!("'{}'", text.escape_debug()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quote_shows_forty_characters_and_says_that_there_are_more() {
+        assert_eq!(quote(b""), "an empty field");
+        assert_eq!(quote("é".repeat(40).as_bytes()), format!("'{}'", "é".repeat(40)));
+        assert_eq!(quote("é".repeat(41).as_bytes()), format!("'{}…'", "é".repeat(40)));
+        assert_eq!(quote(b"a\tb\xff"), "'a\\tb\u{fffd}'");
+    }
+
+    #[test]
+    fn misfit_names_its_column_if_it_is_of_one() {
+        let field = Misfit::field("c", "a number", b"x");
+        assert_eq!(
+            (field.to_string().as_str(), field.column.as_deref()),
+            ("column 'c': expected a number, got 'x'", Some("c"))
+        );
+        assert_eq!(Misfit::row("2 fields", "1").to_string(), "expected 2 fields, got 1");
+    }
+}

@@ -46,4 +46,20 @@ mod tests {
         assert!(!check(&moments, 40.0, Some(10.0)));
         assert!(check(&moments, 40.0, None));
     }
+
+    #[test]
+    fn limit_counts_deviations_from_the_mean() {
+        assert_eq!(WARM_UP, 100);
+        let mut moments = Moments::default();
+        (0..100).for_each(|k| moments.observe([10.0, 14.0][k % 2]));
+        assert_eq!((moments.mean(), moments.deviation()), (12.0, 2.0));
+        for (value, believed) in [(17.0, true), (17.01, false), (7.0, true), (6.99, false), (12.0, true)] {
+            assert_eq!(check("c", b"x", value, &moments, Some(2.5)).is_ok(), believed, "{value}");
+        }
+        let said = check("c", b"x", 99.0, &moments, Some(2.5)).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "column 'c': expected a value within 2.5 standard deviations (2.000e0) of 12.000000, got 'x'"
+        );
+    }
 }

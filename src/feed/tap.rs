@@ -150,4 +150,46 @@ mod tests {
         }
         assert_eq!(Tap::new(Broken).read(&mut [0; 8]).unwrap_err().to_string(), "broken");
     }
+
+    /// What was read before the stop is still handed over; a stop stays one.
+    #[test]
+    fn stop_comes_after_what_was_at_hand() {
+        let (reader, mut writer) = open();
+        let mut tap = Tap::new(reader);
+        let stop = tap.stop();
+        assert_eq!(stop.signal(), None);
+        writer.write_all(b"abcdef").unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!((tap.read(&mut buffer).unwrap(), &buffer), (4, b"abcd"));
+        stop.stop(2);
+        stop.clone().stop(15);
+        assert_eq!((tap.read(&mut buffer).unwrap(), &buffer[..2]), (2, &b"ef"[..]));
+        writer.write_all(b"more").unwrap();
+        for _ in 0..3 {
+            assert_eq!(tap.read(&mut buffer).unwrap_err().to_string(), "stopped");
+        }
+        assert_eq!(stop.signal(), Some(15));
+    }
+
+    #[test]
+    fn interrupted_read_is_made_again() {
+        struct Interrupted(u32);
+        impl Read for Interrupted {
+            fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+                self.0 += 1;
+                match self.0 {
+                    1 | 3 => Err(Error::from(ErrorKind::Interrupted)),
+                    2 => {
+                        into[..2].copy_from_slice(b"ab");
+                        Ok(2)
+                    }
+                    _ => Ok(0),
+                }
+            }
+        }
+        // Not `read_to_end`, which would read on where a read says that it was interrupted.
+        let (mut tap, mut got) = (Tap::new(Interrupted(0)), [0; 8]);
+        assert_eq!((tap.read(&mut got).unwrap(), &got[..2]), (2, &b"ab"[..]));
+        assert_eq!(tap.read(&mut got).unwrap(), 0);
+    }
 }

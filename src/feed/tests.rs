@@ -136,3 +136,6 @@ fn what_was_remembered_comes_back() {
         new().archive(&mut Archive::reader(bytes[..cut].to_vec())).unwrap_err();
     }
 }
+
+mod resumed;
+mod rows;

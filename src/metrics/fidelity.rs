@@ -47,4 +47,11 @@ mod tests {
         assert_eq!(Fidelity::between(&[1.0], &[0.0]).error, f64::INFINITY);
         assert_relative_eq!(Fidelity::between(&[-2.0f32], &[1.0]).cosine, -1.0);
     }
+
+    #[test]
+    fn fidelity_of_skew_gradients_is_their_angle_and_distance() {
+        let f = Fidelity::between(&[1.0, 2.0, -2.0], &[4.0, 0.0, 3.0]);
+        assert_relative_eq!(f.cosine, -2.0 / 15.0, max_relative = 1e-14);
+        assert_relative_eq!(f.error, 38f64.sqrt() / 5.0, max_relative = 1e-14);
+    }
 }

@@ -256,4 +256,62 @@ mod tests {
         }
         assert_eq!((twice.steps, twice.supervised), (6, 4));
     }
+
+    /// Two tallies that share no number, merged, are the sums of both; what is in neither has no value.
+    #[test]
+    fn merged_tallies_are_sums_of_both() {
+        let some = |k: u64| {
+            let real = k as f64;
+            Tally {
+                steps: 2 * k,
+                units: 100 * k,
+                silent: 31 * k * k,
+                flat: 37 * k * k,
+                live: 41 * k * k,
+                pairs: 7 * k,
+                product: 1.5 * real * real,
+                held: 43 * k * k,
+                nonzero: 47 * k * k,
+                recurrent: 53 * k * k,
+                zeros: Zeros { masked: 59 * k * k, rows: 61 * k * k, columns: 67 * k * k },
+                dense: 1000 * k,
+                dense_recurrent: 500 * k,
+                loss: 2.5 * real * real,
+                supervised: 3 * k,
+                correct: 2 * k * k,
+                decided: 11 * k,
+                compared: 13 * k,
+                cosine: 3.5 * real * real,
+                error: 4.5 * real * real,
+                macs: Macs { forward: k * k, ..Macs::default() },
+            }
+        };
+        let mut merged = some(1);
+        merged.merge(&some(3));
+        // k² of both over k of both: 10 / 4.
+        let ratio = 2.5;
+        for (found, expected) in [
+            (merged.activity_sparsity(), 0.31),
+            (merged.backward_sparsity(), 0.37),
+            (merged.live_share(), 0.41),
+            (merged.beta_product(), 1.5 / 7.0),
+            (merged.influence_held(), 0.043),
+            (merged.influence_density(), 0.047),
+            (merged.influence_density_recurrent(), 0.106),
+            (merged.columns_masked(), 0.059),
+            (merged.rows_without_derivative(), 0.061),
+            (merged.columns_silent(), 0.067),
+            (merged.mean_loss(), 2.5 / 3.0),
+            (merged.accuracy(), 2.0 / 11.0),
+            (merged.gradient_cosine(), 3.5 / 13.0),
+            (merged.gradient_error(), 4.5 / 13.0),
+        ] {
+            assert_relative_eq!(found, ratio * expected, max_relative = 1e-12);
+        }
+        assert_eq!((merged.steps, merged.supervised, merged.macs.forward), (8, 12, 10));
+        let none = Tally::default();
+        for value in [none.mean_loss(), none.accuracy(), none.beta_product(), none.gradient_error()] {
+            assert!(value.is_nan());
+        }
+    }
 }

@@ -89,3 +89,49 @@ impl Spoken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::{CellConfig, LayerSpec, Network, NetworkSpec};
+    use crate::params::{MaskOn, MaskSpec, Purpose, generator};
+
+    /// Five units of which two have a derivative, sources that come one by one, and a reset in between.
+    #[test]
+    fn zeros_by_hand_before_and_after_a_reset() {
+        let layer = LayerSpec::new("event-rnn", 5, CellConfig::default());
+        let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
+        let mask = MaskSpec { sparsity: 0.6, on: MaskOn::All, ..Default::default() };
+        let mut rng = generator(1, Purpose::Mask);
+        let network = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+        let wiring = network.wiring();
+        // Of 25 recurrent and 10 input weights 10 and 4 are left; 5 biases and 5 thresholds are.
+        let (p, dense) = (10 + 4 + 5 + 5, Dense::new(wiring));
+        assert_eq!((wiring.parameters(), dense.all, dense.recurrent), (p, 5 * 45, 5 * 25));
+        let (mut step, mut spoken) = (Step::<f64>::new(wiring), Spoken::new(wiring));
+        step.e[wiring.units()[1]] = 1.0;
+        step.e_bar[wiring.units()[3]] = -1.0;
+        let readers = |source: usize| wiring.layout().weights().col(source).len();
+        let zeros = |columns: usize| Zeros {
+            masked: 5 * (45 - 24),
+            rows: 3 * 24,
+            columns: 2 * (24 - columns) as u64,
+        };
+        for round in 0..2 {
+            step.phi.fill(0.0);
+            assert_eq!(spoken.observe(wiring, &step, dense), zeros(0), "round {round}");
+            step.phi[0] = 1.0;
+            assert_eq!(spoken.observe(wiring, &step, dense), zeros(10));
+            step.phi[2] = -0.5;
+            let two = 10 + readers(2);
+            assert_eq!(spoken.observe(wiring, &step, dense), zeros(two));
+            // What has spoken once counts on, and no source counts twice.
+            step.phi.fill(0.0);
+            step.phi[2] = 1.0;
+            assert_eq!(spoken.observe(wiring, &step, dense), zeros(two));
+            step.phi.fill(1.0);
+            assert_eq!(spoken.observe(wiring, &step, dense), zeros(24));
+            spoken.reset();
+        }
+    }
+}

@@ -158,4 +158,78 @@ mod tests {
         let bad = Init { threshold: ThresholdInit::Beta { mean: 1.0 }, ..Default::default() };
         assert!(bad.check().is_err());
     }
+
+    /// Mean and variance of what is drawn for one block.
+    fn moments(init: Init, kind: Kind, (rows, cols): (usize, usize), sparsity: f64) -> (f64, f64) {
+        let spec = BlockSpec { name: "w".into(), kind, layer: 0, rows: 0..rows, cols: 1..1 + cols };
+        let mask = MaskSpec { sparsity, ..Default::default() };
+        let kept = mask.draw(std::slice::from_ref(&spec), &mut generator(1, Purpose::Mask)).unwrap();
+        let layout = Layout::new(rows, 1 + cols, std::slice::from_ref(&spec), &kept);
+        let w: Vec<f64> = init.draw(&layout, &mut generator(1, Purpose::Init)).unwrap();
+        let mean = w.iter().sum::<f64>() / w.len() as f64;
+        (mean, w.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / w.len() as f64)
+    }
+
+    /// `Var w = 2 / (kept/rows + kept/cols)`, of wide and of tall blocks.
+    #[test]
+    fn weights_of_oblong_blocks_have_the_variance_of_their_fans() {
+        for (shape, kind) in
+            [((40, 400), Kind::Input), ((400, 40), Kind::Input), ((300, 60), Kind::Recurrent)]
+        {
+            for sparsity in [0.0, 0.5] {
+                let kept = if kind == Kind::Recurrent { 1.0 - sparsity } else { 1.0 };
+                let expected = 2.0 / (kept * shape.1 as f64 + kept * shape.0 as f64);
+                let (mean, variance) = moments(Init::default(), kind, shape, sparsity);
+                assert!((variance / expected - 1.0).abs() < 0.06, "{shape:?}: {}", variance / expected);
+                assert!(mean.abs() < 0.05 * expected.sqrt());
+            }
+        }
+    }
+
+    #[test]
+    fn biases_are_zero_or_uniform_within_one_over_the_root_of_units() {
+        assert_eq!(moments(Init::default(), Kind::Bias, (5000, 1), 0.0), (0.0, 0.0));
+        let uniform = Init { bias: BiasInit::Uniform, ..Init::default() };
+        // 5000 units: U(±a) has the variance a²/3.
+        let (mean, variance) = moments(uniform, Kind::Bias, (5000, 1), 0.0);
+        assert!(mean.abs() < 0.03 / 5000f64.sqrt());
+        assert!((variance * 3.0 * 5000.0 - 1.0).abs() < 0.05, "{}", variance * 3.0 * 5000.0);
+        let mut rng = generator(2, Purpose::Init);
+        let drawn: Vec<f64> = (0..2000).map(|_| uniform.bias(4, &mut rng)).collect();
+        let (low, high) = drawn.iter().fold((0f64, 0f64), |(low, high), b| (low.min(*b), high.max(*b)));
+        assert!((-0.5..-0.49).contains(&low) && (0.49..0.5).contains(&high), "{low} to {high}");
+    }
+
+    /// Beta(3, 3/m − 3) has the variance m² (1 − m) / (3 + m); σ(τ) is read through its inverse.
+    #[test]
+    fn thresholds_have_the_moments_of_their_distribution() {
+        for mean in [0.1, 0.4] {
+            let init = Init { threshold: ThresholdInit::Beta { mean }, ..Init::default() };
+            let (found, variance) = moments(init, Kind::Threshold, (8000, 1), 0.0);
+            let expected = mean * mean * (1.0 - mean) / (3.0 + mean);
+            assert!((found / mean - 1.0).abs() < 0.03, "{found}");
+            assert!((variance / expected - 1.0).abs() < 0.08, "{}", variance / expected);
+        }
+        let init = ThresholdInit::Logistic { mean: -1.0, std: 0.5 };
+        let mut rng = generator(4, Purpose::Init);
+        let drawn = (0..8000).map(|_| init.sample(&mut rng));
+        let taus: Vec<f64> = drawn.map(|theta| (theta / (1.0 - theta)).ln()).collect();
+        let mean = taus.iter().sum::<f64>() / 8000.0;
+        let variance = taus.iter().map(|tau| (tau - mean).powi(2)).sum::<f64>() / 8000.0;
+        assert!((mean + 1.0).abs() < 0.03 && (variance / 0.25 - 1.0).abs() < 0.08, "{mean}, {variance}");
+        assert_eq!(ThresholdInit::default(), ThresholdInit::Beta { mean: 0.1 });
+    }
+
+    #[test]
+    fn distributions_out_of_range_are_errors() {
+        let check = |threshold| Init { threshold, ..Init::default() }.check().is_ok();
+        for (mean, fine) in [(0.0, false), (1.0, false), (f64::NAN, false), (1e-9, true), (0.999, true)] {
+            assert_eq!(check(ThresholdInit::Beta { mean }), fine, "{mean}");
+        }
+        for (mean, std, fine) in
+            [(f64::INFINITY, 1.0, false), (0.0, f64::NAN, false), (0.0, -1.0, false), (-3.0, 0.0, true)]
+        {
+            assert_eq!(check(ThresholdInit::Logistic { mean, std }), fine, "{mean}, {std}");
+        }
+    }
 }

@@ -133,3 +133,75 @@ impl Layout {
         if dense == 0 { 1.0 } else { kept as f64 / dense as f64 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `W` of 4 × 6: biases in column 0, inputs in 1 and 2, emissions in 3 to 5.
+    fn layout() -> Layout {
+        let spec = |name: &str, kind, rows, cols| BlockSpec { name: name.into(), kind, layer: 0, rows, cols };
+        let specs = [
+            spec("w", Kind::Recurrent, 0..2, 3..6),
+            spec("u", Kind::Input, 0..2, 1..3),
+            spec("b", Kind::Bias, 0..2, 0..1),
+            spec("v", Kind::Recurrent, 2..4, 3..6),
+            spec("theta", Kind::Threshold, 2..4, 0..1),
+        ];
+        let kept = [
+            Pattern::new(2, 3, vec![(1, 2), (0, 1), (1, 0)]),
+            Pattern::full(2, 2),
+            Pattern::full(2, 1),
+            Pattern::new(2, 3, vec![(1, 1)]),
+            Pattern::full(2, 1),
+        ];
+        Layout::new(4, 6, &specs, &kept)
+    }
+
+    /// Row by row of `W`: (0, 0), (0, 1), (0, 2), (0, 4), (1, 0), (1, 1), (1, 2), (1, 3), (1, 5), (2, 0), (3, 0), (3, 4).
+    #[test]
+    fn parameters_lie_row_by_row() {
+        let layout = layout();
+        assert_eq!((layout.len(), layout.is_empty()), (12, false));
+        assert_eq!((layout.weights().rows(), layout.weights().cols()), (4, 6));
+        let places = |name: &str| layout.block(name).unwrap().places.clone();
+        assert_eq!(places("w"), [3, 7, 8]);
+        assert_eq!(places("u"), [1, 2, 5, 6]);
+        assert_eq!(places("b"), [0, 4]);
+        assert_eq!(places("v"), [11]);
+        assert_eq!(places("theta"), [9, 10]);
+        assert!(layout.block("x").is_none());
+        for block in layout.blocks() {
+            let (rows, cols) = (block.spec.rows.start, block.spec.cols.start);
+            for ((i, j), &place) in block.kept.entries().zip(&block.places) {
+                assert_eq!(layout.weights().position(rows + i, cols + j), Some(place));
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_and_shares_are_those_of_the_blocks() {
+        let layout = layout();
+        let of = |kind| {
+            let marked = layout.of_kind(kind).into_iter().enumerate();
+            marked.filter(|(_, of)| *of).map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Kind::Recurrent), [3, 7, 8, 11]);
+        assert_eq!((of(Kind::Input), of(Kind::Bias)), (vec![1, 2, 5, 6], vec![0, 4]));
+        assert_eq!(of(Kind::Threshold), [9, 10]);
+        assert_eq!(layout.kept_share(&[Kind::Recurrent]), 4.0 / 12.0);
+        assert_eq!(layout.kept_share(&[Kind::Recurrent, Kind::Input]), 8.0 / 16.0);
+        assert_eq!((layout.kept_share(&[Kind::Bias]), layout.kept_share(&[])), (1.0, 1.0));
+        let spec = &layout.block("w").unwrap().spec;
+        assert_eq!((spec.shape(), spec.dense_len()), ((2, 3), 6));
+    }
+
+    #[test]
+    #[should_panic(expected = "blocks must not overlap")]
+    fn overlapping_blocks_panic() {
+        let spec =
+            |name: &str, cols| BlockSpec { name: name.into(), kind: Kind::Input, layer: 0, rows: 0..2, cols };
+        let kept = [Pattern::full(2, 2), Pattern::full(2, 2)];
+        Layout::new(2, 3, &[spec("a", 0..2), spec("b", 1..3)], &kept);
+    }
+}

@@ -135,4 +135,53 @@ mod tests {
             assert!(said.contains("[0, 1)"), "{said}");
         }
     }
+
+    /// Blocks of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
+    #[test]
+    fn kept_number_is_rounded_and_every_entry_is_as_likely() {
+        let block = BlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 2..9, cols: 4..7 };
+        for (sparsity, kept) in [(0.9, 2), (0.88, 3), (0.5, 11), (0.49, 11), (0.98, 0), (0.05, 20)] {
+            let spec = MaskSpec { sparsity, ..Default::default() };
+            let drawn = spec.draw(std::slice::from_ref(&block), &mut generator(1, Purpose::Mask)).unwrap();
+            assert_eq!((drawn[0].rows(), drawn[0].cols(), drawn[0].len()), (7, 3, kept), "ω = {sparsity}");
+        }
+        let (mut counts, mut rng) = ([[0u32; 3]; 7], generator(2, Purpose::Mask));
+        let spec = MaskSpec { sparsity: 2.0 / 3.0, ..Default::default() };
+        for _ in 0..1200 {
+            let drawn = spec.draw(std::slice::from_ref(&block), &mut rng).unwrap();
+            drawn[0].entries().for_each(|(i, j)| counts[i][j] += 1);
+        }
+        // A third of 1200, ±16.
+        assert!(counts.iter().flatten().all(|n| (320..480).contains(n)), "{counts:?}");
+    }
+
+    #[test]
+    fn shared_masks_are_per_layer_and_kind() {
+        let block = |kind, layer| BlockSpec { name: String::new(), kind, layer, rows: 0..8, cols: 0..8 };
+        let kinds = [Kind::Input, Kind::Recurrent, Kind::Input, Kind::Recurrent];
+        let blocks: Vec<_> = [0, 1].iter().flat_map(|layer| kinds.map(|kind| block(kind, *layer))).collect();
+        let spec = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };
+        let draw = |spec: MaskSpec| -> Vec<Vec<_>> {
+            let drawn = spec.draw(&blocks, &mut generator(3, Purpose::Mask)).unwrap();
+            drawn.iter().map(|pattern| pattern.entries().collect()).collect()
+        };
+        let shared = draw(spec);
+        for (a, b) in [(0, 2), (1, 3), (4, 6), (5, 7)] {
+            assert_eq!(shared[a], shared[b]);
+        }
+        let different = |masks: &[Vec<_>], of: &[usize]| {
+            of.iter().enumerate().all(|(k, a)| of[..k].iter().all(|b| masks[*a] != masks[*b]))
+        };
+        assert!(different(&shared, &[0, 1, 4, 5]));
+        assert!(different(&draw(MaskSpec { sharing: MaskSharing::Gate, ..spec }), &[0, 1, 2, 3, 4, 5, 6, 7]));
+    }
+
+    #[test]
+    fn mask_defaults_prune_nothing() {
+        let MaskSpec { sparsity, on, sharing } = MaskSpec::default();
+        assert_eq!((sparsity, on, sharing), (0.0, MaskOn::Recurrent, MaskSharing::Gate));
+        assert_eq!(MaskOn::Recurrent.kinds(), [Kind::Recurrent]);
+        assert_eq!(MaskOn::All.kinds(), [Kind::Recurrent, Kind::Input]);
+        assert!(MaskSpec { sparsity: 0.999_999, ..Default::default() }.check().is_ok());
+    }
 }

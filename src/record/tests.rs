@@ -1,3 +1,5 @@
+mod content;
+
 use super::*;
 use std::cell::Cell;
 use std::fs;

@@ -35,9 +35,10 @@ impl<T: Real> Session<T> {
         self.score.archive(archive)?;
         self.online.save(archive)?;
         archive.field("first", &mut self.first)?;
-        // A mark at this very row is the learner itself.
+        // A mark at this very row is the learner itself, unless that began anew since.
         let mut marked = self.good.as_ref().map(|(row, _)| *row);
-        let elsewhere = self.good.as_ref().filter(|(row, _)| *row != self.position.rows);
+        let here = (marked == Some(self.position.rows)).then(|| bytes(&mut self.online)).transpose()?;
+        let elsewhere = self.good.as_ref().filter(|(_, marked)| here.as_ref() != Some(marked));
         archive.field("marked", &mut marked)?;
         archive.field("mark", &mut elsewhere.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
     }
@@ -68,7 +69,7 @@ impl<T: Real> Session<T> {
         (resumed.position, resumed.counts) = (position, counts);
         resumed.good = match marked {
             None => None,
-            Some(row) if row == position.rows => Some((row, bytes(&mut resumed.online)?)),
+            Some(row) if mark.is_empty() => Some((row, bytes(&mut resumed.online)?)),
             Some(row) => {
                 same(&learner(mark.clone(), begun.spec())?)?;
                 Some((row, mark))

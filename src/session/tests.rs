@@ -192,3 +192,6 @@ fn session_rolled_back_begins_its_streams_afresh() {
     assert!(said[0].contains("predicted: None"), "the forecast of row 30 is not of this row: {}", said[0]);
     assert!(!said[1].contains("predicted: None"), "{}", said[1]);
 }
+mod differential;
+mod divergence;
+mod settings;

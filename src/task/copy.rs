@@ -62,4 +62,25 @@ mod tests {
         let ones = data.train.iter().filter(|s| s.classes[7] == Some(1)).count();
         assert!((1_800..2_200).contains(&ones), "{ones}");
     }
+
+    #[test]
+    fn patterns_are_drawn_anew_and_without_delay_follow_at_once() {
+        let options = TaskOptions { length: 2, delay: 0 };
+        let data = draw::<f64>(1, &options);
+        let mut patterns = [0; 4];
+        for sequence in data.train.iter().chain(&data.test) {
+            assert_eq!((sequence.steps(), sequence.judged_from, sequence.width), (4, 2, 3));
+            let symbols = [sequence.classes[2].unwrap(), sequence.classes[3].unwrap()];
+            for (t, symbol) in symbols.into_iter().enumerate() {
+                let mut shown = [0.0; 3];
+                shown[symbol] = 1.0;
+                assert_eq!((sequence.input(t), sequence.input(t + 2)), (&shown[..], &[0.0, 0.0, 1.0][..]));
+            }
+            patterns[2 * symbols[0] + symbols[1]] += 1;
+        }
+        assert!(patterns.iter().all(|n| (1_000..1_250).contains(n)), "a quarter of 4500 each: {patterns:?}");
+        assert_eq!(data.train, draw::<f64>(1, &options).train, "one seed, one data set");
+        assert_ne!(data.train, draw::<f64>(2, &options).train);
+        assert_ne!(data.train[..500], data.test[..]);
+    }
 }

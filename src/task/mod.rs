@@ -119,3 +119,45 @@ pub fn find<T: Real>(name: &str) -> Result<TaskEntry<T>> {
     let names: Vec<_> = known.iter().map(|t| t.name).collect();
     known.into_iter().find(|t| t.name == name).ok_or_else(|| Error::unknown("task", name, names.into_iter()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_is_judged_from_its_step_on_where_it_has_a_class() {
+        let sequence = Sequence {
+            inputs: (0..12).collect(),
+            width: 3,
+            classes: vec![Some(1), None, Some(0), Some(2)],
+            judged_from: 1,
+        };
+        assert_eq!(
+            (sequence.steps(), sequence.input(0), sequence.input(3)),
+            (4, &[0, 1, 2][..], &[9, 10, 11][..])
+        );
+        assert_eq!([0, 1, 2, 3].map(|t| sequence.judged(t)), [None, None, Some(0), Some(2)]);
+    }
+
+    #[test]
+    fn options_reach_ten_thousand_steps() {
+        assert_eq!(TaskOptions::default(), TaskOptions { length: 3, delay: 5 });
+        let fine = |length, delay| TaskOptions { length, delay }.check().is_ok();
+        assert!(fine(1, 0) && fine(1, 9_999) && fine(10_000, 0));
+        assert!(!fine(0, 5) && !fine(2, 9_999) && !fine(1, usize::MAX) && !fine(10_001, 0));
+    }
+
+    #[test]
+    fn tasks_are_found_by_name() {
+        let names: Vec<_> = registry::<f32>().iter().map(|task| task.name).collect();
+        assert_eq!(names, ["spiral", "copy"]);
+        for name in names {
+            let task = find::<f64>(name).unwrap();
+            assert_eq!(task.name, name);
+            let data = (task.draw)(1, &TaskOptions { length: 2, delay: 1 });
+            assert_eq!((data.inputs, data.train[0].steps()), if name == "copy" { (3, 5) } else { (2, 17) });
+            assert_eq!((data.classes, data.train[0].width), (2, data.inputs));
+        }
+        assert!(find::<f32>("x").is_err());
+    }
+}

@@ -81,4 +81,32 @@ mod tests {
         assert_eq!(data.train[0], draw::<f32>(3, &TaskOptions::default()).train[0], "one seed, one data set");
         assert_ne!(data.train[0], draw::<f32>(4, &TaskOptions::default()).train[0]);
     }
+
+    /// Clockwise or not, told from the points alone: class 0 turns from the second axis to the first.
+    #[test]
+    fn sequence_holds_the_spiral_of_its_class_and_is_judged_at_its_end() {
+        let data = draw::<f64>(2, &TaskOptions::default());
+        for sequence in data.train.iter().take(200).chain(data.test.iter().take(50)) {
+            assert_eq!((sequence.steps(), sequence.judged_from, sequence.width), (17, 16, 2));
+            let class = sequence.classes[0].unwrap();
+            assert!(sequence.classes.iter().all(|of| *of == Some(class)));
+            for t in 0..16 {
+                let (a, b) = (sequence.input(t), sequence.input(t + 1));
+                let turn = a[0] * b[1] - a[1] * b[0];
+                assert_eq!(usize::from(turn > 0.0), class, "step {t}");
+            }
+            for t in 0..17 {
+                let tau = TAU * t as f64 / 16.0;
+                let length = sequence.input(t).iter().map(|x| x * x).sum::<f64>().sqrt();
+                assert_relative_eq!(length, 1.0 / (1.0 + tau), max_relative = 1e-12);
+            }
+        }
+        // Offsets of one class lie all around the circle.
+        let quadrant = |s: &&Sequence<f64>| (s.input(0)[0] > 0.0, s.input(0)[1] > 0.0);
+        for of in [(true, true), (true, false), (false, true), (false, false)] {
+            let class = data.train.iter().filter(|s| s.classes[0] == Some(0));
+            let count = class.filter(|s| quadrant(s) == of).count();
+            assert!((1_080..1_420).contains(&count), "{of:?}: {count}");
+        }
+    }
 }

@@ -1,0 +1,124 @@
+//! The two settings everything is compared in, number by number, and what a configuration asks for.
+
+use super::*;
+use crate::cell::Surrogate;
+use crate::params::{MaskOn, MaskSharing};
+
+fn config(change: impl Fn(&mut Config)) -> Config {
+    let mut config = Config::spiral(Preset::Default);
+    change(&mut config);
+    config
+}
+
+#[test]
+fn default_setting_is_ours() {
+    let found = Config::spiral(Preset::Default);
+    let cell_config = CellConfig {
+        surrogate: Surrogate::new(0.7, 0.5),
+        reset_gate: ResetGate::Before,
+        event_reset: EventReset::Output,
+        activity: true,
+    };
+    let expected = Config {
+        task: "spiral".into(),
+        task_options: TaskOptions { length: 3, delay: 5 },
+        cell: "egru".into(),
+        units: 16,
+        depth: 1,
+        cell_config,
+        trace: None,
+        mask: MaskSpec { sparsity: 0.0, on: MaskOn::Recurrent, sharing: MaskSharing::Gate },
+        init: Init { bias: BiasInit::Zero, threshold: ThresholdInit::Beta { mean: 0.1 } },
+        rule: "rtrl".into(),
+        shadow: None,
+        loss: Loss::CrossEntropy,
+        loss_at: LossAt::Every { burn_in: 4 },
+        optimiser: "adam".into(),
+        learning_rate: 0.01,
+        clip: Some(0.1),
+        update: Update::Sequence,
+        continuous: false,
+        batch: 32,
+        iterations: 1700,
+        test_every: 50,
+    };
+    assert_eq!(found, expected);
+    assert_eq!(Preset::default(), Preset::Default);
+}
+
+#[test]
+fn paper_setting_differs_where_it_says() {
+    let ours = Config::spiral(Preset::Default);
+    let expected = Config {
+        cell_config: CellConfig {
+            surrogate: Surrogate::new(0.7, 1.0),
+            reset_gate: ResetGate::After,
+            event_reset: EventReset::Threshold,
+            ..ours.cell_config
+        },
+        init: Init { bias: BiasInit::Uniform, threshold: ThresholdInit::Logistic { mean: -1.0, std: 1.0 } },
+        loss: Loss::BinaryCrossEntropy,
+        loss_at: LossAt::Last,
+        learning_rate: 0.003,
+        clip: None,
+        ..ours
+    };
+    assert_eq!(Config::spiral(Preset::Paper), expected);
+}
+
+#[test]
+fn configuration_reaches_the_learner() {
+    let asked = config(|c| {
+        (c.units, c.depth, c.trace, c.rule, c.shadow) =
+            (5, 3, Some(0.5), "snap-1".into(), Some("bptt".into()));
+        c.mask = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };
+        (c.init.bias, c.optimiser, c.learning_rate, c.clip) =
+            (BiasInit::Uniform, "sgd".into(), 0.25, Some(2.0));
+        (c.update, c.continuous, c.batch, c.cell) = (Update::Steps(4), true, 7, "event-rnn".into());
+        c.cell_config.activity = false;
+    });
+    let spec = asked.learner(2, 3);
+    let layer = LayerSpec::new("event-rnn", 5, asked.cell_config);
+    let network = NetworkSpec { inputs: 2, layers: vec![layer; 3], trace: Some(0.5) };
+    let expected = LearnerSpec {
+        network,
+        outputs: 3,
+        loss: Loss::CrossEntropy,
+        mask: asked.mask,
+        init: asked.init,
+        rule: "snap-1".into(),
+        shadow: Some("bptt".into()),
+        optimiser: "sgd".into(),
+        learning_rate: 0.25,
+        clip: Some(2.0),
+        update: Update::Steps(4),
+        continuous: true,
+        streams: 7,
+    };
+    assert_eq!(spec, expected);
+    assert_eq!(config(|c| c.loss = Loss::BinaryCrossEntropy).learner(2, 2).outputs, 1);
+    assert_eq!(config(|c| c.loss = Loss::SquaredError).learner(2, 4).outputs, 4);
+}
+
+#[test]
+fn configuration_out_of_range_is_an_error() {
+    let said = |change: &dyn Fn(&mut Config)| config(change).check().unwrap_err().to_string();
+    assert!(config(|c| (c.iterations, c.test_every, c.batch, c.depth) = (1, 1, 1, 1)).check().is_ok());
+    assert!(config(|c| (c.iterations, c.test_every) = (usize::MAX, usize::MAX)).check().is_ok());
+    assert!(config(|c| (c.depth, c.units) = (1000, 1)).check().is_ok());
+    for (name, change) in [
+        ("iterations", &(|c: &mut Config| c.iterations = 0) as &dyn Fn(&mut Config)),
+        ("batch", &|c| c.batch = 0),
+        ("layers", &|c| c.depth = 0),
+        ("test-every", &|c| c.test_every = 0),
+    ] {
+        assert_eq!(said(change), format!("{name}: expected at least 1, got 0"));
+    }
+    assert_eq!(said(&|c| c.batch = 1_000_001), "batch: expected at most 1000000, got 1000001");
+    assert_eq!(said(&|c| c.depth = 1001), "layers: expected at most 1000, got 1001");
+    assert!(said(&|c| c.task = "x".into()).contains("unknown task 'x'"));
+    assert!(said(&|c| c.task_options.length = 0).contains("length"));
+    assert!(said(&|c| c.rule = "x".into()).contains("unknown rule 'x'"));
+    assert!(said(&|c| c.optimiser = "x".into()).contains("unknown optimiser 'x'"));
+    assert!(said(&|c| c.units = 100_000).contains("choose fewer units"));
+}
