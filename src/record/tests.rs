@@ -67,6 +67,33 @@ fn checks_of_what_can_be_written_leave_no_trace() {
 }
 
 #[test]
+fn lock_of_a_file_that_is_replaced_holds() {
+    let path = file("locked");
+    let lock = Lock::take(&path).unwrap();
+    for content in ["first", "second"] {
+        replace(&path, content).unwrap();
+        assert!(matches!(Lock::take(&path), Err(Error::InUse { .. })));
+    }
+    drop(lock);
+    assert_eq!(left(&path), ["file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn file_locked_by_another_name_is_not_emptied() {
+    let path = file("hard");
+    fs::write(&path, "lines").unwrap();
+    let other = path.with_file_name("other");
+    fs::hard_link(&path, &other).unwrap();
+    let held = create_locked(&other).unwrap();
+    fs::write(&path, "lines").unwrap();
+    assert!(matches!(create_locked(&path), Err(Error::InUse { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "lines");
+    drop(held);
+    assert_eq!(left(&path), ["file", "other"]);
+}
+
+#[test]
 fn recorder_row_is_on_the_disk_as_soon_as_it_is_written() {
     let path = file("rows");
     fs::write(&path, "earlier\n".repeat(1000)).unwrap();

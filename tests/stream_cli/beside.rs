@@ -150,7 +150,7 @@ fn link_to_a_checkpoint_is_written_through() {
     fs::write(folder.join("in.csv"), csv(30)).unwrap();
     ok(&run(&folder, &words("c", "out.csv"), csv(20).as_bytes()));
     assert!(folder.join("c").is_symlink() && folder.join("disk/c").is_file());
-    ok(&run(&folder, &format!("stream in.csv --resume --checkpoint disk/c -o out.csv"), b""));
+    ok(&run(&folder, "stream in.csv --resume --checkpoint disk/c -o out.csv", b""));
     assert!(ok(&run(&folder, "inspect c", b"")).contains("30 learned"));
     ok(&run(&folder, "inspect disk/c --export w", b""));
     symlink("w", folder.join("link")).unwrap();

@@ -124,7 +124,7 @@ fn words_of_a_checkpoint_are_its_description() {
     let said: Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
     let number = |value: &Value, digits: usize| format!("{:.digits$}", value.as_f64().unwrap());
     let line = |begin: &str| {
-        let found = words.lines().filter(|line| line.starts_with(begin)).last();
+        let found = words.lines().rfind(|line| line.starts_with(begin));
         found.unwrap_or_else(|| panic!("no {begin}: {words}")).split_whitespace().collect::<Vec<_>>()
     };
     assert_eq!(line("mae ")[1], number(&said["metrics"]["mae"], 6));
