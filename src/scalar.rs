@@ -100,10 +100,9 @@ pub fn exp_flushed<T: Real>(x: T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use num_traits::NumCast;
 
     fn flushed_at_the_bound<T: Real>(exponent: i32) {
-        let two: T = NumCast::from(2.0).unwrap();
+        let two = T::of(2.0);
         assert_eq!(T::LEAST, two.powi(exponent));
         let below = T::LEAST * (T::one() - T::epsilon());
         for sign in [T::one(), -T::one()] {
