@@ -120,6 +120,28 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
 }
 
 #[test]
+fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batch() {
+    for batch in [false, true] {
+        let mut learner =
+            Learner::<f64>::new(&LearnerSpec { update: Update::Steps(4), ..spec() }, 1).unwrap();
+        for _ in 0..3 {
+            learner.step(&[0.3, -0.4], Some(Target::Class(1))).unwrap();
+        }
+        if batch {
+            learner.train(&[&sequence(1, 10)], LossAt::Last).unwrap();
+        } else {
+            learner.step(&[f64::NAN, 0.0], None).unwrap_err();
+        }
+        let mut changes = |t: &usize| {
+            let before = learner.parameters().to_vec();
+            learner.step(&[0.3, -0.4], Some(Target::Class(t % 2))).unwrap();
+            before != learner.parameters()
+        };
+        assert_eq!((0..8).filter(|t| changes(t)).collect::<Vec<_>>(), [3, 7], "batch {batch}");
+    }
+}
+
+#[test]
 fn a_sequence_that_has_ended_is_forgotten() {
     let mut learner = Learner::<f64>::new(&LearnerSpec { learning_rate: 1e-300, ..spec() }, 1).unwrap();
     let mut said = || {

@@ -2,6 +2,7 @@
 //! order, and questions in between, on random nets of every cell. At every drain the gradient is held to a reference written from
 //! formulas, and at every call the MACs to a count by brute force and to what was predicted. A failure prints its seed.
 
+mod cast;
 #[path = "../common/mod.rs"]
 mod common;
 mod count;
@@ -9,14 +10,17 @@ mod count_blocked;
 mod count_tape;
 mod drive;
 mod measures;
+mod rank_one;
 mod reference;
 mod steps;
 mod tables;
 
+use cast::Cast;
 use common::Trial;
-use drive::{Cast, Drive, Schedule, Seen};
+use drive::{Drive, Schedule, Seen};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
+use sparse_rtrl::cell::LayerSpec;
 use sparse_rtrl::params::{Generator, Purpose, generator};
 use sparse_rtrl::rule::{self, Skips};
 use steps::{Regions, Steps};
@@ -33,6 +37,11 @@ fn trial(units: std::ops::Range<usize>, rng: &mut Generator, fits: impl Fn(&Tria
     let mut all = Trial::all(rng.random_range(units), false);
     all.retain(fits);
     all.choose(rng).expect("some net fits").clone()
+}
+
+fn carries(trial: &Trial) -> bool {
+    let without = |layer: &LayerSpec| ["event-rnn", "rnn"].contains(&&layer.cell[..]);
+    trial.spec.trace.is_some() || !trial.spec.layers.iter().all(without)
 }
 
 /// Every rule in the registry, members of its families with other numbers, and some without skips. Those whose tape goes back to the
@@ -68,18 +77,20 @@ fn rules_over_short_sequences_equal_their_references_and_counts() {
     let (mut seen, mut regions) = (Seen::default(), Regions::default());
     for seed in 0..48 {
         let rng = &mut generator(seed, Purpose::Init);
-        let trial = trial(1..6, rng, |_| true);
+        // Every fourth net is without carry: what is held of it changes from step to step.
+        let trial = trial(1..6, rng, |trial| seed % 4 > 0 || !carries(trial));
         let steps = Steps::new(&trial, seed, seed % 3 > 0, 0);
         let cast = cast(&trial, &steps, true, rng);
-        let drain = [1.0, 0.3, 0.05, 0.02][seed as usize % 4];
-        let schedule = Schedule { steps: 140, reset: 0.06, resets: 0..140, drain, save: 0.05, poison: 0.02 };
+        let drain = [1.0, 0.3, 0.05, 0.02][seed as usize / 3 % 4];
+        let reset = if seed % 8 < 4 { 0.06 } else { 0.02 };
+        let schedule = Schedule { steps: 140, reset, resets: 0..140, drain, save: 0.05, poison: 0.01 };
         let (own, reached) = Drive::new(seed, steps, cast).run(&schedule);
         seen += own;
         regions += reached;
     }
     println!("{seen:?} {regions:?}");
     assert!(seen.drains > 1000 && seen.nonzero > 100_000 && seen.macs > 10_000_000, "{seen:?}");
-    assert!(seen.drains_after_two_resets > 30 && seen.influences > 5000, "{seen:?}");
+    assert!(seen.drains_after_two_resets > 15 && seen.influences > 5000, "{seen:?}");
     assert!(seen.saves_with_credit > 100 && seen.saves_after_reset_with_credit > 50, "{seen:?}");
     assert!(seen.local_rules_differ > 50, "e-prop is not RFLO: {seen:?}");
     assert!(regions.at_threshold > 100 && regions.all_units_zero > 100, "{regions:?}");
@@ -116,10 +127,8 @@ fn rules_with_many_columns_and_no_carry_equal_their_references_and_counts() {
     let (mut seen, mut regions) = (Seen::default(), Regions::default());
     for seed in 200..208 {
         let rng = &mut generator(seed, Purpose::Init);
-        let without_carry = |trial: &Trial| {
-            let cells = trial.spec.layers.iter().all(|layer| ["event-rnn", "rnn"].contains(&&layer.cell[..]));
-            cells && trial.spec.trace.is_none() && trial.spec.layers.len() == 1 && trial.mask.sparsity < 0.7
-        };
+        let without_carry =
+            |trial: &Trial| !carries(trial) && trial.spec.layers.len() == 1 && trial.mask.sparsity < 0.7;
         let units = if seed % 2 == 0 { 13..15 } else { 18..20 };
         let trial = trial(units, rng, without_carry);
         let steps = Steps::new(&trial, seed, seed % 3 > 0, 0);
@@ -144,7 +153,7 @@ fn rules_on_wide_nets_equal_their_references_and_counts() {
     let mut seen = Seen::default();
     for seed in 300..305 {
         let rng = &mut generator(seed, Purpose::Init);
-        let masked = |trial: &Trial| trial.mask.sparsity > 0.5 && trial.spec.layers.len() == 1;
+        let masked = |trial: &Trial| trial.mask.sparsity > 0.8 && trial.spec.layers.len() == 1;
         let trial = trial(66..70, rng, masked);
         let steps = Steps::new(&trial, seed, true, 0);
         let mut cast = Cast::new(&trial.spec, steps.wiring());
