@@ -60,14 +60,14 @@ impl Reference for RankOne {
             (0..wiring.rows()).map(|_| if self.rng.random_bool(0.5) { 1.0 } else { -1.0 }).collect();
         let mut carried = Vec::new();
         let mut added = vec![0.0; self.theta.len()];
-        for i in 0..wiring.rows() {
+        for (i, sign) in nu.iter().enumerate() {
             let read = wiring.previous().row(i).map(|(l, at)| step.a[at] * self.e[l] * self.s[l]);
             carried.push(step.d[i] * self.s[i] + read.sum::<f64>());
             for (l, at) in wiring.previous().row(i) {
-                wiring.threshold(l).into_iter().for_each(|k| added[k] += nu[i] * step.a[at] * self.e_bar[l]);
+                wiring.threshold(l).into_iter().for_each(|k| added[k] += sign * step.a[at] * self.e_bar[l]);
             }
             for (j, at) in wiring.current().row(i) {
-                wiring.threshold(j).into_iter().for_each(|k| added[k] += nu[i] * step.b[at] * step.e_bar[j]);
+                wiring.threshold(j).into_iter().for_each(|k| added[k] += sign * step.b[at] * step.e_bar[j]);
             }
         }
         for (column, (pre, source)) in wiring.layout().weights().entries().enumerate() {
