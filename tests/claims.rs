@@ -2,14 +2,15 @@
 
 mod common;
 
-use common::{Grid, Trial, normal, relative_error, tables};
+use common::{Grid, Trial, normal, relative_error, resets_by_output, tables};
 use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::MaskSpec;
 use sparse_rtrl::rule::{self, Claim, Rule, Skips};
 
-/// The steps of a run and the credit given at each of them.
+/// The steps of a run, the credit given at each of them, and for every row its direct coupling to itself.
 struct Drive {
+    own: Vec<Option<usize>>,
     steps: Vec<Step<f64>>,
     credits: Vec<Vec<f64>>,
 }
@@ -25,7 +26,7 @@ fn drive(trial: &Trial, seed: u64, length: u64) -> (std::sync::Arc<Wiring>, Driv
         steps.push(step.clone());
         credits.push(normal(wiring.outputs().len(), 900 + t));
     }
-    (wiring, Drive { steps, credits })
+    (wiring, Drive { own: resets_by_output(&trial.spec), steps, credits })
 }
 
 impl Drive {
@@ -93,7 +94,7 @@ fn brute_force(wiring: &Wiring, drive: &Drive, kept: Kept, steps: Option<usize>)
             for l in 0..n {
                 a.0[i][l] = match kept {
                     Kept::All => a.0[i][l],
-                    Kept::Direct if i == l => wiring.direct_to_itself(i).map(|k| step.direct_previous[k]),
+                    Kept::Direct if i == l => drive.own[i].map(|k| step.direct_previous[k]),
                     _ => None,
                 };
             }
@@ -150,13 +151,44 @@ fn snap_is_the_masked_dense_recursion_and_exact_once_it_saturates() {
 
 #[test]
 fn local_rules_drop_the_coupling_they_say_they_drop() {
+    let mut differing = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 8);
+        // What an event takes from its unit is a coupling that the rules find by themselves.
+        let found: Vec<_> = (0..wiring.rows()).map(|row| wiring.direct_to_itself(row)).collect();
+        assert_eq!(found, drive.own, "{}", trial.label);
+        let gradient = |kept| brute_force(&wiring, &drive, kept, None);
+        let differ = relative_error(&gradient(Kept::Direct), &gradient(Kept::Nothing)) > 1e-6;
+        assert!(!differ || drive.own.iter().any(Option::is_some), "{}", trial.label);
+        differing += usize::from(differ);
         for (name, kept) in [("rflo", Kept::Nothing), ("e-prop", Kept::Direct)] {
             let entry = rule::find::<f64>(name).unwrap();
             assert_eq!(entry.claim, Claim::Heuristic);
             let got = drive.gradient(&wiring, (entry.build)(&wiring, Skips::ALL, 0).as_mut());
             check(&format!("{name}, {}", trial.label), &got, &brute_force(&wiring, &drive, kept, None));
+        }
+    }
+    assert!(differing > 30, "e-prop is RFLO only where a reset is no coupling: {differing}");
+}
+
+/// Each credit of truncated back-propagation is that of the dense recursion begun K steps ago.
+#[test]
+fn a_window_is_the_dense_recursion_begun_so_many_steps_ago() {
+    for (seed, trial) in Trial::all(3, false).iter().enumerate().step_by(5) {
+        let (wiring, drive) = drive(trial, seed as u64, 14);
+        for window in [2, 3, 5, 8] {
+            let mut expected = vec![0.0; wiring.parameters()];
+            for end in 1..=14_usize {
+                let steps = drive.steps[end.saturating_sub(window)..end].to_vec();
+                let mut credits = vec![vec![0.0; wiring.outputs().len()]; steps.len()];
+                *credits.last_mut().unwrap() = drive.credits[end - 1].clone();
+                let part = Drive { own: drive.own.clone(), steps, credits };
+                let gradient = brute_force(&wiring, &part, Kept::All, None);
+                expected.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
+            }
+            let entry = rule::find::<f64>(&format!("tbptt-{window}")).unwrap();
+            let got = drive.gradient(&wiring, (entry.build)(&wiring, Skips::ALL, 0).as_mut());
+            check(&format!("tbptt-{window}, {}", trial.label), &got, &expected);
         }
     }
 }
@@ -176,7 +208,8 @@ fn a_window_as_long_as_the_sequence_is_exact_and_a_shorter_one_forgets() {
         // A window of one step is the gradient of each loss with respect to that step alone.
         let mut alone = vec![0.0; wiring.parameters()];
         for (step, credit) in drive.steps.iter().zip(&drive.credits) {
-            let one = Drive { steps: vec![step.clone()], credits: vec![credit.clone()] };
+            let (steps, credits) = (vec![step.clone()], vec![credit.clone()]);
+            let one = Drive { own: drive.own.clone(), steps, credits };
             let gradient = brute_force(&wiring, &one, Kept::Nothing, None);
             alone.iter_mut().zip(gradient).for_each(|(a, g)| *a += g);
         }

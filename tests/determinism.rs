@@ -1,5 +1,7 @@
 //! One seed, one result: the same CSV, byte for byte, whatever the number of threads.
 
+mod common;
+
 use sparse_rtrl::experiment::{self, Config, Preset};
 use sparse_rtrl::learner::Update;
 use sparse_rtrl::record::Recorder;
@@ -70,6 +72,89 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
             let one = gradient(1);
             assert!((2..=5).all(|threads| gradient(threads) == one), "{name} on {cell}");
             assert!(most > 3_000_000, "{name} on {cell}: {most} MACs a step are not worth a thread");
+        }
+    }
+}
+
+/// The same for what an endless stream comes to: columns in the order of parameters, a reset of those, several drained late; on steps most of
+/// which cost nothing, so that those that are shared out come late.
+#[test]
+fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
+    use sparse_rtrl::archive::Archive;
+    use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, Step};
+    use sparse_rtrl::macs::Macs;
+    use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
+    use sparse_rtrl::rule::{self, Skips};
+
+    for (cell, units, quiet) in [("event-rnn", 128, 260), ("egru", 48, 258)] {
+        let spec = NetworkSpec {
+            inputs: 2,
+            layers: vec![LayerSpec::new(cell, units, CellConfig::default())],
+            trace: None,
+        };
+        let mask = MaskSpec { sparsity: 0.7, ..MaskSpec::default() };
+        let mut rng = generator(1, Purpose::Mask);
+        let net = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
+        let wiring = net.wiring();
+        let w = Init::default().draw::<f64>(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
+        let inner = |row: usize| wiring.units().binary_search(&row).is_err();
+        let step = |t: usize, live: bool| {
+            let mut step = Step::<f64>::new(wiring);
+            let wave = |k: usize| ((7 * k + 13 * t) as f64).sin();
+            step.phi = (0..step.phi.len()).map(wave).collect();
+            step.phi[0] = 1.0;
+            step.gain = (0..step.gain.len()).map(|k| 0.3 * wave(k + 1)).collect();
+            for row in 0..wiring.rows() {
+                step.d[row] = if wiring.carries(row) { 0.5 + 0.4 * wave(row) } else { 0.0 };
+                step.e[row] = if live && wave(3 * row) > -0.3 { wave(row + 5) } else { 0.0 };
+                step.e_bar[row] = if live && !inner(row) { 0.1 * wave(row) } else { 0.0 };
+            }
+            wiring.couple(&w, &mut step);
+            step
+        };
+        let steps: Vec<(Step<f64>, bool)> =
+            (0..quiet + 12).map(|t| (step(t, t >= quiet), t >= quiet)).collect();
+        let credit: Vec<f64> = (0..units).map(|k| (k as f64).sin()).collect();
+        let gradient = |name: &str, threads: usize, order: &[usize]| {
+            experiment::pool(threads).unwrap().install(|| {
+                let mut rule = (rule::find::<f64>(name).unwrap().build)(wiring, Skips::ALL, 0);
+                let (mut gradients, mut most) = (Vec::new(), 0);
+                for &from in order {
+                    for (k, (step, live)) in steps[from..].iter().enumerate() {
+                        let mut macs = Macs::default();
+                        rule.observe(step, &mut macs);
+                        if *live {
+                            rule.credit(&credit, &mut macs);
+                        }
+                        most = most.max(macs.influence + macs.backward);
+                        if *live && k % 5 == 0 {
+                            gradients.resize(gradients.len() + w.len(), 0.0);
+                            let at = gradients.len() - w.len();
+                            rule.drain(&mut gradients[at..], &mut macs);
+                        }
+                    }
+                    rule.reset();
+                }
+                let mut last = vec![0.0; w.len()];
+                rule.drain(&mut last, &mut Macs::default());
+                gradients.extend(last);
+                let mut archive = Archive::writer();
+                rule.archive(&mut archive).unwrap();
+                (gradients, most, archive.into_bytes())
+            })
+        };
+        // A sequence long enough for columns to be arranged, or for some blocks; two of a few steps, and one more.
+        for (name, first, worth) in [("rtrl", 0, 3_000_000), ("rtrl-blocked-6", quiet - 8, 1_500_000)] {
+            let order = [first, quiet + 8, quiet + 9, quiet - 4];
+            let expected = gradient("bptt", 1, &order).0;
+            let one = gradient(name, 1, &order);
+            assert!(one.1 > worth, "{name} on {cell}: {} MACs a step are not worth a thread", one.1);
+            let error = common::relative_error(&one.0, &expected);
+            assert!(error < 1e-10, "{name} on {cell}: {error:e}");
+            for threads in [2, 3] {
+                let several = gradient(name, threads, &order);
+                assert!(one == several, "{name} on {cell} with {threads} threads");
+            }
         }
     }
 }

@@ -120,6 +120,28 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
 }
 
 #[test]
+fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batch() {
+    for batch in [false, true] {
+        let mut learner =
+            Learner::<f64>::new(&LearnerSpec { update: Update::Steps(4), ..spec() }, 1).unwrap();
+        for _ in 0..3 {
+            learner.step(&[0.3, -0.4], Some(Target::Class(1))).unwrap();
+        }
+        if batch {
+            learner.train(&[&sequence(1, 10)], LossAt::Last).unwrap();
+        } else {
+            learner.step(&[f64::NAN, 0.0], None).unwrap_err();
+        }
+        let mut changes = |t: &usize| {
+            let before = learner.parameters().to_vec();
+            learner.step(&[0.3, -0.4], Some(Target::Class(t % 2))).unwrap();
+            before != learner.parameters()
+        };
+        assert_eq!((0..8).filter(|t| changes(t)).collect::<Vec<_>>(), [3, 7], "batch {batch}");
+    }
+}
+
+#[test]
 fn a_sequence_that_has_ended_is_forgotten() {
     let mut learner = Learner::<f64>::new(&LearnerSpec { learning_rate: 1e-300, ..spec() }, 1).unwrap();
     let mut said = || {
@@ -146,24 +168,30 @@ fn what_steps_have_gathered_does_not_leak_into_a_batch() {
     assert_eq!(fresh(0), fresh(5));
 }
 
+/// Also those of upper layers, whatever the rate.
 #[test]
 fn thresholds_stay_in_zero_to_one() {
-    let spec = LearnerSpec { learning_rate: 30.0, ..spec() };
+    let mut spec = LearnerSpec { learning_rate: 30.0, ..spec() };
+    let layer = spec.network.layers[0].clone();
+    spec.network.layers.push(layer);
     let mut learner = Learner::<f64>::new(&spec, 2).unwrap();
-    let (mut low, mut high) = (0, 0);
+    let (mut low, mut high) = ([0; 2], [0; 2]);
     for k in 0..40 {
         learner.train(&[&sequence(k, 12)], LossAt::Every { burn_in: 0 }).unwrap();
         let layout = learner.model().network.wiring().layout();
         for block in layout.blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
             for &place in &block.places {
                 let theta = learner.parameters()[place];
-                assert!((0.0..=1.0).contains(&theta), "{theta}");
-                low += usize::from(theta == 0.0);
-                high += usize::from(theta == 1.0);
+                assert!((0.0..=1.0).contains(&theta), "layer {}: {theta}", block.spec.layer);
+                low[block.spec.layer] += usize::from(theta == 0.0);
+                high[block.spec.layer] += usize::from(theta == 1.0);
             }
         }
     }
-    assert!(low > 0 && high > 0, "both limits are met: {low}, {high}");
+    assert!(
+        low.iter().chain(&high).all(|met| *met > 0),
+        "both limits are met in both layers: {low:?}, {high:?}"
+    );
 }
 
 #[test]
@@ -236,6 +264,50 @@ fn bad_numbers_are_noticed_and_good_ones_can_follow_at_once() {
             }
         }
     }
+}
+
+/// What a bad number has left behind the steps of a block, a window or a tape is met at once if the next step has a target.
+#[test]
+fn a_target_right_after_a_bad_number_is_learned_from() {
+    let rules = rule::registry::<f64>().into_iter().map(|rule| rule.name);
+    for rule in rules.chain(["rtrl-blocked-17", "rtrl-blocked-33"].map(String::from)) {
+        for (cell, mask) in [("egru", 0.0), ("egru", 0.8), ("event-rnn", 0.4), ("gru", 0.4), ("rnn", 0.0)] {
+            for bad in [f64::NAN, f64::INFINITY] {
+                let mut spec = LearnerSpec { loss: Loss::SquaredError, update: Update::Steps(1), ..spec() };
+                spec.network.layers[0].cell = cell.into();
+                (spec.rule, spec.mask.sparsity) = (rule.clone(), mask);
+                let mut learner = Learner::<f64>::new(&spec, 1).unwrap();
+                for k in (0..9).chain([15, 16, 17, 18]) {
+                    for t in 0..k {
+                        learner.step(&[0.5, t as f64], None).unwrap();
+                    }
+                    learner.step(&[bad, bad], None).unwrap_err();
+                    for t in 0..3 {
+                        let learned = learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0])));
+                        learned.unwrap_or_else(|error| panic!("{rule} on {cell}, {k} steps, {bad}: {error}"));
+                    }
+                    assert!(learner.parameters().iter().all(|w| w.is_finite()));
+                    learner.end_sequence().unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// The mean over streams averages noise out only if each stream draws its own.
+#[test]
+fn streams_draw_noise_of_their_own() {
+    let trained = |rule: &str, streams: usize| {
+        let spec = LearnerSpec { rule: rule.into(), streams, ..spec() };
+        let mut learner = Learner::<f64>::new(&spec, 5).unwrap();
+        let data = sequence(1, 10);
+        learner.train(&vec![&data; streams], LossAt::Every { burn_in: 0 }).unwrap();
+        learner.parameters().to_vec()
+    };
+    // The mean of two equal gradients is the gradient.
+    assert_eq!(trained("rtrl", 1), trained("rtrl", 2));
+    let (one, two, four) = (trained("uoro", 1), trained("uoro", 2), trained("uoro", 4));
+    assert!(one != two && two != four);
 }
 
 #[test]

@@ -153,11 +153,13 @@ fn each_credit_between_drains_yields_one_row() {
 
 #[test]
 fn what_is_held_is_what_can_be_nonzero() {
+    let (mut held, mut all) = (0, 0);
     for (seed, trial) in Trial::all(4, false).iter().enumerate().step_by(3) {
         let (net, w) = trial.build(seed as u64);
         let wiring = net.wiring();
         let mut sparse = Rtrl::new(wiring.clone(), true);
         let mut dense = rule::RtrlDense::new(wiring.clone());
+        let mut heard = vec![false; wiring.sources().len()];
         let (mut state, mut step, mut macs) = (State::new(wiring), Step::new(wiring), Macs::default());
         for t in 0..10 {
             net.advance(&w, &normal(2, t + 50), &state, &mut step, &mut macs);
@@ -166,9 +168,19 @@ fn what_is_held_is_what_can_be_nonzero() {
             dense.observe(&step, &mut macs);
             let (s, d) = (sparse.influence().unwrap(), dense.influence().unwrap());
             assert_eq!(s.nonzero, d.nonzero, "{} at {t}", trial.label);
-            assert!(s.held <= wiring.rows() * wiring.parameters());
+            assert!(s.nonzero <= s.held && s.recurrent == d.recurrent);
+            heard.iter_mut().zip(&step.phi).for_each(|(heard, &phi)| *heard |= phi != 0.0);
+            let columns = wiring.layout().weights().entries().filter(|e| heard[e.1]).count();
+            let rows = (0..wiring.rows()).filter(|&row| wiring.carries(row) || step.is_live(row)).count();
+            assert!(
+                s.held <= rows * columns,
+                "{} at {t}: {s:?}, {rows} rows, {columns} columns",
+                trial.label
+            );
+            (held, all) = (held + s.held, all + wiring.rows() * wiring.parameters());
         }
     }
+    assert!(4 * held < 3 * all, "rows that are zero are not held: {held} of {all}");
 }
 
 /// Rules must be exact on anything a wiring can say, not only on what today's cells happen to say: zeros wherever they may be,

@@ -97,4 +97,44 @@ mod tests {
         let said = check::<f32>(&endless).unwrap_err().to_string();
         assert!(said.contains("rtrl-blocked-1000000000") && said.contains("GiB"), "{said}");
     }
+
+    /// After some steps every rule of the registry holds less than was reckoned with, and exact ones not much less.
+    #[test]
+    fn estimate_covers_the_bytes_of_every_rule() {
+        for (cell, layers, sparsity) in
+            [("egru", 1, 0.0), ("egru", 2, 0.8), ("event-rnn", 1, 0.5), ("gru", 1, 0.9)]
+        {
+            for entry in crate::rule::registry::<f32>() {
+                let mut spec = LearnerSpec::new(2, 24, 1);
+                spec.network.layers[0].cell = cell.into();
+                spec.network.layers = vec![spec.network.layers[0].clone(); layers];
+                (spec.mask.sparsity, spec.rule) = (sparsity, entry.name.clone());
+                let mut learner = Learner::<f32>::new(&spec, 0).unwrap();
+                let steps = if entry.grows { 8 } else { 40 };
+                let mut held = 0;
+                for t in 0..steps {
+                    learner.step(&[t as f32, 1.0], Some(crate::readout::Target::Values(&[0.5]))).unwrap();
+                    held = held.max(learner.streams()[0].rule().bytes());
+                }
+                let estimate = estimate::<f32>(&spec).unwrap();
+                let what = format!("{} on {layers} of {cell}, ω {sparsity}", entry.name);
+                assert!(estimate >= held as f64, "{what}: {estimate} bytes reckoned with, {held} held");
+                // Blocks are reckoned with as long as they can become.
+                let direct = ["rtrl", "rtrl-param", "rtrl-activity", "rtrl-dense"].contains(&&entry.name[..]);
+                assert!(!direct || estimate < 20.0 * held as f64, "{what}: {estimate} for {held}");
+            }
+        }
+    }
+
+    #[test]
+    fn estimate_grows_with_streams_and_a_shadow() {
+        let spec = LearnerSpec::new(2, 24, 1);
+        let of = |spec: &LearnerSpec| estimate::<f32>(spec).unwrap();
+        let shared = 2.0 * of(&spec) - of(&LearnerSpec { streams: 2, ..spec.clone() });
+        let p = Learner::<f32>::new(&spec, 0).unwrap().model().network.wiring().parameters() as f64;
+        assert_eq!(shared, 40.0 * p);
+        let shadowed = LearnerSpec { rule: "snap-1".into(), shadow: Some("rtrl".into()), ..spec.clone() };
+        let alone = LearnerSpec { rule: "snap-1".into(), ..spec.clone() };
+        assert_eq!(of(&shadowed) - of(&alone), 4.0 * 48.0 * p);
+    }
 }

@@ -101,6 +101,10 @@ impl<T: Real> Rule<T> for Bptt<T> {
         archive.field("bptt.credited", &mut self.credited)?;
         archive.field("bptt.unreported", &mut self.unreported)?;
         archive.list("bptt.gradient", &mut self.gradient)?;
+        if archive.reads() {
+            // Records of a rule that was used may hold credit.
+            self.tape.clear();
+        }
         let fresh =
             || Record { step: Step::new(&self.wiring), credit: vec![T::zero(); self.wiring.outputs().len()] };
         self.tape.resize_with(self.len.max(self.tape.len()), fresh);

@@ -273,6 +273,27 @@ pub fn relative_error(a: &[f64], b: &[f64]) -> f64 {
     if worst == 0.0 { 0.0 } else { worst / scale }
 }
 
+/// For every row of a network, the index of its direct coupling to its own emission of the step before: units of an EGRU that an event
+/// resets by its output have one. From the layers alone, as cells place them: a gated activity's coupling comes before the reset's.
+pub fn resets_by_output(spec: &NetworkSpec) -> Vec<Option<usize>> {
+    let (mut rows, mut direct) = (Vec::new(), 0);
+    for LayerSpec { cell, units, config, .. } in &spec.layers {
+        if ["egru", "gru"].contains(&&cell[..]) && config.reset_gate == ResetGate::Before {
+            rows.extend(vec![None; *units]);
+            direct += units;
+        }
+        if cell == "egru" && config.activity && config.event_reset == EventReset::Output {
+            rows.extend((direct..direct + units).map(Some));
+            direct += units;
+        } else {
+            rows.extend(vec![None; *units]);
+        }
+    }
+    let traced = spec.trace.and(spec.layers.last()).map_or(0, |layer| layer.units);
+    rows.extend(vec![None; traced]);
+    rows
+}
+
 /// A matrix of values with the pattern they stand on.
 pub struct Grid(pub Vec<Vec<Option<f64>>>);
 

@@ -80,3 +80,55 @@ pub fn expected(rule: &str, of: &Means) -> Option<f64> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// n = 10, p = 1000, P = 3000, |A| = 40, ν = .4, η = .2, κ = .5, s = .1, every term by hand.
+    fn means(carry: bool, thresholds: bool) -> Means {
+        Means {
+            units: 10.0,
+            parameters: 1000.0,
+            dense_parameters: 3000.0,
+            couplings: 40.0,
+            carry,
+            thresholds,
+            live: 0.4,
+            live_pairs: 0.2,
+            awake: 0.5,
+            spoken: 0.1,
+        }
+    }
+
+    #[test]
+    fn expected_equals_the_table_by_hand_for_every_rule() {
+        for (rule, carry, expected) in [
+            // κ p (l + c + η |A|) + h s p + κ ν n p
+            ("rtrl", true, 500.0 * (4.0 + 10.0 + 8.0) + 100.0 + 2000.0),
+            ("rtrl", false, 500.0 * 8.0 + 40.0 + 2000.0),
+            ("rtrl-param", true, 1000.0 * (20.0 + 40.0) + 1000.0 + 10_000.0),
+            ("rtrl-param", false, 1000.0 * 40.0 + 1000.0 + 10_000.0),
+            ("rtrl-activity", true, 1500.0 * (4.0 + 10.0 + 8.0) + 300.0 + 6000.0),
+            ("rtrl-activity", false, 1500.0 * 8.0 + 120.0 + 6000.0),
+            ("rtrl-dense", true, 120.0 * 3000.0 + 3000.0 + 30_000.0),
+            ("bptt", true, 16.0 + 100.0),
+            ("tbptt-4", false, 3.0 * 16.0 + 4.0 * 100.0),
+            ("rtrl-blocked-5", true, 16.0 * 11.0 + 2000.0 + 10_000.0 + 110.0 * 200.0),
+            ("rtrl-blocked-5", false, 16.0 * 5.0 + 2000.0 + 4000.0 + 20.0 * 200.0),
+            ("snap-1", true, 1000.0 + 100.0 + 400.0),
+            ("rflo", false, 400.0 + 40.0 + 400.0),
+            ("e-prop", true, 1000.0 + 100.0 + 400.0),
+            ("uoro", true, 2.0 * 40.0 + 3000.0),
+        ] {
+            let found = expected_of(rule, carry, true);
+            assert!((found - expected).abs() < 1e-9, "{rule}, carry {carry}: {found}, not {expected}");
+        }
+        assert_eq!(expected_of("uoro", false, false), 40.0 + 3000.0);
+        assert!(super::expected("snap-2", &means(true, true)).is_none());
+    }
+
+    fn expected_of(rule: &str, carry: bool, thresholds: bool) -> f64 {
+        super::expected(rule, &means(carry, thresholds)).expect("a rule with a closed form")
+    }
+}

@@ -207,6 +207,11 @@ impl<T: Real> Panel<T> {
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.columns.archive(archive)?;
         if archive.reads() {
+            // A rule that was used may hold influence and gradient in tiles beyond those that were saved.
+            for tile in self.tiles.iter_mut().map(tile::own) {
+                tile.blocks.fill(Block::zero());
+                tile.gradient = Block::zero();
+            }
             self.theta.copy_from_slice(&self.first_theta);
             if self.columns.any_arranged() && !self.follow_thresholds() {
                 let found = "thresholds without a column".into();
