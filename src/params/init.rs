@@ -158,4 +158,78 @@ mod tests {
         let bad = Init { threshold: ThresholdInit::Beta { mean: 1.0 }, ..Default::default() };
         assert!(bad.check().is_err());
     }
+
+    /// Weights of wide and narrow blocks have the variance 2 / (fan-in + fan-out), biases lie within ±1/√n, or are zero.
+    #[test]
+    fn weights_and_biases_have_the_asked_spread() {
+        let block =
+            |name: &str, kind, rows, cols| BlockSpec { name: name.into(), kind, layer: 0, rows, cols };
+        let specs = [
+            block("x", Kind::Input, 0..400, 1..21),
+            block("y", Kind::Recurrent, 400..440, 1..301),
+            block("b", Kind::Bias, 0..400, 0..1),
+            block("t", Kind::Threshold, 400..440, 0..1),
+        ];
+        let mask = MaskSpec { sparsity: 0.5, ..Default::default() };
+        let kept = mask.draw(&specs, &mut generator(1, Purpose::Mask)).unwrap();
+        let layout = Layout::new(440, 301, &specs, &kept);
+        for bias in [BiasInit::Zero, BiasInit::Uniform] {
+            let init = Init { bias, ..Default::default() };
+            let w: Vec<f64> = init.draw(&layout, &mut generator(1, Purpose::Init)).unwrap();
+            let of = |name: &str| -> Vec<f64> {
+                layout.block(name).unwrap().places.iter().map(|&place| w[place]).collect()
+            };
+            let power = |values: &[f64]| values.iter().map(|w| w * w).sum::<f64>() / values.len() as f64;
+            // 8,000 weights, fans 20 and 400; 6,000 of 12,000, fans 150 and 20.
+            assert!((power(&of("x")) * 420.0 / 2.0 - 1.0).abs() < 0.06, "{}", power(&of("x")));
+            assert!((power(&of("y")) * 170.0 / 2.0 - 1.0).abs() < 0.06, "{}", power(&of("y")));
+            let largest = of("b").iter().fold(0.0f64, |m, b| m.max(b.abs()));
+            match bias {
+                BiasInit::Zero => assert_eq!(largest, 0.0),
+                BiasInit::Uniform => {
+                    assert!((0.95..1.0).contains(&(largest * 20.0)), "{largest}");
+                    assert!((power(&of("b")) * 400.0 * 3.0 - 1.0).abs() < 0.15);
+                    assert!(of("b").iter().sum::<f64>().abs() < 2.0, "of both signs");
+                }
+            }
+            assert!(of("t").iter().all(|t| *t > 0.0 && *t < 1.0));
+        }
+    }
+
+    /// Beta(a, b) with a = 3 and mean m has the variance m (1 − m) / (3/m + 1); the inverse of σ gives back a normal variable.
+    #[test]
+    fn thresholds_have_the_asked_spread() {
+        let of = |init: ThresholdInit| -> Vec<f64> {
+            let mut rng = generator(4, Purpose::Init);
+            (0..20_000).map(|_| init.sample(&mut rng)).collect()
+        };
+        let moments = |values: &[f64]| {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64)
+        };
+        for mean in [0.1, 0.5, 0.8] {
+            let (found, variance) = moments(&of(ThresholdInit::Beta { mean }));
+            assert!((found / mean - 1.0).abs() < 0.02, "{mean}: {found}");
+            let expected = mean * (1.0 - mean) / (3.0 / mean + 1.0);
+            assert!((variance / expected - 1.0).abs() < 0.05, "{mean}: {variance} for {expected}");
+        }
+        let drawn = of(ThresholdInit::Logistic { mean: -1.5, std: 0.4 });
+        let (mean, variance) = moments(&drawn.iter().map(|t| (t / (1.0 - t)).ln()).collect::<Vec<_>>());
+        assert!((mean + 1.5).abs() < 0.01 && (variance / 0.16 - 1.0).abs() < 0.05, "{mean}, {variance}");
+    }
+
+    #[test]
+    fn distributions_out_of_range_are_errors() {
+        let check = |threshold| Init { threshold, ..Default::default() }.check();
+        for mean in [0.0, 1.0, -0.1, 1.1, f64::NAN] {
+            assert!(check(ThresholdInit::Beta { mean }).is_err(), "{mean}");
+        }
+        for (mean, std) in
+            [(f64::NAN, 1.0), (f64::INFINITY, 1.0), (0.0, -0.1), (0.0, f64::NAN), (0.0, f64::INFINITY)]
+        {
+            assert!(check(ThresholdInit::Logistic { mean, std }).is_err(), "{mean}, {std}");
+        }
+        check(ThresholdInit::Logistic { mean: -7.0, std: 0.0 }).unwrap();
+        check(ThresholdInit::Beta { mean: 1e-6 }).unwrap();
+    }
 }

@@ -133,3 +133,79 @@ impl Layout {
         if dense == 0 { 1.0 } else { kept as f64 / dense as f64 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `W` of 3 pre-activations and 4 sources; the recurrent block is masked:
+    ///
+    /// ```text
+    /// b x0 . y1
+    /// b x1 y0 .
+    /// t .  .  .
+    /// ```
+    fn layout() -> Layout {
+        let block =
+            |name: &str, kind, rows, cols| BlockSpec { name: name.into(), kind, layer: 0, rows, cols };
+        let specs = [
+            block("y", Kind::Recurrent, 0..2, 2..4),
+            block("x", Kind::Input, 0..2, 1..2),
+            block("t", Kind::Threshold, 2..3, 0..1),
+            block("b", Kind::Bias, 0..2, 0..1),
+        ];
+        let kept = [
+            Pattern::new(2, 2, vec![(0, 1), (1, 0)]),
+            Pattern::full(2, 1),
+            Pattern::full(1, 1),
+            Pattern::full(2, 1),
+        ];
+        Layout::new(3, 4, &specs, &kept)
+    }
+
+    #[test]
+    fn layout_orders_parameters_by_row_and_column_of_w() {
+        let layout = layout();
+        assert_eq!((layout.len(), layout.is_empty()), (7, false));
+        let entries: Vec<_> = layout.weights().entries().collect();
+        assert_eq!(entries, [(0, 0), (0, 1), (0, 3), (1, 0), (1, 1), (1, 2), (2, 0)]);
+        let places = |name: &str| layout.block(name).unwrap().places.clone();
+        assert_eq!(
+            (places("b"), places("x"), places("y"), places("t")),
+            (vec![0, 3], vec![1, 4], vec![2, 5], vec![6])
+        );
+        assert!(layout.block("z").is_none());
+        let names: Vec<_> = layout.blocks().iter().map(|b| b.spec.name.as_str()).collect();
+        assert_eq!(names, ["y", "x", "t", "b"]);
+        assert_eq!(layout.blocks()[0].spec.shape(), (2, 2));
+        assert_eq!(layout.blocks()[1].spec.dense_len(), 2);
+        assert!(Layout::new(0, 1, &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn layout_knows_kinds_and_what_is_kept_of_them() {
+        let layout = layout();
+        let places = |kind| -> Vec<_> {
+            layout.of_kind(kind).iter().enumerate().filter(|(_, is)| **is).map(|(k, _)| k).collect()
+        };
+        assert_eq!((places(Kind::Bias), places(Kind::Input)), (vec![0, 3], vec![1, 4]));
+        assert_eq!((places(Kind::Recurrent), places(Kind::Threshold)), (vec![2, 5], vec![6]));
+        assert_eq!(layout.kept_share(&[Kind::Recurrent]), 0.5);
+        assert_eq!(layout.kept_share(&[Kind::Recurrent, Kind::Input]), 4.0 / 6.0);
+        assert_eq!(layout.kept_share(&[]), 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "blocks must not overlap")]
+    fn layout_of_overlapping_blocks_panics() {
+        let spec = BlockSpec { name: "a".into(), kind: Kind::Input, layer: 0, rows: 0..2, cols: 0..1 };
+        Layout::new(2, 1, &[spec.clone(), spec], &[Pattern::full(2, 1), Pattern::full(2, 1)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "must have its shape")]
+    fn layout_with_a_mask_of_another_shape_panics() {
+        let spec = BlockSpec { name: "a".into(), kind: Kind::Input, layer: 0, rows: 0..2, cols: 0..1 };
+        Layout::new(2, 1, &[spec], &[Pattern::full(1, 2)]);
+    }
+}

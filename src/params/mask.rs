@@ -135,4 +135,59 @@ mod tests {
             assert!(said.contains("[0, 1)"), "{said}");
         }
     }
+
+    /// Gates of one layer and one kind share; other layers and kinds draw their own.
+    #[test]
+    fn connections_are_shared_within_a_layer_and_a_kind_only() {
+        let spec = |layer, kind, k: usize| BlockSpec {
+            name: format!("{layer}.{k}"),
+            kind,
+            layer,
+            rows: 8 * k..8 * (k + 1),
+            cols: 0..8,
+        };
+        let kinds = [(0, Kind::Recurrent), (0, Kind::Recurrent), (0, Kind::Input), (0, Kind::Input)];
+        let mut blocks: Vec<_> = kinds.iter().enumerate().map(|(k, &(l, kind))| spec(l, kind, k)).collect();
+        blocks.extend([spec(1, Kind::Recurrent, 4), spec(1, Kind::Recurrent, 5)]);
+        let mask = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };
+        let kept = mask.draw(&blocks, &mut generator(7, Purpose::Mask)).unwrap();
+        let kept: Vec<Vec<_>> = kept.iter().map(|p| p.entries().collect()).collect();
+        assert!(kept[0] == kept[1] && kept[2] == kept[3] && kept[4] == kept[5]);
+        assert!(kept[0] != kept[2] && kept[0] != kept[4] && kept[2] != kept[4]);
+        let apart = MaskSpec { sharing: MaskSharing::Gate, ..mask };
+        let kept = apart.draw(&blocks, &mut generator(7, Purpose::Mask)).unwrap();
+        assert!(!kept[2].entries().eq(kept[3].entries()));
+    }
+
+    /// `round((1 − ω) · size)`: halves are rounded up, anything below to zero.
+    #[test]
+    fn number_kept_is_rounded_to_the_nearest() {
+        let count = |sparsity, rows, cols| {
+            let spec =
+                BlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 0..rows, cols: 0..cols };
+            let mask = MaskSpec { sparsity, ..Default::default() };
+            let kept = mask.draw(&[spec], &mut generator(3, Purpose::Mask)).unwrap();
+            assert_eq!((kept[0].rows(), kept[0].cols()), (rows, cols));
+            kept[0].len()
+        };
+        assert_eq!(count(0.5, 3, 3), 5);
+        assert_eq!(count(0.75, 3, 3), 2);
+        assert_eq!(count(0.7, 3, 7), 6);
+        assert_eq!(count(0.99, 3, 7), 0);
+        assert_eq!(count(0.0, 3, 7), 21);
+    }
+
+    /// Every entry of a rectangle is as likely as any other.
+    #[test]
+    fn entries_are_kept_uniformly() {
+        let spec = BlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 0..3, cols: 0..5 };
+        let mask = MaskSpec { sparsity: 0.6, ..Default::default() };
+        let (mut rng, mut counts) = (generator(5, Purpose::Mask), [[0u32; 5]; 3]);
+        for _ in 0..3000 {
+            let kept = mask.draw(std::slice::from_ref(&spec), &mut rng).unwrap();
+            kept[0].entries().for_each(|(i, j)| counts[i][j] += 1);
+        }
+        // 1,200 on average, with a deviation of 27.
+        assert!(counts.as_flattened().iter().all(|n| (1065..1335).contains(n)), "{counts:?}");
+    }
 }
