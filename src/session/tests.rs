@@ -105,7 +105,8 @@ fn roll_back_with_a_horizon_begins_streams_afresh() {
         };
         let mut settings = Settings::new("load");
         (settings.units, settings.feed.horizon, settings.feed.streams) = (6, 1, streams);
-        settings.feed.group = Some("name".into());
+        settings.feed.group = (streams > 1).then(|| "name".into());
+        settings.feed.features = Some(vec!["hour".into()]);
         let columns = ["name", "hour", "load"].map(String::from).to_vec();
         let mut session = Session::<f32>::begin(&settings.resolved(), columns).unwrap();
         feed(&mut session, &named(0..30));

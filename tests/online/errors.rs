@@ -72,8 +72,8 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             let mut learner = Online::<f64>::new(&spec, 6).unwrap();
             run(&mut learner, 0..20, 1);
             learner.step_in(1, &input(3), None).unwrap();
-            let other = learner.predict_in(1, &input(4)).unwrap().to_vec();
             learner.observe(&input(20)).unwrap();
+            let other = learner.predict_in(1, &input(4)).unwrap().to_vec();
             let before = learner.weights().to_vec();
             let (what, update, step, _) = said(learner.credit(&[f64::INFINITY]).unwrap_err());
             assert_eq!((update, step), (21, 21));

@@ -6,7 +6,7 @@ use crate::*;
 
 #[test]
 fn online_macs_equal_products_counted_by_hand() {
-    let (mut updates, mut settings) = (0, 0);
+    let (mut updates, mut by_rounding, mut settings) = (0, 0, 0);
     for world in World::all() {
         let mut learner = Online::<f64>::new(&world.spec, 3).unwrap();
         let mut reference = Reference::of(&learner, &world.spec.rule);
@@ -23,10 +23,11 @@ fn online_macs_equal_products_counted_by_hand() {
                 learner.step_in(stream, &x, target).unwrap();
                 reference.step(stream, &x, target);
                 let (mut found, expected) = (learner.macs(), reference.macs);
-                // A curvature of rank k − 1 has an axis whose eigenvalue is zero or as small as rounding.
-                let more = found.update - expected.update - loose;
+                // Where rows of H depend on each other, rounding decides whether a number is zero.
+                let more = (found.update - loose).checked_sub(expected.update).expect("no less than that");
                 let slack = if reference.updates() > before { reference.slack } else { 0 };
-                assert!(more == 0 || more == slack, "{}, step {t}: {more} beyond {expected:?}", world.name);
+                assert!(more <= slack, "{}, step {t}: {more} beyond {expected:?}", world.name);
+                assert!(slack == 0 || world.spec.outputs > 1, "{}", world.name);
                 loose += more;
                 found.update = expected.update;
                 assert_eq!(found, expected, "{}, step {t}", world.name);
@@ -34,6 +35,7 @@ fn online_macs_equal_products_counted_by_hand() {
             }
         }
         let total = learner.macs();
+        by_rounding += loose;
         let parts = total.forward + total.coupling + total.influence + total.gradient + total.update;
         assert_eq!(total.total(), parts, "{}", world.name);
         let counts = !matches!(world.spec.teacher, Teacher::Gradient { .. }) || world.spec.least.is_some();
@@ -42,6 +44,7 @@ fn online_macs_equal_products_counted_by_hand() {
         settings += 1;
     }
     assert!(settings > 60 && updates > 10_000_000, "{settings} settings, {updates} products");
+    assert!(by_rounding < updates / 20, "{by_rounding} of {updates} products hang on rounding");
 }
 
 /// Worked out on paper: one weight that is read, one output, λ < 1, no zero anywhere after the first step.

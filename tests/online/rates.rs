@@ -2,6 +2,8 @@
 
 use crate::*;
 use approx::assert_relative_eq;
+use sparse_rtrl::cell::Surrogate;
+use sparse_rtrl::params::{Kind, ThresholdInit};
 
 fn descent(rate: f64, decay: f64, clip: Option<f64>) -> OnlineSpec {
     let mut spec = OnlineSpec::new(2, 6, 2);
@@ -86,19 +88,20 @@ fn error_clip_makes_large_errors_alike() {
     }
 }
 
-/// Thresholds of every layer are put back into [0, 1].
+/// Thresholds of every layer are put back into [0, 1]: steep events under a huge rate, pushed up and down in turns.
 #[test]
 fn thresholds_of_all_layers_stay_in_zero_to_one() {
-    use sparse_rtrl::params::Kind;
-    let mut spec =
-        spec(Teacher::Gradient { optimiser: "sgd".into(), rate: 2.0, decay: 0.0, clip: Some(1.0) });
+    let teacher = Teacher::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
+    let mut spec = OnlineSpec { least: None, ..spec(teacher) };
+    spec.init.threshold = ThresholdInit::Beta { mean: 0.5 };
+    spec.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);
     spec.network.layers = vec![spec.network.layers[0].clone(); 2];
-    (spec.least, spec.standardise_target) = (None, false);
     let mut met = [[0, 0]; 2];
-    for seed in 0..3 {
+    for seed in 0..6 {
         let mut learner = Online::<f64>::new(&spec, seed).unwrap();
         for t in 0..150 {
-            learner.learn(&input(t), Some(Target::Values(&[3.0 * (0.8 * t as f64).sin()]))).unwrap();
+            learner.observe(&input(t)).unwrap();
+            learner.credit(&[if t % 20 < 10 { 1.0 } else { -1.0 }]).unwrap();
             for block in learner.network().wiring().layout().blocks() {
                 if block.spec.kind == Kind::Threshold {
                     for &place in &block.places {

@@ -1,7 +1,6 @@
 //! Learners as bytes: what is taken back, and what is refused.
 
 use crate::*;
-use sparse_rtrl::cell::CellConfig;
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::online::Least;
 use sparse_rtrl::online::scaler::Moments;
@@ -222,14 +221,13 @@ fn covariances_larger_than_memory_are_counted_from_their_groups() {
     close(said(node(Grouping::Node, 0.9), true, 0.0, 0, 60_000), nodes + 6e4 * (p + 6e4 * read) + 36e8);
 }
 
-/// An untrained network holds no influence, however large.
+/// An untrained network holds no influence, however large: here 400 GB of it.
 #[test]
 fn untrained_network_needs_no_room_for_influence() {
-    let mut spec = OnlineSpec::new(1, 700, 1);
-    spec.streams = 300;
+    let mut spec = OnlineSpec::new(1, 2000, 1);
     spec.teacher = Teacher::Untrained;
-    spec.network.layers[0].config = CellConfig::default();
-    spec.check_size::<f32>().unwrap();
+    spec.check_size::<f64>().unwrap();
     spec.teacher = Teacher::default();
-    assert!(spec.check_size::<f32>().unwrap_err().to_string().contains("300 streams"));
+    let said = spec.check_size::<f64>().unwrap_err().to_string();
+    assert!(said.contains("rtrl with 2000 units"), "{said}");
 }

@@ -44,7 +44,8 @@ impl Filter {
         Self { groups: groups.into_iter().map(group).collect(), variance, forgetting, noise }
     }
 
-    /// Updates `w` by the rows `∂o_k/∂w`. Returns the products, and those of axes whose eigenvalue is zero.
+    /// Updates `w` by the rows `∂o_k/∂w`. Returns the products, and how many more there may be by rounding: those of axes whose eigenvalue
+    /// is zero, and of weights that an axis does not move.
     pub fn update(&mut self, w: &mut [f64], rows: &[Vec<f64>], slope: &[f64], f: &[f64]) -> (u64, u64) {
         let k = slope.len();
         let f = DMatrix::from_row_slice(k, k, f);
@@ -65,8 +66,15 @@ impl Filter {
             macs += g * nonzero(h.as_slice()) + k * k * g + k * g;
             for (axis, value) in axes.eigenvalues.iter().enumerate() {
                 let along = &spread * axes.eigenvectors.column(axis);
-                let cost = k * g + g * nonzero(along.as_slice());
-                if *value > 1e-12 * largest { macs += cost } else { slack += cost }
+                let tiny = if k == 1 { 0.0 } else { 1e-12 * spread.amax() };
+                let moved = along.iter().filter(|x| x.abs() > tiny).count();
+                let might = spread.row_iter().filter(|row| row.amax() > 0.0).count();
+                let (least, most) = (k * g + g * moved, k * g + g * might);
+                if *value > 1e-12 * largest {
+                    (macs, slack) = (macs + least, slack + most - least);
+                } else {
+                    slack += most;
+                }
             }
             let change = &spread * &m * DVector::from_column_slice(slope);
             places.iter().zip(change.iter()).for_each(|(&place, change)| w[place] -= change);
