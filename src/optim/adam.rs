@@ -99,8 +99,9 @@ mod tests {
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
         let mut adam = Adam::new(n, 0.03);
         for t in 1..=300 {
-            let rate = if t <= 3 { 0.03 } else { 0.05 / t as f64 };
-            if t > 3 {
+            // Restored at steps 50, 150 and 250, it goes on with the rate of steps 40, 120 and 240.
+            let rate = if t < 40 { 0.03 } else { 0.05 / (t / 40) as f64 };
+            if t % 40 == 0 {
                 adam.set_rate(rate);
             }
             let g: Vec<f64> = (0..n).map(|k| gradient(k, t)).collect();

@@ -161,4 +161,13 @@ mod tests {
         assert!(rls.update([f64::NAN, 0.5].into_iter(), |_| panic!("must not update")).is_none());
         assert_eq!(rls.covariance, before);
     }
+
+    /// `φᵀ P φ` overflows although φ and P φ do not.
+    #[test]
+    fn rls_whose_power_overflows_changes_nothing() {
+        let mut rls = Rls::new(2, 10.0, 0.99);
+        let before = rls.covariance.clone();
+        assert!(rls.update([1e200, 0.5].into_iter(), |_| panic!("must not update")).is_none());
+        assert_eq!(rls.covariance, before);
+    }
 }

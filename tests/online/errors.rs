@@ -134,3 +134,45 @@ fn output_that_is_not_finite_is_an_error() {
         assert!(bytes(&mut learner) == left, "it has begun afresh");
     }
 }
+
+/// The square of an error overflows: nothing is learned, and the stream begins afresh.
+#[test]
+fn loss_that_is_not_finite_is_an_error() {
+    for teacher in teachers() {
+        let spec = OnlineSpec { standardise_target: false, ..spec(teacher) };
+        let mut learner = Online::<f64>::new(&spec, 6).unwrap();
+        run(&mut learner, 0..10, 1);
+        let before = learner.weights().to_vec();
+        let error = learner.learn(&input(10), Some(Target::Values(&[1e200]))).unwrap_err();
+        assert_eq!(said(error), ("loss", 11, 11, f64::INFINITY));
+        assert_eq!((learner.weights(), learner.updates()), (&before[..], 10));
+        let left = bytes(&mut learner);
+        learner.reset(0);
+        assert!(bytes(&mut learner) == left, "it has begun afresh");
+    }
+}
+
+/// Outputs whose exponentials overflow are still probabilities.
+#[test]
+fn prediction_of_large_outputs_is_a_probability() {
+    for (loss, biases, expected) in [
+        (Loss::CrossEntropy, vec![2e3, -2e3, 1e3], vec![1.0, 0.0, 0.0]),
+        (Loss::CrossEntropy, vec![-2e3, -2e3, -3e3], vec![0.5, 0.5, 0.0]),
+        (Loss::BinaryCrossEntropy, vec![2e3], vec![1.0]),
+        (Loss::BinaryCrossEntropy, vec![-2e3], vec![0.0]),
+    ] {
+        let spec = OnlineSpec { loss, outputs: biases.len(), least: None, ..spec(Teacher::default()) };
+        let draw = |blocks: &[BlockSpec]| {
+            Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
+        };
+        let weights = |learner: &Online<f64>| {
+            let mut w = vec![0.0; learner.weights().len() - biases.len()];
+            w.extend(&biases);
+            Ok(w)
+        };
+        let mut learner = Online::<f64>::with_weights(&spec, 0, draw, weights).unwrap();
+        assert_eq!(learner.predict(&input(0)).unwrap(), expected);
+        assert_eq!(learner.step(&input(0), None).unwrap().prediction, expected);
+        assert_eq!(learner.output(), biases);
+    }
+}

@@ -231,3 +231,13 @@ fn untrained_network_needs_no_room_for_influence() {
     let said = spec.check_size::<f64>().unwrap_err().to_string();
     assert!(said.contains("rtrl with 2000 units"), "{said}");
 }
+
+/// Influence is reckoned for the weights that a mask leaves: 2 GB of 200.
+#[test]
+fn masked_network_needs_room_for_what_is_kept() {
+    let mut spec = OnlineSpec::new(1, 2000, 1);
+    spec.mask.sparsity = 0.99;
+    spec.check_size::<f32>().unwrap();
+    spec.mask.sparsity = 0.0;
+    assert!(spec.check_size::<f32>().is_err());
+}

@@ -185,3 +185,18 @@ fn filter_in_single_precision_rounds_the_change_only() {
     }
     assert_eq!(filter.groups[0].covariance, same.groups[0].covariance);
 }
+
+/// H P Hᵀ, P Hᵀ or the slope may overflow, each by itself.
+#[test]
+fn filter_whose_gain_overflows_changes_nothing() {
+    let cases = [([1e200, 0.0], 0.1, 1.0), ([1.0, 0.0], f64::INFINITY, 1.0), ([1.0, 0.0], 0.1, f64::NAN)];
+    for (rows, slope, curvature) in cases {
+        let mut filter = Kalman::new([(vec![0], 1.0), (vec![1], 1e150)], 1, 0.99, 1e-6);
+        let (mut w, before) = (vec![0.5, 0.5], filter.groups.clone());
+        assert!(filter.update(&mut w, &rows, &[slope], &[curvature]).is_none(), "{rows:?}");
+        assert_eq!(w, [0.5, 0.5]);
+        for (group, before) in filter.groups.iter().zip(before) {
+            assert_eq!(group.covariance, before.covariance);
+        }
+    }
+}
