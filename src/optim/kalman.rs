@@ -109,8 +109,10 @@ impl Kalman {
         let step = &inverse * DVector::from_column_slice(slope);
         let shrink = &inverse * &f;
         let finite = |m: &[f64]| m.iter().all(|v| v.is_finite());
-        let spreads = self.groups.iter().flat_map(|group| &group.spread);
-        if !(finite(step.as_slice()) && finite(shrink.as_slice()) && spreads.into_iter().all(|s| finite(s))) {
+        let mut spreads = self.groups.iter().flat_map(|group| &group.spread);
+        // An infinite G has an inverse of zero, with which nothing would be learned and nothing said of it.
+        let joined = [joint.as_slice(), step.as_slice(), shrink.as_slice()];
+        if !(joined.into_iter().all(finite) && spreads.all(|s| finite(s))) {
             return None;
         }
         // M F is symmetric; along its own axes the update of P is a sum of squares.
