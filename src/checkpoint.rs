@@ -19,7 +19,7 @@ const MAGIC: [u8; 16] = *b"sparse-rtrl\0\0\0\0\0";
 const HEADER: usize = 32;
 
 /// The version of the format this program writes; it reads no other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Writes what was archived.
 ///

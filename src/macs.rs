@@ -26,12 +26,15 @@ pub struct Macs {
     pub gradient: u64,
     /// Carrying credit back through a tape (BPTT).
     pub backward: u64,
+    /// Updates with a covariance of weights: recursive least squares and Kalman filters (`optim::Rls` and `optim::Kalman` give the
+    /// formulas). What an optimiser does along a gradient, a few products per weight whatever the rule, is not counted.
+    pub update: u64,
 }
 
 impl Macs {
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.forward + self.coupling + self.influence + self.gradient + self.backward
+        self.forward + self.coupling + self.influence + self.gradient + self.backward + self.update
     }
 }
 
@@ -43,5 +46,6 @@ impl AddAssign for Macs {
         self.recurrent += other.recurrent;
         self.gradient += other.gradient;
         self.backward += other.backward;
+        self.update += other.update;
     }
 }

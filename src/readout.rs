@@ -271,4 +271,52 @@ mod tests {
         assert_eq!(gradient, [0.0, 2.0, 0.0, -2.0, 1.0, -1.0]);
         assert_eq!(credit, [-2.0, -2.0]);
     }
+
+    /// Outputs far apart: derivatives are their limits, not what exp overflows to.
+    #[test]
+    fn slopes_and_curvatures_far_out_are_finite() {
+        let (mut slope, mut curvature) = ([9.0; 2], [9.0; 4]);
+        Loss::CrossEntropy.evaluate(&[1e4, -1e4], Target::Class(1), &mut slope);
+        assert_eq!(slope, [1.0, -1.0]);
+        Loss::CrossEntropy.curvature(&[1e4, -1e4], &mut curvature);
+        assert_eq!(curvature, [0.0; 4]);
+        for (o, class, expected, loss) in
+            [(800.0, 1, 0.0, 0.0), (800.0, 0, 1.0, 800.0), (-800.0, 1, -1.0, 800.0), (-800.0, 0, 0.0, 0.0)]
+        {
+            let mut slope = [9.0];
+            assert_eq!(Loss::BinaryCrossEntropy.evaluate(&[o], Target::Class(class), &mut slope), loss);
+            assert_eq!(slope, [expected]);
+            let mut curvature = [9.0];
+            Loss::BinaryCrossEntropy.curvature(&[o], &mut curvature);
+            assert!(curvature[0] >= 0.0 && curvature[0] < 1e-300, "{curvature:?}");
+        }
+    }
+
+    #[test]
+    fn classes_of_outputs() {
+        for loss in [Loss::CrossEntropy, Loss::SquaredError] {
+            assert_eq!(loss.class(&[0.5, 0.5, 0.2]), 0, "the first of equal ones");
+            assert_eq!(loss.class(&[-0.5, -0.7, -0.2]), 2);
+            assert_eq!(loss.class(&[-3.0]), 0);
+        }
+        assert_eq!([-0.1, 0.0, 0.1].map(|o: f64| Loss::BinaryCrossEntropy.class(&[o])), [0, 0, 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "needs a class")]
+    fn values_for_a_cross_entropy_panic() {
+        Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Values(&[0.0, 1.0]), &mut [0.0; 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "one value per output")]
+    fn values_too_few_panic() {
+        Loss::SquaredError.evaluate(&[0.0, 0.0], Target::Values(&[1.0]), &mut [0.0; 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "of one output")]
+    fn binary_cross_entropy_of_two_outputs_panics() {
+        Loss::BinaryCrossEntropy.evaluate(&[0.0, 0.0], Target::Class(0), &mut [0.0; 2]);
+    }
 }

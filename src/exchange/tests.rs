@@ -118,4 +118,5 @@ fn what_does_not_fit_is_said() {
     }
 }
 
+mod by_hand;
 mod meaning;

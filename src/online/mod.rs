@@ -215,7 +215,7 @@ impl<T: Real> Online<T> {
     /// As [`step`](Self::step).
     ///
     /// # Panics
-    /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit.
+    /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
         assert!(std::mem::take(&mut self.at_hand), "credit must follow a step that was observed");
@@ -228,6 +228,8 @@ impl<T: Real> Online<T> {
 
     /// One stream begins afresh: its state, its influence and what waits for a target are dropped. What was learned stays.
     pub fn reset(&mut self, stream: usize) {
+        // Only the first stream has a step at hand.
+        self.at_hand &= stream != 0;
         self.lanes[stream].reset();
     }
 }

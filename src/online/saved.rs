@@ -17,6 +17,8 @@ impl<T: Real> Online<T> {
     /// # Errors
     /// If what is read is of another learner.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        // A step that waits for credit is not archived.
+        self.at_hand &= !archive.reads();
         archive.list("weights", &mut self.w)?;
         self.teach.archive(archive)?;
         self.inputs.archive(archive)?;

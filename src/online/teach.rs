@@ -132,8 +132,9 @@ impl<T: Real> Teach<T> {
     ) -> std::result::Result<(), (&'static str, f64)> {
         self.before.copy_from_slice(w);
         let p = network.wiring().parameters();
-        let done =
-            self.teach_network(p, readout, w, lane, lesson).and_then(|()| self.teach_readout(p, w, lesson));
+        let done = self
+            .teach_network(p, readout, w, lane, lesson)
+            .and_then(|()| self.teach_readout(p, w, lane, lesson));
         let bad = || optim::not_finite(w).map(|value| ("weight", value));
         match done.err().or_else(bad) {
             Some(trouble) => {
@@ -192,10 +193,9 @@ impl<T: Real> Teach<T> {
                 }
                 let slope: Vec<f64> = lesson.slope.iter().map(|s| s.as_f64() / *error).collect();
                 let curvature: Vec<f64> = lesson.curvature.iter().map(|f| f / *error).collect();
-                match filter.update(&mut w[..self.taught.end], rows, &slope, &curvature) {
-                    true => Ok(()),
-                    false => Err(("Kalman gain", f64::NAN)),
-                }
+                let done = filter.update(&mut w[..self.taught.end], rows, &slope, &curvature);
+                lane.macs.update += done.ok_or(("Kalman gain", f64::NAN))?;
+                Ok(())
             }
         }
     }
@@ -204,6 +204,7 @@ impl<T: Real> Teach<T> {
         &mut self,
         p: usize,
         w: &mut [T],
+        lane: &mut Lane<T>,
         lesson: &Lesson<'_, T>,
     ) -> std::result::Result<(), (&'static str, f64)> {
         let Some(rls) = &mut self.readout else { return Ok(()) };
@@ -218,7 +219,9 @@ impl<T: Real> Teach<T> {
                 *bias = (*bias - T::of(slope * gain[inputs])).flushed();
             }
         });
-        if done { Ok(()) } else { Err(("least-squares gain", f64::NAN)) }
+        lane.macs.update += done.ok_or(("least-squares gain", f64::NAN))?;
+        lane.macs.update += (lesson.slope.len() * (inputs + 1)) as u64;
+        Ok(())
     }
 
     /// # Errors

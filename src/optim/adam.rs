@@ -89,4 +89,58 @@ mod tests {
         let expected = 0.1 * (0.08 / 0.19) / ((0.004996f64 / 0.001999).sqrt() + 1e-8);
         assert_relative_eq!(before - w[0], expected, epsilon = 1e-14);
     }
+
+    /// The algorithm as it is printed, m̂ and v̂ and all, for several weights, tiny gradients, zeros, and rates that change.
+    #[test]
+    fn adam_over_many_steps_equals_the_printed_algorithm() {
+        let n = 11;
+        let gradient = |k: usize, t: usize| match k {
+            0 => 0.0,
+            1 => 1e-9 * (t as f64).cos(),
+            2 if t % 7 != 0 => 0.0,
+            _ => ((3 * t + k) as f64).sin() * 10f64.powi(k as i32 % 4 - 2),
+        };
+        let mut w: Vec<f64> = (0..n).map(|k| k as f64 - 5.0).collect();
+        let mut expected = w.clone();
+        let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
+        let mut adam = Adam::new(n, 0.03);
+        for t in 1..=300 {
+            // Restored at steps 50, 150 and 250, it goes on with the rate of steps 40, 120 and 240.
+            let rate = if t < 40 { 0.03 } else { 0.05 / (t / 40) as f64 };
+            if t % 40 == 0 {
+                adam.set_rate(rate);
+            }
+            let g: Vec<f64> = (0..n).map(|k| gradient(k, t)).collect();
+            adam.update(&mut w, &g);
+            for k in 0..n {
+                m[k] = 0.9 * m[k] + 0.1 * g[k];
+                v[k] = 0.999 * v[k] + 0.001 * g[k] * g[k];
+                let (m, v) = (m[k] / (1.0 - 0.9f64.powi(t as i32)), v[k] / (1.0 - 0.999f64.powi(t as i32)));
+                expected[k] -= rate * m / (v.sqrt() + 1e-8);
+                assert_relative_eq!(w[k], expected[k], max_relative = 1e-12, epsilon = 1e-15);
+            }
+            if t % 100 == 50 {
+                let mut writer = Archive::writer();
+                Optimiser::<f64>::archive(&mut adam, &mut writer).unwrap();
+                adam = Adam::new(n, 7.0);
+                adam.archive(&mut Archive::reader(writer.into_bytes())).unwrap();
+            }
+        }
+        let mut single = [1.0f32];
+        Adam::new(1, 0.1).update(&mut single, &[2.0]);
+        assert_relative_eq!(single[0], 0.9, max_relative = 1e-6);
+    }
+
+    #[test]
+    fn adam_of_another_size_is_not_restored() {
+        let mut writer = Archive::writer();
+        Adam::<f64>::new(3, 0.1).archive(&mut writer).unwrap();
+        assert!(Adam::<f64>::new(2, 0.1).archive(&mut Archive::reader(writer.into_bytes())).is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "n entries")]
+    fn adam_with_another_number_of_weights_panics() {
+        Adam::new(2, 0.1).update(&mut [1.0, 2.0], &[1.0]);
+    }
 }

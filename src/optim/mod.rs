@@ -122,4 +122,57 @@ mod tests {
         let mut bad = [f64::NAN, 1.0];
         assert!(clip(&mut bad, Some(1.0)).is_nan());
     }
+
+    /// Lengths around the eight sums side by side.
+    #[test]
+    fn clip_of_any_length_gives_the_norm_and_scales_to_the_limit() {
+        for n in 0..=33 {
+            let values: Vec<f64> = (0..n).map(|k| (k + 1) as f64).collect();
+            let norm = values.iter().map(|x| x * x).sum::<f64>().sqrt();
+            let mut g = values.clone();
+            assert_relative_eq!(clip(&mut g, None), norm);
+            assert_eq!(g, values);
+            assert_relative_eq!(clip(&mut g, Some(0.5)), norm);
+            for (g, value) in g.iter().zip(&values) {
+                assert_relative_eq!(*g, value * 0.5 / norm, max_relative = 1e-12);
+            }
+            let mut single: Vec<f32> = values.iter().map(|x| *x as f32).collect();
+            assert_relative_eq!(clip(&mut single, Some(1e9)), norm, max_relative = 1e-12);
+        }
+        let mut exact = [3.0, 4.0];
+        clip(&mut exact, Some(5.0));
+        assert_eq!(exact, [3.0, 4.0], "no longer than the limit is left as it is");
+        let mut bad = [f64::INFINITY, 1.0];
+        assert_eq!(clip(&mut bad, Some(1.0)), f64::INFINITY);
+        assert_eq!(bad, [f64::INFINITY, 1.0]);
+    }
+
+    #[test]
+    fn not_finite_is_found_wherever_it_is() {
+        assert_eq!(not_finite::<f64>(&[]), None);
+        for n in [1, 7, 1024, 1025, 2500] {
+            assert_eq!(not_finite(&vec![1.0f32; n]), None);
+            for at in [0, n / 2, n - 1] {
+                for bad in [f64::INFINITY, f64::NEG_INFINITY] {
+                    let mut values = vec![1.0; n];
+                    values[at] = bad;
+                    assert_eq!(not_finite(&values), Some(bad), "{at} of {n}");
+                }
+            }
+        }
+        assert!(not_finite(&[1.0, f64::NAN, f64::INFINITY]).unwrap().is_nan(), "the first one");
+    }
+
+    #[test]
+    fn optimisers_are_found_by_name_and_take_their_rate() {
+        for (name, moved) in [("sgd", 0.5), ("adam", 0.25)] {
+            let mut optimiser = (find::<f64>(name).unwrap().build)(1, 0.25);
+            let mut w = [1.0];
+            optimiser.update(&mut w, &[2.0]);
+            assert_relative_eq!(w[0], 1.0 - moved, max_relative = 1e-7);
+        }
+        assert_eq!(registry::<f64>().iter().map(|o| o.name).collect::<Vec<_>>(), ["adam", "sgd"]);
+        let said = find::<f64>("sdg").err().unwrap().to_string();
+        assert!(said.contains("sdg") && said.contains("adam"), "{said}");
+    }
 }

@@ -44,4 +44,25 @@ mod tests {
         Sgd::new(2, 0.5).update(&mut w, &[2.0, -4.0]);
         assert_eq!(w, [0.0, 0.0]);
     }
+
+    #[test]
+    fn sgd_restored_keeps_its_rate() {
+        let mut sgd = Sgd::<f64>::new(1, 0.5);
+        sgd.set_rate(0.25);
+        let mut writer = Archive::writer();
+        Optimiser::<f64>::archive(&mut sgd, &mut writer).unwrap();
+        let mut again = Sgd::<f64>::new(1, 8.0);
+        again.archive(&mut Archive::reader(writer.into_bytes())).unwrap();
+        for sgd in [&mut sgd, &mut again] {
+            let mut w = [1.0];
+            sgd.update(&mut w, &[2.0]);
+            assert_eq!(w, [0.5]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "n entries")]
+    fn sgd_with_another_number_of_weights_panics() {
+        Sgd::new(2, 0.1).update(&mut [1.0, 2.0], &[1.0]);
+    }
 }

@@ -95,6 +95,33 @@ fn the_learner_rolls_back_and_begins_anew() {
     assert_eq!((session.counts().diverged, session.position().rows), (2, 60));
 }
 
+/// Time has passed since the mark: what waited for its target then waits no longer.
+#[test]
+fn roll_back_with_a_horizon_begins_streams_afresh() {
+    for streams in [1, 2] {
+        let named = |rows: std::ops::Range<usize>| -> String {
+            let names = ["a", "b"];
+            rows.map(|t| format!("{},{},{}\n", names[t % streams], t % 24, 50.0 + t as f64)).collect()
+        };
+        let mut settings = Settings::new("load");
+        (settings.units, settings.feed.horizon, settings.feed.streams) = (6, 1, streams);
+        settings.feed.group = (streams > 1).then(|| "name".into());
+        settings.feed.features = Some(vec!["hour".into()]);
+        let columns = ["name", "hour", "load"].map(String::from).to_vec();
+        let mut session = Session::<f32>::begin(&settings.resolved(), columns).unwrap();
+        feed(&mut session, &named(0..30));
+        session.mark().unwrap();
+        let said = feed(&mut session, &named(30..40));
+        assert!(said.iter().all(|said| said.contains("predicted: Some")), "{said:?}");
+        session.roll_back().unwrap();
+        let said = feed(&mut session, &named(40..44));
+        for (row, said) in said.iter().enumerate() {
+            let first = row < streams;
+            assert_eq!(said.contains("predicted: None"), first, "{row}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_learner_made_otherwise_begins_anew_as_it_was_made() {
     let settings = session(|_| {}).settings().clone();

@@ -1,0 +1,59 @@
+//! The streaming learner: causal, late targets without look-ahead, exact gradients behind every teacher, every update as its equations say,
+//! and nothing lost to bad data.
+
+mod causal;
+mod draw;
+mod equations;
+mod errors;
+mod filters;
+mod ledger;
+mod own_loss;
+mod rates;
+mod reference;
+mod rules;
+mod saved;
+mod settings;
+mod streams;
+mod worlds;
+
+use sparse_rtrl::archive::Archive;
+use sparse_rtrl::online::{Grouping, Online, OnlineSpec, Teacher};
+use sparse_rtrl::readout::{Loss, Target};
+use std::ops::Range;
+
+fn kalman(grouping: Grouping) -> Teacher {
+    Teacher::Kalman { grouping, variance: 1.0, error: 0.3, forgetting: 0.999, noise: 1e-6 }
+}
+
+fn teachers() -> [Teacher; 4] {
+    [Teacher::default(), Teacher::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]
+}
+
+fn spec(teacher: Teacher) -> OnlineSpec {
+    let mut spec = OnlineSpec::new(2, 10, 1);
+    spec.mask.sparsity = 0.5;
+    spec.teacher = teacher;
+    spec
+}
+
+fn signal(t: usize) -> f64 {
+    50.0 + 10.0 * (0.4 * t as f64).sin() + 5.0 * (0.13 * t as f64).cos()
+}
+
+fn input(t: usize) -> [f64; 2] {
+    [signal(t), (t % 7) as f64]
+}
+
+/// Learns from those rows, whose targets are what the signal will be `ahead` steps on.
+fn run(learner: &mut Online<f64>, rows: Range<usize>, ahead: usize) {
+    for t in rows {
+        learner.learn(&input(t), Some(Target::Values(&[signal(t + ahead)]))).unwrap();
+    }
+}
+
+/// The state of a learner, to the bit.
+fn bytes(learner: &mut Online<f64>) -> Vec<u8> {
+    let mut archive = Archive::writer();
+    learner.archive(&mut archive).unwrap();
+    archive.into_bytes()
+}

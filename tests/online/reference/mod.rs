@@ -1,0 +1,278 @@
+//! A streaming learner written once more from its equations: plain loops, f64, every input kept, moments by two passes, gradients from a rule
+//! of its own. It shares the network, the rules and the drawn weights with `Online`, and nothing else.
+
+mod covariance;
+mod readout;
+mod update;
+
+use readout::{Output, evaluate};
+use sparse_rtrl::cell::{Network, State, Step};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::online::{Online, OnlineSpec};
+use sparse_rtrl::readout::{Loss, Target};
+use sparse_rtrl::rule::{self, Rule, Skips};
+use sparse_rtrl::scalar::Real;
+use update::Updates;
+
+/// What came of a step.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub prediction: Vec<f64>,
+    pub predicted: Option<Vec<f64>>,
+    pub loss: Option<f64>,
+    pub output: Vec<f64>,
+}
+
+/// One stream: its network after the last learned step, every standardised input since the reset, and every forecast.
+struct Stream {
+    state: State<f64>,
+    step: Step<f64>,
+    rule: Box<dyn Rule<f64>>,
+    rows: Vec<Vec<f64>>,
+    learned: usize,
+    forecasts: Vec<Vec<f64>>,
+}
+
+pub struct Reference {
+    pub spec: OnlineSpec,
+    pub w: Vec<f64>,
+    /// Work, counted product by product, and what of the last update depends on the sign of an eigenvalue that is zero.
+    pub macs: Macs,
+    pub slack: u64,
+    network: Network<f64>,
+    streams: Vec<Stream>,
+    inputs: Vec<Vec<f64>>,
+    targets: Vec<Vec<f64>>,
+    updates: Updates,
+    /// What the readout read at the last step of `observe`.
+    features: Vec<f64>,
+}
+
+impl Reference {
+    /// With the masks and weights of a learner at its beginning; gradients come from the named rule.
+    pub fn of<T: Real>(learner: &Online<T>, rule: &str) -> Self {
+        let spec = learner.spec().clone();
+        let layout = learner.network().wiring().layout();
+        let kept = layout.blocks().iter().map(|block| block.kept.clone()).collect();
+        let network = Network::<f64>::new(&spec.network, |_| Ok(kept)).unwrap();
+        let wiring = network.wiring().clone();
+        let stream = |_| Stream {
+            state: State::new(&wiring),
+            step: Step::new(&wiring),
+            rule: (rule::find::<f64>(rule).unwrap().build)(&wiring, Skips::ALL, 0),
+            rows: Vec::new(),
+            learned: 0,
+            forecasts: Vec::new(),
+        };
+        let (inputs, outputs) = (spec.width(), spec.outputs);
+        Self {
+            w: learner.weights().iter().map(|w| w.as_f64()).collect(),
+            macs: Macs::default(),
+            slack: 0,
+            streams: (0..spec.streams).map(stream).collect(),
+            inputs: vec![Vec::new(); inputs],
+            targets: vec![Vec::new(); outputs],
+            updates: Updates::new(&spec, &network),
+            features: Vec::new(),
+            network,
+            spec,
+        }
+    }
+
+    pub fn updates(&self) -> u64 {
+        self.updates.done
+    }
+
+    pub fn reset(&mut self, stream: usize) {
+        let stream = &mut self.streams[stream];
+        stream.state = State::new(self.network.wiring());
+        stream.rule.reset();
+        stream.rows.clear();
+        stream.forecasts.clear();
+        stream.learned = 0;
+    }
+
+    /// Mean and deviation of every input, then of every target.
+    pub fn moments(&self) -> Vec<(f64, f64)> {
+        self.inputs.iter().chain(&self.targets).map(|values| moments(values)).collect()
+    }
+
+    /// What was predicted for the target that comes next, if it is of a step that was made.
+    pub fn due(&self, stream: usize) -> Option<&Vec<f64>> {
+        let (stream, h) = (&self.streams[stream], self.spec.horizon);
+        (h > 0 && stream.rows.len() >= h).then(|| &stream.forecasts[stream.rows.len() - h])
+    }
+
+    pub fn step(&mut self, stream: usize, x: &[f64], target: Option<Target<'_, f64>>) -> Outcome {
+        let z = self.take_in(x);
+        let h = self.spec.horizon;
+        let predicted = self.due(stream).cloned();
+        self.streams[stream].rows.push(z);
+        let learns = self.streams[stream].rows.len() > h;
+        let mut outcome = Outcome { prediction: Vec::new(), predicted, loss: None, output: Vec::new() };
+        if learns {
+            (outcome.prediction, outcome.output, outcome.loss) = self.learn(stream, target);
+        } else if let Some(Target::Values(values)) = target {
+            self.see_target(values);
+        }
+        if h == 0 {
+            outcome.predicted = Some(outcome.prediction.clone());
+        } else {
+            (outcome.prediction, outcome.output) = self.forecast(stream, None);
+            self.streams[stream].forecasts.push(outcome.prediction.clone());
+        }
+        outcome
+    }
+
+    /// What `x` would be answered with.
+    pub fn predict(&mut self, stream: usize, x: &[f64]) -> Vec<f64> {
+        let z = self.standardised(x);
+        self.forecast(stream, Some(z)).0
+    }
+
+    /// A step whose loss is somebody else's: its raw outputs.
+    pub fn observe(&mut self, x: &[f64]) -> Vec<f64> {
+        let z = self.take_in(x);
+        self.streams[0].rows.push(z);
+        let output = self.advance(0);
+        output.o
+    }
+
+    pub fn credit(&mut self, slope: &[f64]) {
+        let k = slope.len();
+        let identity = (0..k * k).map(|at| f64::from(at % (k + 1) == 0)).collect::<Vec<_>>();
+        self.teach(0, slope, &identity);
+    }
+
+    fn take_in(&mut self, x: &[f64]) -> Vec<f64> {
+        self.inputs.iter_mut().zip(x).for_each(|(seen, x)| seen.push(*x));
+        self.standardised(x)
+    }
+
+    fn standardised(&self, x: &[f64]) -> Vec<f64> {
+        let active = |k: usize| self.spec.standardise.get(k).copied().unwrap_or(true);
+        let z = |(k, x): (usize, &f64)| if active(k) { standardise(&self.inputs[k], *x) } else { *x };
+        x.iter().enumerate().map(z).collect()
+    }
+
+    fn by_value(&self) -> bool {
+        self.spec.loss == Loss::SquaredError && self.spec.standardise_target
+    }
+
+    fn see_target(&mut self, values: &[f64]) {
+        self.targets.iter_mut().zip(values).for_each(|(seen, value)| seen.push(*value));
+    }
+
+    /// The oldest row that was not learned: its prediction, its raw outputs, and the loss of its target.
+    fn learn(&mut self, stream: usize, target: Option<Target<'_, f64>>) -> (Vec<f64>, Vec<f64>, Option<f64>) {
+        let Output { o, prediction } = self.advance(stream);
+        let Some(target) = target else { return (prediction, o, None) };
+        let mut values = Vec::new();
+        if let Target::Values(raw) = target {
+            self.see_target(raw);
+            let z =
+                |(k, y): (usize, &f64)| if self.by_value() { standardise(&self.targets[k], *y) } else { *y };
+            values = raw.iter().enumerate().map(z).collect();
+        }
+        let class = match target {
+            Target::Class(class) => Some(class),
+            Target::Values(_) => None,
+        };
+        let (loss, mut slope, curvature) = evaluate(self.spec.loss, &o, class, &values);
+        if let Some(limit) = self.spec.error_clip {
+            slope.iter_mut().for_each(|s| *s = s.clamp(-limit, limit));
+        }
+        self.teach(stream, &slope, &curvature);
+        (prediction, o, Some(loss))
+    }
+
+    fn teach(&mut self, stream: usize, slope: &[f64], curvature: &[f64]) {
+        let stream = &mut self.streams[stream];
+        let lesson = update::Lesson { features: &self.features, slope, curvature };
+        self.slack =
+            self.updates.learn(&self.spec, &mut self.w, stream.rule.as_mut(), &lesson, &mut self.macs);
+        self.network.wiring().layout().blocks().iter().for_each(|block| {
+            if block.spec.kind == sparse_rtrl::params::Kind::Threshold {
+                block.places.iter().for_each(|&place| self.w[place] = self.w[place].max(0.0).min(1.0));
+            }
+        });
+    }
+
+    /// Makes the oldest row that was not made.
+    fn advance(&mut self, stream: usize) -> Output {
+        let wiring = self.network.wiring().clone();
+        let at = &mut self.streams[stream];
+        let x = at.rows[at.learned].clone();
+        at.learned += 1;
+        let (p, m) = (wiring.parameters(), wiring.inputs());
+        self.network.advance(&self.w[..p], &x[..m], &at.state, &mut at.step, &mut Macs::default());
+        at.state.follow(&at.step);
+        let entries = || wiring.layout().weights().entries();
+        self.macs.forward += entries().filter(|(_, source)| at.step.phi[*source] != 0.0).count() as u64;
+        if update::trains_network(&self.spec) {
+            self.macs.coupling += entries().filter(|(_, source)| *source > m).count() as u64;
+            at.rule.observe(&at.step, &mut self.macs);
+        }
+        let state = at.state.clone();
+        self.features = self.read(&state, &x);
+        self.output(&self.features.clone())
+    }
+
+    /// Runs forward over all rows that were not learned, and `more`: the prediction and the raw outputs.
+    fn forecast(&mut self, stream: usize, more: Option<Vec<f64>>) -> (Vec<f64>, Vec<f64>) {
+        let at = &self.streams[stream];
+        let (p, m) = (self.network.wiring().parameters(), self.network.wiring().inputs());
+        let (mut state, mut step) = (at.state.clone(), Step::new(self.network.wiring()));
+        let rows: Vec<_> = at.rows[at.learned..].iter().cloned().chain(more).collect();
+        for x in &rows {
+            self.network.forward(&self.w[..p], &x[..m], &state, &mut step);
+            state.follow(&step);
+            let entries = self.network.wiring().layout().weights().entries();
+            self.macs.forward += entries.filter(|(_, source)| step.phi[*source] != 0.0).count() as u64;
+        }
+        let features = self.read(&state, rows.last().expect("a row"));
+        let Output { o, prediction } = self.output(&features);
+        (prediction, o)
+    }
+
+    /// Emissions, then the inputs that go to the readout only, then the network's own.
+    fn read(&self, state: &State<f64>, x: &[f64]) -> Vec<f64> {
+        let m = self.spec.network.inputs;
+        let mut features = state.y[self.network.wiring().outputs()].to_vec();
+        features.extend(&x[m..]);
+        if self.spec.echo {
+            features.extend(&x[..m]);
+        }
+        features
+    }
+
+    fn output(&mut self, features: &[f64]) -> Output {
+        let k = self.spec.outputs;
+        let readout = &self.w[self.network.wiring().parameters()..];
+        self.macs.forward += (k * features.iter().filter(|f| **f != 0.0).count()) as u64;
+        let mut output = readout::output(self.spec.loss, k, readout, features);
+        if self.by_value() {
+            for (k, prediction) in output.prediction.iter_mut().enumerate() {
+                let (mean, deviation) = moments(&self.targets[k]);
+                *prediction = mean + deviation * *prediction;
+            }
+        }
+        output
+    }
+}
+
+/// Mean and deviation by two passes; a deviation of 1 where nothing has varied.
+fn moments(values: &[f64]) -> (f64, f64) {
+    if values.is_empty() {
+        return (0.0, 1.0);
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    (mean, if values.iter().all(|v| *v == values[0]) { 1.0 } else { deviation })
+}
+
+fn standardise(seen: &[f64], x: f64) -> f64 {
+    let (mean, deviation) = moments(seen);
+    ((x - mean) / deviation).max(-10.0).min(10.0)
+}

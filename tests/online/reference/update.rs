@@ -1,0 +1,168 @@
+//! Weight updates from their equations: SGD, Adam, Kalman filters, least squares.
+
+use super::covariance::{Filter, LeastSquares};
+use sparse_rtrl::cell::Network;
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::online::{Grouping, OnlineSpec, Teacher};
+use sparse_rtrl::readout::Loss;
+use sparse_rtrl::rule::Rule;
+use std::collections::BTreeMap;
+
+pub struct Lesson<'a> {
+    pub features: &'a [f64],
+    pub slope: &'a [f64],
+    pub curvature: &'a [f64],
+}
+
+/// Whether the recurrent network learns.
+pub fn trains_network(spec: &OnlineSpec) -> bool {
+    !spec.frozen && spec.teacher != Teacher::Untrained
+}
+
+pub struct Updates {
+    pub done: u64,
+    p: usize,
+    emissions: usize,
+    /// Adam: first and second moments of every weight, and updates so far.
+    moments: Vec<(f64, f64)>,
+    filter: Option<Filter>,
+    least: Option<LeastSquares>,
+}
+
+impl Updates {
+    pub fn new(spec: &OnlineSpec, network: &Network<f64>) -> Self {
+        let wiring = network.wiring();
+        let (p, emissions) = (wiring.parameters(), wiring.outputs().len());
+        let d = emissions + spec.direct + if spec.echo { spec.network.inputs } else { 0 };
+        let mut units = BTreeMap::<(usize, usize), Vec<usize>>::new();
+        for block in wiring.layout().blocks() {
+            for ((unit, _), &place) in block.kept.entries().zip(&block.places) {
+                units.entry((block.spec.layer, unit)).or_default().push(place);
+            }
+        }
+        let mut groups: Vec<Vec<usize>> = units.into_values().collect();
+        if spec.least.is_none() {
+            for k in 0..spec.outputs {
+                let bias = p + spec.outputs * d + k;
+                groups.push((p + k * d..p + (k + 1) * d).chain([bias]).collect());
+            }
+        }
+        let filter = match &spec.teacher {
+            Teacher::Kalman { grouping, variance, forgetting, noise, .. } => {
+                let groups = match grouping {
+                    Grouping::Node => groups,
+                    Grouping::Full => vec![groups.concat()],
+                };
+                Some(Filter::new(groups, *variance, *forgetting, *noise))
+            }
+            _ => None,
+        };
+        let least = spec.least.map(|least| LeastSquares::new(d + 1, least.variance, least.forgetting));
+        let moments = vec![(0.0, 0.0); p + spec.outputs * (d + 1)];
+        Self { done: 0, p, emissions, moments, filter, least }
+    }
+
+    /// One update of `w`; the work is added to `macs`. Returns what of it hangs on an eigenvalue that is zero.
+    pub fn learn(
+        &mut self,
+        spec: &OnlineSpec,
+        w: &mut [f64],
+        rule: &mut dyn Rule<f64>,
+        lesson: &Lesson<'_>,
+        macs: &mut Macs,
+    ) -> u64 {
+        let mut slack = 0;
+        match &spec.teacher {
+            Teacher::Untrained => {}
+            Teacher::Gradient { .. } => self.descend(spec, w, rule, lesson, macs),
+            Teacher::Kalman { error, .. } => {
+                let rows = self.rows(spec, w, rule, lesson, macs);
+                let r = if spec.loss == Loss::SquaredError { *error } else { 1.0 };
+                let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
+                let filter = self.filter.as_mut().expect("a filter");
+                let (done, loose) = filter.update(w, &rows, &over_r(lesson.slope), &over_r(lesson.curvature));
+                macs.update += done;
+                slack = loose;
+            }
+        }
+        if let Some(least) = &mut self.least {
+            let (k, d) = (lesson.slope.len(), lesson.features.len());
+            let phi: Vec<f64> = lesson.features.iter().copied().chain([1.0]).collect();
+            let (gain, done) = least.gain(&phi);
+            macs.update += done + (k * (d + 1)) as u64;
+            for (o, slope) in lesson.slope.iter().enumerate() {
+                (0..d).for_each(|j| w[self.p + o * d + j] -= slope * gain[j]);
+                w[self.p + k * d + o] -= slope * gain[d];
+            }
+        }
+        self.done += 1;
+        slack
+    }
+
+    /// Along the gradient of the loss, with what the optimiser is in charge of.
+    fn descend(
+        &mut self,
+        spec: &OnlineSpec,
+        w: &mut [f64],
+        rule: &mut dyn Rule<f64>,
+        lesson: &Lesson<'_>,
+        macs: &mut Macs,
+    ) {
+        let Teacher::Gradient { optimiser, rate, decay, clip } = &spec.teacher else { unreachable!() };
+        let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
+        let mut g = vec![0.0; w.len()];
+        for o in 0..k {
+            (0..d).for_each(|j| g[p + o * d + j] = lesson.slope[o] * lesson.features[j]);
+            g[p + k * d + o] = lesson.slope[o];
+        }
+        // Every product of ∂L/∂W and of Wᵀ ∂L/∂o.
+        macs.gradient += 2 * (k * d) as u64;
+        if !spec.frozen {
+            let credit = |j: usize| (0..k).map(|o| w[p + o * d + j] * lesson.slope[o]).sum::<f64>();
+            let credit: Vec<f64> = (0..self.emissions).map(credit).collect();
+            rule.credit(&credit, macs);
+            rule.drain(&mut g[..p], macs);
+        }
+        let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { w.len() };
+        let norm = g[taught.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
+        let scale = clip.map_or(1.0, |clip| (clip / norm).min(1.0));
+        let rate = rate / (1.0 + decay * self.done as f64);
+        let t = self.done as i32 + 1;
+        for place in taught {
+            let g = scale * g[place];
+            w[place] -= rate
+                * match optimiser.as_str() {
+                    "sgd" => g,
+                    "adam" => {
+                        let (m, v) = &mut self.moments[place];
+                        *m = 0.9 * *m + 0.1 * g;
+                        *v = 0.999 * *v + 0.001 * g * g;
+                        (*m / (1.0 - 0.9f64.powi(t))) / ((*v / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8)
+                    }
+                    other => panic!("no equations for {other}"),
+                };
+        }
+    }
+
+    /// `∂o_k/∂w`, output by output.
+    fn rows(
+        &self,
+        spec: &OnlineSpec,
+        w: &[f64],
+        rule: &mut dyn Rule<f64>,
+        lesson: &Lesson<'_>,
+        macs: &mut Macs,
+    ) -> Vec<Vec<f64>> {
+        let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
+        let mut rows = vec![vec![0.0; w.len()]; k];
+        for (o, row) in rows.iter_mut().enumerate() {
+            rule.credit(&w[p + o * d..p + o * d + self.emissions], macs);
+            rule.drain(&mut row[..p], macs);
+            if spec.least.is_none() {
+                row[p + o * d..p + (o + 1) * d].copy_from_slice(lesson.features);
+                row[p + k * d + o] = 1.0;
+            }
+        }
+        rows
+    }
+}

@@ -1,0 +1,64 @@
+//! With every exact rule, and for classes as for values, teachers teach the same and well.
+
+use crate::*;
+use sparse_rtrl::rule::{self, Claim};
+
+/// Gradient or filter, full or by node: with every exact rule of the registry the same weights are learned as with the dense oracle.
+#[test]
+fn every_exact_rule_teaches_the_same() {
+    for teacher in [Teacher::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
+        for least in [None, spec(teacher.clone()).least] {
+            let learned = |rule: &str| {
+                let spec = OnlineSpec { rule: rule.into(), least, ..spec(teacher.clone()) };
+                let mut learner = Online::<f64>::new(&spec, 3).unwrap();
+                run(&mut learner, 0..150, 2);
+                learner.weights().to_vec()
+            };
+            let expected = learned("rtrl-dense");
+            let size = expected.iter().map(|w| w.abs()).fold(0.0, f64::max);
+            for entry in rule::registry::<f64>().iter().filter(|e| e.claim == Claim::Exact && !e.grows) {
+                let worst = learned(&entry.name)
+                    .iter()
+                    .zip(&expected)
+                    .map(|(a, b)| (a - b).abs())
+                    .fold(0.0, f64::max);
+                assert!(worst / size < 1e-7, "{}, {teacher:?}: {:e}", entry.name, worst / size);
+            }
+        }
+    }
+}
+
+/// Which of three symbols comes next, when each is followed by the next one in turn, but for every fifth step: counting to five is
+/// what a memory is for.
+#[test]
+fn classes_are_learned() {
+    for teacher in [Teacher::default(), kalman(Grouping::Node)] {
+        for (loss, outputs) in
+            [(Loss::CrossEntropy, 3), (Loss::SquaredError, 3), (Loss::BinaryCrossEntropy, 1)]
+        {
+            let classes = outputs.max(2);
+            let mut spec = OnlineSpec::new(3, 16, outputs);
+            spec.loss = loss;
+            spec.standardise = vec![false; 3];
+            spec.standardise_target = false;
+            spec.teacher = teacher.clone();
+            spec.least = None;
+            let mut learner = Online::<f64>::new(&spec, 8).unwrap();
+            let (mut symbol, mut right) = (0, 0);
+            for t in 0..3000 {
+                let next = if t % 5 == 4 { symbol } else { (symbol + 1) % classes };
+                let x: [f64; 3] = std::array::from_fn(|k| f64::from(k == symbol));
+                let answer = learner.step(&x, Some(Target::Class(next))).unwrap();
+                let most = |p: &[f64]| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+                let guess = match answer.prediction {
+                    [p] => usize::from(*p > 0.5),
+                    many => most(many),
+                };
+                right += usize::from(t >= 2000 && guess == next);
+                symbol = next;
+            }
+            // Without memory 80 % are right.
+            assert!(right > 900, "{teacher:?}, {loss:?}: {right} of 1000");
+        }
+    }
+}
