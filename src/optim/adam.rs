@@ -97,7 +97,7 @@ mod tests {
         let gradient = |k: usize, t: usize| match k {
             0 => 0.0,
             1 => 1e-9 * (t as f64).cos(),
-            2 if t % 7 != 0 => 0.0,
+            2 if !t.is_multiple_of(7) => 0.0,
             _ => ((3 * t + k) as f64).sin() * 10f64.powi(k as i32 % 4 - 2),
         };
         let mut w: Vec<f64> = (0..n).map(|k| k as f64 - 5.0).collect();

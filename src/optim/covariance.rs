@@ -103,7 +103,9 @@ mod tests {
     use nalgebra::{DMatrix, DVector};
 
     fn numbers(n: usize, t: usize) -> Vec<f64> {
-        (0..n).map(|k| ((t * n + k) as f64 * 0.83).sin() * if (t + k) % 5 == 0 { 0.0 } else { 1.0 }).collect()
+        (0..n)
+            .map(|k| ((t * n + k) as f64 * 0.83).sin() * if (t + k).is_multiple_of(5) { 0.0 } else { 1.0 })
+            .collect()
     }
 
     fn matrix(covariance: &Covariance) -> DMatrix<f64> {

@@ -124,3 +124,20 @@ fn predicted_after_a_reset_is_the_forecast_of_three_rows_before() {
         Online::<f64>::restore(&mut Archive::reader(writer.into_bytes())).unwrap();
     }
 }
+
+/// What is not standardised is passed on as it is, and not measured.
+#[test]
+fn moments_are_taken_of_what_is_standardised_only() {
+    let mut spec = spec(Teacher::default());
+    (spec.direct, spec.standardise) = (1, vec![false, true, false]);
+    for (standardise_target, expected) in [(true, 6), (false, 0)] {
+        spec.standardise_target = standardise_target;
+        let mut learner = Online::<f64>::new(&spec, 5).unwrap();
+        for t in 0..6 {
+            learner.learn(&[signal(t), t as f64, 0.5], Some(Target::Values(&[signal(t)]))).unwrap();
+        }
+        let (inputs, targets) = learner.scalers();
+        let counts = inputs.moments().iter().map(|m| m.count()).collect::<Vec<_>>();
+        assert_eq!((counts, targets.moments()[0].count()), (vec![0, 6, 0], expected));
+    }
+}

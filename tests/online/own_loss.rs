@@ -94,3 +94,13 @@ fn credit_of_another_length_panics() {
     learner.observe(&input(0)).unwrap();
     let _ = learner.credit(&[0.1, 0.2]);
 }
+
+/// The step at hand is over once another one is made.
+#[test]
+#[should_panic(expected = "credit must follow a step")]
+fn credit_after_a_step_that_was_learned_panics() {
+    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap();
+    learner.observe(&input(0)).unwrap();
+    run(&mut learner, 1..2, 0);
+    let _ = learner.credit(&[0.1]);
+}

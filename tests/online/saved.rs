@@ -10,6 +10,7 @@ use sparse_rtrl::sparse::Pattern;
 use std::collections::VecDeque;
 
 type Masks = Vec<Vec<(u32, u32)>>;
+type Rows = VecDeque<Vec<f64>>;
 
 fn masks(learner: &Online<f64>) -> Masks {
     let of = |pattern: &Pattern| pattern.entries().map(|(i, j)| (i as u32, j as u32)).collect();
@@ -86,7 +87,7 @@ fn restore_of_rows_that_wait_elsewhere_is_an_error() {
     let spec = OnlineSpec { horizon: 3, least: None, ..spec(teacher) };
     // Nothing changed: the end of these bytes is met only in the rule.
     assert!(waiting_changed(&spec, |_, _| {}).contains("the end of the data"));
-    let refused = |change: &dyn Fn(&mut VecDeque<Vec<f64>>, &mut VecDeque<Vec<f64>>)| {
+    let refused = |change: &dyn Fn(&mut Rows, &mut Rows)| {
         let said = waiting_changed(&spec, change);
         assert!(said.contains("steps of another learner"), "{said}");
     };
@@ -148,7 +149,7 @@ fn weights_from_elsewhere_are_checked_and_constrained() {
     assert!(with(f64::NAN).err().unwrap().to_string().contains("finite numbers"));
     let broken = OnlineSpec { streams: 0, ..spec.clone() };
     assert!(Online::<f64>::with_weights(&broken, 0, full, |l| Ok(l.weights().to_vec())).is_err());
-    let huge = OnlineSpec { streams: 1_000_000, ..OnlineSpec::new(2, 100, 1) };
+    let huge = OnlineSpec::new(2, 900_000, 1);
     let said = Online::<f64>::with_weights(&huge, 0, full, |l| Ok(l.weights().to_vec())).err().unwrap();
     assert!(said.to_string().contains("GiB"), "{said}");
 }
@@ -240,4 +241,13 @@ fn masked_network_needs_room_for_what_is_kept() {
     spec.check_size::<f32>().unwrap();
     spec.mask.sparsity = 0.0;
     assert!(spec.check_size::<f32>().is_err());
+}
+
+/// Every stream has an influence of its own: 50 MB times a million.
+#[test]
+fn streams_need_room_each() {
+    let mut spec = OnlineSpec::new(2, 100, 1);
+    spec.check_size::<f64>().unwrap();
+    spec.streams = 1_000_000;
+    assert!(spec.check_size::<f64>().is_err());
 }

@@ -26,7 +26,7 @@ impl World {
             let wild = if t == 122 + 3 * k { 40.0 * (-1f64).powi(k as i32) } else { 0.0 };
             match k {
                 1 if t < 5 => 0.25,
-                1 if t % 4 == 0 => 0.0,
+                1 if t.is_multiple_of(4) => 0.0,
                 2 => 3.0 + (0.9 * t as f64 + phase).sin() + wild,
                 _ => (0.31 * t as f64 + phase).sin() + 0.4 * (0.11 * (t * t) as f64).cos() + wild,
             }

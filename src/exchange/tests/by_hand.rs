@@ -2,8 +2,11 @@
 
 use super::*;
 
+/// Name, shape and values of a tensor.
+type Written = (&'static str, Vec<usize>, Vec<f64>);
+
 /// A file as somebody else would write it: two tanh units, two inputs, one direct input, two outputs, all by hand.
-fn by_hand() -> (OnlineSpec, Vec<(&'static str, Vec<usize>, Vec<f64>)>) {
+fn by_hand() -> (OnlineSpec, Vec<Written>) {
     let mut spec = OnlineSpec::new(2, 2, 2);
     spec.network.layers[0].cell = "rnn".into();
     spec.network.layers.push(spec.network.layers[0].clone());
@@ -23,7 +26,7 @@ fn by_hand() -> (OnlineSpec, Vec<(&'static str, Vec<usize>, Vec<f64>)>) {
     (spec, tensors)
 }
 
-fn file(tensors: &[(&'static str, Vec<usize>, Vec<f64>)]) -> Vec<u8> {
+fn file(tensors: &[Written]) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
     let views = tensors

@@ -193,7 +193,7 @@ impl Reference {
             self.updates.learn(&self.spec, &mut self.w, stream.rule.as_mut(), &lesson, &mut self.macs);
         self.network.wiring().layout().blocks().iter().for_each(|block| {
             if block.spec.kind == sparse_rtrl::params::Kind::Threshold {
-                block.places.iter().for_each(|&place| self.w[place] = self.w[place].max(0.0).min(1.0));
+                block.places.iter().for_each(|&place| self.w[place] = self.w[place].clamp(0.0, 1.0));
             }
         });
     }
@@ -274,5 +274,5 @@ fn moments(values: &[f64]) -> (f64, f64) {
 
 fn standardise(seen: &[f64], x: f64) -> f64 {
     let (mean, deviation) = moments(seen);
-    ((x - mean) / deviation).max(-10.0).min(10.0)
+    ((x - mean) / deviation).clamp(-10.0, 10.0)
 }
