@@ -62,3 +62,14 @@ fn classes_are_learned() {
         }
     }
 }
+
+/// What `rtrl-auto` stands for is decided once: the learner, and so its checkpoint, has the chosen rule by name.
+#[test]
+fn online_with_rtrl_auto_keeps_the_chosen_rule() {
+    let spec = OnlineSpec { rule: "rtrl-auto".into(), ..spec(Teacher::default()) };
+    let learner = Online::<f64>::new(&spec, 3).unwrap();
+    let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
+    assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
+    assert_eq!(learner.spec().rule, chosen);
+    assert_eq!(rule::resolve("snap-2", learner.network().wiring()), "snap-2");
+}
