@@ -13,6 +13,7 @@ mod reference;
 mod rules;
 mod saved;
 mod settings;
+mod sizes;
 mod streams;
 mod worlds;
 
