@@ -6,18 +6,20 @@
 //! `0.9 x` rounds back to `x` for the smallest ones. Some processors need over a hundred cycles for each operation on a subnormal
 //! number. So whatever is stored from step to step is *flushed*: a number below [`Real::LEAST`] in magnitude is stored as zero,
 //!
-//! `flush(x) = x if |x| ≥ LEAST, else 0`,  `LEAST = 2⁻¹⁰⁰ ≈ 8e-31 (f32), 2⁻⁹⁶⁰ ≈ 1e-289 (f64)`.
+//! `flush(x) = x if |x| ≥ LEAST, else 0`,  `LEAST = 2⁻⁶³ ≈ 1e-19 (f32), 2⁻⁵¹¹ ≈ 1e-154 (f64)`.
 //!
-//! `LEAST` lies above the smallest normal number (2⁻¹²⁶, 2⁻¹⁰²²), so that the product of a stored number and a coefficient of ordinary
-//! size is normal as well.
+//! `LEAST` is the square root of the smallest normal number, so that *the product of two stored numbers is never subnormal*. A smaller bound
+//! would not do: blocks of steps multiply influence by transitions, and both decay.
 //!
-//! *What this changes.* Each stored number changes by less than `LEAST` per step. In f32 that is 7e-24 times the rounding error of
-//! a number of size one. Relative to numbers above 1e-23 (f32) or 1e-273 (f64) it is below the rounding error of the type. A NaN stays a NaN.
+//! *What this changes.* Each stored number changes by less than `LEAST` per step. In f32 that is 2e-12 times the rounding error of a number of
+//! size one; relative to numbers above 2e-12 (f32) or 1e-138 (f64) it is below the rounding error of the type. A NaN stays a NaN. Gradients,
+//! second moments and statistics of inputs scale with the square or the unit of what a user gives. They are flushed where they would be
+//! subnormal only ([`Real::normal`]).
 //!
 //! *Why not the processor's flush-to-zero mode.* Code compiled from Rust must run in the default floating-point mode. The modes also
 //! differ: x86-64 decides that a result is subnormal after rounding, AArch64 before. A comparison and a selection give the same bits on
 //! every processor and leave the caller's mode alone. In a caller's own flush-to-zero mode, only intermediate results below 2⁻¹²⁶ (f32)
-//! can differ.
+//! or 2⁻¹⁰²² (f64) can differ.
 
 use num_traits::{Float, NumAssign};
 
@@ -48,10 +50,16 @@ pub trait Real:
     fn flushed(self) -> Self {
         if self.abs() < Self::LEAST { Self::zero() } else { self }
     }
+
+    /// The value, or zero if it is subnormal. A NaN stays a NaN.
+    #[inline(always)]
+    fn normal(self) -> Self {
+        if self.abs() < Self::min_positive_value() { Self::zero() } else { self }
+    }
 }
 
 impl Real for f32 {
-    const LEAST: Self = f32::from_bits((127 - 100) << 23);
+    const LEAST: Self = f32::from_bits((127 - 63) << 23);
 
     fn of(x: f64) -> Self {
         x as f32
@@ -62,7 +70,7 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
-    const LEAST: Self = f64::from_bits((1023 - 960) << 52);
+    const LEAST: Self = f64::from_bits((1023 - 511) << 52);
 
     fn of(x: f64) -> Self {
         x
@@ -104,20 +112,27 @@ mod tests {
     fn flushed_at_the_bound<T: Real>(exponent: i32) {
         let two = T::of(2.0);
         assert_eq!(T::LEAST, two.powi(exponent));
+        assert_eq!(
+            T::LEAST * T::LEAST,
+            T::min_positive_value(),
+            "the product of two stored numbers is normal"
+        );
         let below = T::LEAST * (T::one() - T::epsilon());
         for sign in [T::one(), -T::one()] {
             assert_eq!((sign * T::LEAST).flushed(), sign * T::LEAST);
             assert_eq!((sign * below).flushed(), T::zero());
             assert_eq!((sign * T::min_positive_value() / two).flushed(), T::zero());
         }
-        assert!(T::nan().flushed().is_nan());
+        assert_eq!(T::min_positive_value().normal(), T::min_positive_value());
+        assert_eq!((-T::min_positive_value() / two).normal(), T::zero());
+        assert!(T::nan().flushed().is_nan() && T::nan().normal().is_nan());
         assert_eq!(T::infinity().flushed(), T::infinity());
     }
 
     #[test]
     fn flushed_below_least_is_zero_and_otherwise_unchanged() {
-        flushed_at_the_bound::<f32>(-100);
-        flushed_at_the_bound::<f64>(-960);
+        flushed_at_the_bound::<f32>(-63);
+        flushed_at_the_bound::<f64>(-511);
         let mut values = [1.0f32, 1e-38, -1e-40, -2.0];
         flush(&mut values);
         assert_eq!(values, [1.0, 0.0, 0.0, -2.0]);
@@ -131,10 +146,10 @@ mod tests {
             assert!((sigmoid(x) - expected).abs() <= 1e-15 * expected, "at {x}");
             let single = sigmoid(x as f32);
             assert!(single == 0.0 || single >= f32::LEAST, "at {x}");
-            assert!((f64::from(single) - expected).abs() <= 1e-5 * expected + 1e-30, "at {x}");
+            assert!((f64::from(single) - expected).abs() <= 1e-5 * expected + 2e-19, "at {x}");
         }
-        assert_eq!((exp_flushed(-100.0f32), exp_flushed(-700.0f64)), (0.0, 0.0));
-        assert_eq!((exp_flushed(-60.0f32), exp_flushed(-600.0f64)), ((-60.0f32).exp(), (-600.0f64).exp()));
+        assert_eq!((exp_flushed(-50.0f32), exp_flushed(-400.0f64)), (0.0, 0.0));
+        assert_eq!((exp_flushed(-40.0f32), exp_flushed(-300.0f64)), ((-40.0f32).exp(), (-300.0f64).exp()));
         assert!(exp_flushed(f32::NAN).is_nan());
         assert!(sigmoid(f64::NAN).is_nan() && sigmoid(f32::NAN).is_nan());
         assert_eq!((sigmoid(f64::INFINITY), sigmoid(f64::NEG_INFINITY)), (1.0, 0.0));

@@ -27,8 +27,8 @@ impl Moments {
     pub fn observe(&mut self, x: f64) {
         self.count += 1;
         let before = x - self.mean;
-        self.mean = (self.mean + before / self.count as f64).flushed();
-        self.squares = (self.squares + before * (x - self.mean)).flushed();
+        self.mean = (self.mean + before / self.count as f64).normal();
+        self.squares = (self.squares + before * (x - self.mean)).normal();
     }
 
     /// Of the values of both (T. F. Chan, G. H. Golub & R. J. LeVeque, *Algorithms for computing the sample variance*, The American

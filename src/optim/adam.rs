@@ -10,8 +10,8 @@ use crate::scalar::Real;
 
 /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
 ///
-/// m, v and w are flushed (see [`scalar`](crate::scalar)), and `g²` of `|g| < √LEAST` counts as zero: 9e-16 in f32, where it
-/// changes `√v̂ + ε` by less than 1e-7 of itself.
+/// m and w are flushed (see [`scalar`](crate::scalar)), v is where it is subnormal, and `g²` of `|g| < LEAST^¾` counts as zero: 6e-15 in f32, where
+/// it changes `√v̂ + ε` by less than 1e-6 of itself.
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     rate: f64,
@@ -42,15 +42,15 @@ impl<T: Real> Optimiser<T> for Adam<T> {
         let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
         let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
         let epsilon = T::of(EPSILON * correction);
-        let least = T::LEAST.sqrt();
+        let least = (T::LEAST * T::LEAST.sqrt()).sqrt();
         let (ms, vs) = (&mut self.m[..], &mut self.v[..]);
         // Roots and quotients take as long for one number as for a vector full of them.
         pulp::Arch::new().dispatch(|| {
             for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(ms).zip(vs) {
                 *m = (b1 * *m + c1 * g).flushed();
-                // The square of a smaller g would be below what is stored.
+                // The square of a smaller g, and so its share of v, could be subnormal.
                 let g = if g.abs() < least { T::zero() } else { g };
-                *v = (b2 * *v + c2 * g * g).flushed();
+                *v = (b2 * *v + c2 * g * g).normal();
                 *w = (*w - step * *m / (v.sqrt() + epsilon)).flushed();
             }
         });

@@ -155,6 +155,6 @@ pub trait Rule<T: Real>: Send {
 pub(crate) fn hand_over<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
     assert_eq!(gradient.len(), gathered.len(), "the gradient must have as many entries as were gathered");
     for (to, from) in gradient.iter_mut().zip(gathered) {
-        *to = (*to + std::mem::replace(from, T::zero())).flushed();
+        *to = (*to + std::mem::replace(from, T::zero())).normal();
     }
 }

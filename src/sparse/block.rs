@@ -29,6 +29,13 @@ pub fn flushed<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
     block
 }
 
+/// A block whose subnormal entries are zero.
+#[inline(always)]
+pub fn normal<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
+    block.iter_mut().for_each(|x| *x = x.normal());
+    block
+}
+
 /// Writes blocks, or takes them back.
 ///
 /// # Errors

@@ -85,7 +85,7 @@ impl<T: Real> Unit<T> {
         for run in &self.runs {
             let own = &self.gradient.as_flattened()[run.columns.clone()];
             let to = gradient[run.parameter..][..own.len()].iter_mut();
-            to.zip(own).for_each(|(to, &sum)| *to = (*to + sum).flushed());
+            to.zip(own).for_each(|(to, &sum)| *to = (*to + sum).normal());
         }
     }
 }

@@ -189,13 +189,13 @@ impl<T: Real> Panel<T> {
                 let own = &tile::own(&mut tiles[column as usize / COLUMNS]).gradient.0;
                 let own = &own[column as usize % COLUMNS..][..len as usize];
                 let to = &mut gradient[parameter as usize..][..len as usize];
-                to.iter_mut().zip(own).for_each(|(to, &sum)| *to = (*to + sum).flushed());
+                to.iter_mut().zip(own).for_each(|(to, &sum)| *to = (*to + sum).normal());
             }
         } else {
             for (tile, parameters) in tiles.iter_mut().map(tile::own).zip(self.columns.awake()) {
                 for (&parameter, &sum) in parameters.iter().zip(&tile.gradient.0) {
                     let to = &mut gradient[parameter as usize];
-                    *to = (*to + sum).flushed();
+                    *to = (*to + sum).normal();
                 }
             }
         }

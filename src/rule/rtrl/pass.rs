@@ -2,8 +2,8 @@
 
 use super::program::{Copied, Entry, Injection, Line, NOWHERE, Point, Program};
 use super::tile::{Block, COLUMNS, Tile, lock};
-use crate::scalar::{Real, flush};
-use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two, flushed};
+use crate::scalar::Real;
+use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two, flushed, normal};
 use std::sync::Mutex;
 
 /// A step to be carried through some tiles, or only its credit.
@@ -65,7 +65,7 @@ impl<T: Real> block::Loop for Pass<'_, T> {
             for &(value, column) in program.credit_points.iter().filter(|p| tile_of(p.1) == number) {
                 tile.gradient.0[column as usize % COLUMNS] += value;
             }
-            flush(&mut tile.gradient.0);
+            tile.gradient.0 = normal(tile.gradient.0);
         }
     }
 }
