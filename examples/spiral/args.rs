@@ -353,7 +353,7 @@ mod tests {
         changes(&["--batch", "4"], |c| c.batch = 4);
         changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());
         changes(&["--learning-rate", "0.5"], |c| c.learning_rate = 0.5);
-        changes(&["--schedule", "constant"], |c| c.schedule = "constant".into());
+        changes(&["--schedule", "cosine"], |c| c.schedule = "cosine".into());
         changes(&["--clip", "2"], |c| c.clip = Some(2.0));
         changes(&["--clip", "off"], |c| c.clip = None);
         changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));

@@ -64,3 +64,25 @@ impl<T: Real> Optimiser<T> for Amsgrad<T> {
         archive.list("amsgrad.u", &mut self.u)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    /// For g = 2 and then g = 0, η = 0.1, worked out on paper:
+    ///
+    /// m₁ = 0.2, v₁ = u₁ = 0.004: the first step is η · 2/2 = 0.1. m₂ = 0.18, v₂ = 0.003996 < u₂ = 0.004, m̂₂ = 0.18/0.19,
+    /// û₂ = 0.004/0.001999.
+    #[test]
+    fn amsgrad_two_steps_equal_those_by_hand() {
+        let mut w = [1.0f64];
+        let mut amsgrad = Amsgrad::new(1, 0.1);
+        amsgrad.update(&mut w, &[2.0]);
+        assert_relative_eq!(w[0], 1.0 - 0.1 * 2.0 / (2.0 + 1e-8), epsilon = 1e-14);
+        let before = w[0];
+        amsgrad.update(&mut w, &[0.0]);
+        let expected = 0.1 * (0.18 / 0.19) / ((0.004f64 / 0.001999).sqrt() + 1e-8);
+        assert_relative_eq!(before - w[0], expected, epsilon = 1e-14);
+    }
+}

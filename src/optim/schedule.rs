@@ -51,3 +51,32 @@ pub fn find_schedule(name: &str) -> Result<ScheduleEntry> {
         .find(|s| s.name == name)
         .ok_or_else(|| Error::unknown("schedule", name, names.into_iter()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn schedule_at_its_beginning_quarters_and_end_follows_the_formula() {
+        let quarter = (1.0 + 0.5f64.sqrt()) / 2.0;
+        for (name, expected) in [
+            ("constant", [1.0, 1.0, 1.0, 1.0, 1.0]),
+            ("cosine", [1.0, quarter, 0.5, 1.0 - quarter, 0.0]),
+            ("cooldown", [1.0, 1.0, 1.0, 0.5, 0.0]),
+        ] {
+            let share = find_schedule(name).unwrap().share;
+            assert_relative_eq!([0.0, 0.25, 0.5, 0.75, 1.0].map(share)[..], expected, epsilon = 1e-15);
+        }
+    }
+
+    #[test]
+    fn schedule_every_one_starts_at_the_whole_rate_and_never_grows() {
+        for ScheduleEntry { name, share, .. } in schedules() {
+            assert_eq!(share(0.0), 1.0, "{name}");
+            let shares: Vec<f64> = (0..=100).map(|k| share(f64::from(k) / 100.0)).collect();
+            assert!(shares.windows(2).all(|pair| pair[1] <= pair[0] && pair[1] >= 0.0), "{name}: {shares:?}");
+        }
+        assert!(find_schedule("steps").err().unwrap().to_string().contains("cosine"));
+    }
+}
