@@ -353,3 +353,35 @@ fn zeros_of_the_influence_matrix_are_accounted_for() {
         }
     }
 }
+
+/// The update of iteration k takes the share of η at (k − 1) / iterations: with plain descent, weights after the first update are those of a
+/// constant rate, and what follows is not.
+#[test]
+fn run_with_a_schedule_scales_the_rate_from_the_second_update_on() {
+    let rows = |schedule: &str, rate: f64| {
+        run(&config(|c| {
+            c.schedule = schedule.into();
+            (c.optimiser, c.learning_rate, c.clip) = ("sgd".into(), rate, None);
+        }))
+        .1
+    };
+    let (constant, cosine, cooldown) = (rows("constant", 0.5), rows("cosine", 0.5), rows("cooldown", 0.5));
+    // Losses are taken before the update: the second row sees the first update.
+    assert_eq!([cosine[1].loss, cooldown[1].loss], [constant[1].loss; 2]);
+    assert_ne!(cosine[2].loss, constant[2].loss);
+    // The second half of six begins with the share at 3/6, which is still 1; the fifth update is the first smaller one.
+    assert_eq!(cooldown[4].loss, constant[4].loss);
+    assert_ne!(cooldown[5].loss, constant[5].loss);
+}
+
+/// Configurations from before there were schedules.
+#[test]
+fn config_without_a_schedule_is_read_as_constant() {
+    for preset in [Preset::Default, Preset::Paper] {
+        let config = Config::spiral(preset);
+        let mut json = serde_json::to_value(&config).unwrap();
+        assert_eq!(json.as_object_mut().unwrap().remove("schedule"), Some("constant".into()));
+        assert_eq!(serde_json::from_value::<Config>(json).unwrap(), config);
+    }
+    assert!(config(|c| c.schedule = "steps".into()).check().unwrap_err().to_string().contains("cosine"));
+}

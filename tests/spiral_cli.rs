@@ -220,3 +220,33 @@ fn the_iteration_of_a_failure_is_the_one_of_the_curve() {
     let said = text(&output.stderr);
     assert!(said.contains(&format!("at iteration {}, step", rows + 1)), "{rows} rows, but {said}");
 }
+
+#[test]
+fn spiral_any_number_of_threads_writes_the_same_bytes_in_the_order_of_runs() {
+    let csv = |threads: &str| {
+        let out = scratch(&format!("threads-{threads}.csv"));
+        let flags = ["--iterations", "12", "--param-sparsity", "0.9,0", "--seed", "5", "--seeds", "3"];
+        let output = run(&[&flags[..], &["--threads", threads, "--out", out.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let told = text(&output.stderr).lines().filter(|l| l.contains("test accuracy")).count();
+        assert_eq!(told, 6, "every run tells how it is doing");
+        std::fs::read(out).unwrap()
+    };
+    let one = csv("1");
+    let mut rows = csv::Reader::from_reader(&one[..]);
+    let keys: Vec<_> = rows
+        .records()
+        .map(Result::unwrap)
+        .map(|r| (r[2].to_string(), r[0].to_string(), r[3].to_string()))
+        .collect();
+    let expected: Vec<_> = ["0.9", "0.0"]
+        .iter()
+        .flat_map(|omega| {
+            (5..8).flat_map(move |seed| {
+                (1..=12).map(move |k| (omega.to_string(), seed.to_string(), k.to_string()))
+            })
+        })
+        .collect();
+    assert_eq!(keys, expected);
+    assert!(one == csv("2") && one == csv("7"));
+}

@@ -30,7 +30,7 @@ pub struct Args {
     layers: usize,
     #[arg(long, default_value = "egru")]
     cell: String,
-    /// Share of masked weights that do not exist, in [0, 1); a comma-separated list runs one after another
+    /// Share of masked weights that do not exist, in [0, 1); a comma-separated list runs with each of them
     #[arg(long, value_delimiter = ',', default_value = "0")]
     pub param_sparsity: Vec<f64>,
     /// Let every unit show its state at every step: no events, y = c
@@ -47,11 +47,13 @@ pub struct Args {
     /// Sequences a batch
     #[arg(long, default_value_t = 32)]
     batch: usize,
-    #[arg(long, default_value = "adam")]
-    optimiser: String,
+    #[arg(long)]
+    optimiser: Option<String>,
     /// Learning rate [default: 0.01; paper: 0.003]
     #[arg(long)]
     learning_rate: Option<f64>,
+    #[arg(long)]
+    schedule: Option<String>,
     /// Scale longer gradients down to this norm; off for never [default: 0.1; paper: off]
     #[arg(long, value_name = "NORM|off")]
     clip: Option<Clip>,
@@ -197,6 +199,15 @@ fn command() -> Command {
     let cells = listing("Cell", cells.iter().map(|c| (c.name, c.about)));
     let rules = listing("Learning rule", rules.iter().map(|r| (r.name.as_str(), r.about)));
     let optimisers = listing("Optimiser", optimisers.iter().map(|o| (o.name, o.about)));
+    let schedules = optim::schedules();
+    let schedules = listing("What becomes of the learning rate", schedules.iter().map(|s| (s.name, s.about)));
+    // What a preset chooses by name is said of both.
+    let of_presets = |help: String, name: fn(&Config) -> &str| {
+        let [ours, paper] = [Preset::Default, Preset::Paper].map(Config::spiral);
+        format!("{help}\n[default: {}; paper: {}]", name(&ours), name(&paper))
+    };
+    let optimisers = of_presets(optimisers, |config| &config.optimiser);
+    let schedules = of_presets(schedules, |config| &config.schedule);
     // A number below zero is a wrong value, not an unknown flag.
     let numbers = |arg: Arg| {
         let takes_value = arg.get_action().takes_values();
@@ -206,6 +217,7 @@ fn command() -> Command {
         .mut_arg("cell", |arg| arg.help(cells))
         .mut_arg("rule", |arg| arg.help(rules))
         .mut_arg("optimiser", |arg| arg.help(optimisers))
+        .mut_arg("schedule", |arg| arg.help(schedules))
         .mut_args(numbers)
 }
 
@@ -254,7 +266,6 @@ impl Args {
         config.shadow = self.shadow.clone();
         config.iterations = self.iterations;
         config.batch = self.batch;
-        config.optimiser = self.optimiser.clone();
         config.test_every = self.test_every;
         config.continuous = self.no_reset;
         config.mask.sparsity = omega;
@@ -286,7 +297,9 @@ impl Args {
             }),
         );
         overlay(&mut config.clip, self.clip.map(|clip| clip.0));
+        overlay(&mut config.optimiser, self.optimiser.clone());
         overlay(&mut config.learning_rate, self.learning_rate);
+        overlay(&mut config.schedule, self.schedule.clone());
         overlay(&mut config.init.threshold, self.threshold_mean.map(|mean| ThresholdInit::Beta { mean }));
         overlay(&mut config.update, self.update_every.map(Update::Steps));
         overlay(
@@ -340,6 +353,7 @@ mod tests {
         changes(&["--batch", "4"], |c| c.batch = 4);
         changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());
         changes(&["--learning-rate", "0.5"], |c| c.learning_rate = 0.5);
+        changes(&["--schedule", "cosine"], |c| c.schedule = "cosine".into());
         changes(&["--clip", "2"], |c| c.clip = Some(2.0));
         changes(&["--clip", "off"], |c| c.clip = None);
         changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));

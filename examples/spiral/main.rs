@@ -9,10 +9,11 @@ use args::Args;
 use progress::Progress;
 use report::{Finished, Report};
 use sparse_rtrl::error::Result;
-use sparse_rtrl::experiment::{self, Config};
+use sparse_rtrl::experiment::{self, Config, InOrder};
 use sparse_rtrl::record::{self, Recorder, Row};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 fn main() -> ExitCode {
@@ -55,47 +56,62 @@ fn print(text: &str) -> ExitCode {
 /// What is to be done, all of it checked.
 struct Job {
     configs: Vec<Config>,
-    pool: rayon::ThreadPool,
     recorder: Recorder,
+}
+
+/// One of the runs.
+struct Planned<'a> {
+    /// Its place among them.
+    at: usize,
+    config: &'a Config,
+    seed: u64,
 }
 
 /// Everything that can be wrong with the flags is found here, before the first run and the first byte written.
 fn prepare(args: &Args) -> Result<Job> {
     let configs = args.configs()?;
-    let pool = experiment::pool(args.threads)?;
+    // A thread more than there can be is found before anything is written.
+    experiment::pool(args.threads)?;
     record::check_writable(&args.out)?;
     args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
-    Ok(Job { configs, pool, recorder: Recorder::create(&args.out)? })
+    Ok(Job { configs, recorder: Recorder::create(&args.out)? })
 }
 
-/// All runs, one after another; returns what is to be printed.
+/// All runs, side by side; returns what is to be printed.
 fn run(args: &Args, job: Job) -> Result<String> {
-    let Job { configs, pool, mut recorder } = job;
+    let Job { configs, mut recorder } = job;
     let progress = Progress::new(args.quiet, &configs, args.seeds);
-    let mut report = Report::default();
-    let mut curves: Vec<Vec<Row>> = Vec::new();
-    let outcome = pool.install(|| -> Result<()> {
-        for config in &configs {
-            for seed in args.seeds() {
-                let started = Instant::now();
-                curves.push(Vec::new());
-                let run = experiment::run::<f32>(config, seed, |row| {
-                    recorder.write(row)?;
-                    progress.show(row);
-                    curves.last_mut().expect("just pushed").push(row.clone());
-                    Ok(())
-                })?;
-                report.add(Finished { run, seconds: started.elapsed().as_secs_f64() });
-            }
-        }
+    let planned = configs.iter().flat_map(|config| args.seeds().map(move |seed| (config, seed)));
+    let planned: Vec<_> =
+        planned.enumerate().map(|(at, (config, seed))| Planned { at, config, seed }).collect();
+    let mut curves: Vec<Vec<Row>> = vec![Vec::new(); planned.len()];
+    // Rows are written in the order of runs, so that the file does not depend on the number of threads.
+    let rows = Mutex::new(InOrder::new(|(at, row): (usize, Row)| {
+        recorder.write(&row)?;
+        curves[at].push(row);
         Ok(())
+    }));
+    let rows_of = || rows.lock().expect("no thread panics while it holds this");
+    let finished: Vec<OnceLock<Finished>> = planned.iter().map(|_| OnceLock::new()).collect();
+    let outcome = experiment::fan_out(&planned, args.threads, |&Planned { at, config, seed }| {
+        let started = Instant::now();
+        let run = experiment::run::<f32>(config, seed, |row| {
+            progress.show(row);
+            rows_of().push(at, (at, row.clone()))
+        })?;
+        let seconds = started.elapsed().as_secs_f64();
+        finished[at].get_or_init(|| Finished { run, seconds });
+        rows_of().end(at)
     });
+    drop(rows);
     progress.finish();
     if let Err(error) = outcome {
         let rows: usize = curves.iter().map(Vec::len).sum();
         eprintln!("the curve so far is in {} ({rows} rows)", args.out.display());
         return Err(error);
     }
+    let mut report = Report::default();
+    finished.into_iter().filter_map(OnceLock::into_inner).for_each(|run| report.add(run));
     if let Some(path) = &args.table {
         report.write_markdown(path, &command())?;
     }

@@ -3,6 +3,7 @@
 use crate::cell::{CellConfig, EventReset, LayerSpec, NetworkSpec, ResetGate};
 use crate::error::{Error, Result};
 use crate::learner::{LearnerSpec, LossAt, Update};
+use crate::optim;
 use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
 use crate::readout::Loss;
 use crate::task::{self, TaskOptions};
@@ -55,6 +56,9 @@ pub struct Config {
     pub optimiser: String,
     /// η.
     pub learning_rate: f64,
+    /// The name of the schedule that says which share of η an iteration takes.
+    #[serde(default = "constant")]
+    pub schedule: String,
     /// The longest gradient let through unscaled, if any.
     pub clip: Option<f64>,
     /// When weights are updated.
@@ -67,6 +71,11 @@ pub struct Config {
     pub iterations: usize,
     /// Iterations between evaluations on the test set; the last one is always evaluated.
     pub test_every: usize,
+}
+
+/// The schedule of configurations written before there were any.
+fn constant() -> String {
+    "constant".into()
 }
 
 impl Config {
@@ -88,6 +97,7 @@ impl Config {
             loss_at: LossAt::Every { burn_in: 4 },
             optimiser: "adam".into(),
             learning_rate: 1e-2,
+            schedule: constant(),
             clip: Some(0.1),
             update: Update::Sequence,
             continuous: false,
@@ -156,6 +166,7 @@ impl Config {
         }
         task::find::<f64>(&self.task)?;
         self.task_options.check()?;
+        optim::find_schedule(&self.schedule)?;
         let learner = self.learner(1, 2);
         learner.check()?;
         learner.check_size::<f32>()

@@ -1,37 +1,91 @@
-//! Where seeds and settings fan out: many runs side by side, each on one thread.
+//! Where seeds and settings fan out: many runs side by side, and their rows as if they had run one after another.
 
 use super::pool;
 use crate::error::Result;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Does every job once, side by side on that many threads, 0 for as many as the machine has. Jobs start in the order they come in;
-/// each has a rayon pool of one thread around it, so that what it computes does not depend on how many there are.
+/// Does every job once, side by side on that many threads, 0 for as many as the machine has. Jobs start in the order they come in.
+/// Each has a rayon pool around it: of one thread, or where there are fewer jobs than threads, of its share of them.
 ///
 /// # Errors
-/// The first error of a job, by time, or if threads cannot be started. Jobs that run go on to their end then; none is started any more.
+/// The error of the first job, in the order they came in, that has one, whatever the number of threads; or if threads cannot be started.
+/// Jobs that run go on to their end then; none is started any more.
 pub fn fan_out<J: Sync>(jobs: &[J], threads: usize, work: impl Fn(&J) -> Result<()> + Sync) -> Result<()> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         some => some,
     };
-    let pools = (0..threads.min(jobs.len())).map(|_| pool(1)).collect::<Result<Vec<_>>>()?;
+    let workers = threads.min(jobs.len());
+    let share = |worker: usize| threads / workers + usize::from(worker < threads % workers);
+    let pools = (0..workers).map(|worker| pool(share(worker))).collect::<Result<Vec<_>>>()?;
     let (next, stop, failure) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(None));
     std::thread::scope(|scope| {
         for pool in &pools {
             let (next, stop, failure, work) = (&next, &stop, &failure, &work);
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(at) else { break };
                     if let Err(error) = pool.install(|| work(job)) {
                         stop.store(true, Ordering::Relaxed);
-                        failure.lock().expect("no thread panics while it holds this").get_or_insert(error);
+                        let mut failure = failure.lock().expect("no thread panics while it holds this");
+                        // All jobs before this one have been started and go on to their end: which one is first does not depend on time.
+                        if failure.as_ref().is_none_or(|(first, _)| at < *first) {
+                            *failure = Some((at, error));
+                        }
                     }
                 }
             });
         }
     });
-    failure.into_inner().expect("as above").map_or(Ok(()), Err)
+    failure.into_inner().expect("as above").map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Puts what jobs side by side hand in into the order of the jobs, as if they had been done one after another. What the first unfinished job
+/// hands in goes through at once; what later ones do waits for it.
+pub struct InOrder<V, F> {
+    /// The first job that has not ended.
+    front: usize,
+    /// What later jobs have handed in, and whether they have ended.
+    waiting: BTreeMap<usize, (Vec<V>, bool)>,
+    take: F,
+}
+
+impl<V, F: FnMut(V) -> Result<()>> InOrder<V, F> {
+    /// Hands everything to `take`, beginning with what job 0 hands in.
+    pub fn new(take: F) -> Self {
+        Self { front: 0, waiting: BTreeMap::new(), take }
+    }
+
+    /// Hands in what a job has made.
+    ///
+    /// # Errors
+    /// What `take` says.
+    pub fn push(&mut self, job: usize, value: V) -> Result<()> {
+        if job == self.front {
+            return (self.take)(value);
+        }
+        self.waiting.entry(job).or_default().0.push(value);
+        Ok(())
+    }
+
+    /// A job has handed in everything. One that fails never ends: nothing of later jobs goes through then.
+    ///
+    /// # Errors
+    /// What `take` says of what has waited for this.
+    pub fn end(&mut self, job: usize) -> Result<()> {
+        self.waiting.entry(job).or_default().1 = true;
+        while let Some((values, ended)) = self.waiting.remove(&self.front) {
+            values.into_iter().try_for_each(&mut self.take)?;
+            if !ended {
+                break;
+            }
+            self.front += 1;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -40,8 +94,8 @@ mod tests {
     use crate::error::Error;
 
     #[test]
-    fn every_job_is_done_once_on_a_pool_of_one() {
-        for threads in [0, 1, 3, 40] {
+    fn fan_out_any_number_of_threads_does_every_job_once() {
+        for threads in [0, 1, 3, 20] {
             let done = Mutex::new(Vec::new());
             let jobs: Vec<usize> = (0..20).collect();
             let outcome = fan_out(&jobs, threads, |&job| {
@@ -61,7 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn nothing_starts_after_an_error() {
+    fn fan_out_fewer_jobs_than_threads_shares_threads_among_jobs() {
+        for (jobs, threads, expected) in [(1, 3, vec![3]), (2, 5, vec![2, 3]), (3, 3, vec![1, 1, 1])] {
+            let shares = Mutex::new(Vec::new());
+            // All jobs run at once, or one thread might do two of them.
+            let together = std::sync::Barrier::new(jobs);
+            let work = |_: &usize| {
+                together.wait();
+                shares.lock().unwrap().push(rayon::current_num_threads());
+                Ok(())
+            };
+            fan_out(&(0..jobs).collect::<Vec<_>>(), threads, work).unwrap();
+            let mut shares = shares.into_inner().unwrap();
+            shares.sort_unstable();
+            assert_eq!(shares, expected, "{jobs} jobs on {threads} threads");
+        }
+    }
+
+    #[test]
+    fn fan_out_after_an_error_starts_nothing() {
         let done = AtomicUsize::new(0);
         let outcome = fan_out(&[0, 1, 2, 3], 1, |&job| {
             done.fetch_add(1, Ordering::Relaxed);
@@ -69,5 +141,65 @@ mod tests {
         });
         assert!(outcome.unwrap_err().to_string().contains("not 1"));
         assert_eq!(done.into_inner(), 2);
+    }
+
+    #[test]
+    fn fan_out_two_errors_returns_that_of_the_first_job() {
+        // Job 1 fails first: job 0 gives it time. A slower machine makes this test easier to pass, never harder.
+        let both_run = std::sync::Barrier::new(2);
+        let outcome = fan_out(&[0, 1], 2, |&job: &usize| {
+            both_run.wait();
+            if job == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            Err(Error::setting("job", "another", job))
+        });
+        assert!(outcome.unwrap_err().to_string().ends_with("got 0"));
+    }
+
+    /// What goes through, and what of it has gone through after each hand-in.
+    #[test]
+    fn in_order_jobs_side_by_side_go_through_as_one_after_another() {
+        let (mut seen, mut counts) = (Vec::new(), Vec::new());
+        let through = std::cell::RefCell::new(&mut seen);
+        let mut order = InOrder::new(|value: &str| {
+            through.borrow_mut().push(value.to_string());
+            Ok(())
+        });
+        let steps: [(usize, Option<&str>); 9] = [
+            (1, Some("1a")),
+            (0, Some("0a")),
+            (2, Some("2a")),
+            (2, None),
+            (0, Some("0b")),
+            (0, None),
+            (1, Some("1b")),
+            (3, Some("3a")),
+            (1, None),
+        ];
+        for (job, value) in steps {
+            match value {
+                Some(value) => order.push(job, value).unwrap(),
+                None => order.end(job).unwrap(),
+            }
+            counts.push(through.borrow().len());
+        }
+        drop(order);
+        assert_eq!(seen, ["0a", "0b", "1a", "1b", "2a", "3a"]);
+        assert_eq!(counts, [0, 1, 1, 1, 2, 3, 4, 4, 6]);
+    }
+
+    #[test]
+    fn in_order_a_job_that_never_ends_holds_back_later_ones() {
+        let mut seen = Vec::new();
+        let mut order = InOrder::new(|value| {
+            seen.push(value);
+            Ok(())
+        });
+        order.push(1, 10).unwrap();
+        order.push(2, 20).unwrap();
+        order.end(2).unwrap();
+        order.end(0).unwrap();
+        assert_eq!(seen, [10], "what the job had before it failed, and nothing after it");
     }
 }

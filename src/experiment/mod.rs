@@ -4,10 +4,11 @@ mod config;
 mod fan_out;
 
 pub use config::{Config, Preset};
-pub use fan_out::fan_out;
+pub use fan_out::{InOrder, fan_out};
 
 use crate::error::Result;
 use crate::learner::Learner;
+use crate::optim;
 use crate::record::Row;
 use crate::rule::DenseCost;
 use crate::scalar::Real;
@@ -69,7 +70,9 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
     let mut sums = Means::default();
     let (mut compute, mut density, mut macs, mut macs_dense, mut bytes) = (0.0, 0.0, 0, 0, 0);
     let (mut reached, mut last) = (None, None);
+    let share = optim::find_schedule(&config.schedule)?.share;
     for iteration in 1..=config.iterations {
+        learner.set_rate(config.learning_rate * share((iteration - 1) as f64 / config.iterations as f64));
         let batch: Vec<&Sequence<T>> = (0..config.batch).map(|_| &data.train[shuffle.next()]).collect();
         let tally = learner.train(&batch, config.loss_at).map_err(|error| at_iteration(error, iteration))?;
 

@@ -145,6 +145,11 @@ impl<T: Real> Learner<T> {
         &self.streams
     }
 
+    /// Sets the learning rate of updates to come.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.optimiser.set_rate(rate);
+    }
+
     /// What the readout of the first stream said at its last step.
     pub fn output(&self) -> &[T] {
         self.streams[0].output()

@@ -4,14 +4,18 @@
 //! a gradient: what was read, or the rows ∂o/∂w.
 
 mod adam;
+mod amsgrad;
 mod covariance;
 mod kalman;
 mod rls;
+mod schedule;
 mod sgd;
 
 pub use adam::Adam;
+pub use amsgrad::Amsgrad;
 pub use kalman::Kalman;
 pub use rls::Rls;
+pub use schedule::{ScheduleEntry, find_schedule, schedules};
 pub use sgd::Sgd;
 
 use crate::archive::Archive;
@@ -53,6 +57,11 @@ pub fn registry<T: Real>() -> Vec<OptimiserEntry<T>> {
             name: "adam",
             about: "adaptive moments (Kingma & Ba 2015)",
             build: |n, rate| Box::new(Adam::new(n, rate)),
+        },
+        OptimiserEntry {
+            name: "amsgrad",
+            about: "Adam whose second moments never shrink (Reddi, Kale & Kumar 2018)",
+            build: |n, rate| Box::new(Amsgrad::new(n, rate)),
         },
         OptimiserEntry {
             name: "sgd",

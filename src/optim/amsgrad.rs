@@ -1,0 +1,88 @@
+//! AMSGrad (S. J. Reddi, S. Kale & S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2), with the bias corrections of Adam:
+//!
+//! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `u ← max(u, v)`,
+//! `w ← w − η m̂ / (√û + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `û = u / (1 − β₂ᵗ)`.
+
+use super::Optimiser;
+use crate::archive::Archive;
+use crate::error::Result;
+use crate::scalar::Real;
+
+/// AMSGrad with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+#[derive(Clone, Debug)]
+pub struct Amsgrad<T> {
+    rate: f64,
+    t: i32,
+    m: Vec<T>,
+    v: Vec<T>,
+    u: Vec<T>,
+}
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+impl<T: Real> Amsgrad<T> {
+    /// For `n` parameters, with learning rate η.
+    pub fn new(n: usize, rate: f64) -> Self {
+        let zeros = || vec![T::zero(); n];
+        Self { rate, t: 0, m: zeros(), v: zeros(), u: zeros() }
+    }
+}
+
+impl<T: Real> Optimiser<T> for Amsgrad<T> {
+    fn update(&mut self, w: &mut [T], gradient: &[T]) {
+        let n = self.m.len();
+        assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
+        self.t = self.t.saturating_add(1);
+        let (b1, b2) = (T::of(BETA_1), T::of(BETA_2));
+        let (c1, c2) = (T::of(1.0 - BETA_1), T::of(1.0 - BETA_2));
+        // η m̂ / (√û + ε) = step · m / (√u + ε'), with the bias corrections taken out of the loop.
+        let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
+        let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
+        let epsilon = T::of(EPSILON * correction);
+        let (ms, vs, us) = (&mut self.m[..], &mut self.v[..], &mut self.u[..]);
+        pulp::Arch::new().dispatch(|| {
+            for ((((w, &g), m), v), u) in w.iter_mut().zip(gradient).zip(ms).zip(vs).zip(us) {
+                *m = b1 * *m + c1 * g;
+                *v = b2 * *v + c2 * g * g;
+                *u = if *v > *u { *v } else { *u };
+                *w -= step * *m / (u.sqrt() + epsilon);
+            }
+        });
+    }
+
+    fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
+    fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("amsgrad.t", &mut self.t)?;
+        archive.field("amsgrad.rate", &mut self.rate)?;
+        archive.list("amsgrad.m", &mut self.m)?;
+        archive.list("amsgrad.v", &mut self.v)?;
+        archive.list("amsgrad.u", &mut self.u)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    /// For g = 2 and then g = 0, η = 0.1, worked out on paper:
+    ///
+    /// m₁ = 0.2, v₁ = u₁ = 0.004: the first step is η · 2/2 = 0.1. m₂ = 0.18, v₂ = 0.003996 < u₂ = 0.004, m̂₂ = 0.18/0.19,
+    /// û₂ = 0.004/0.001999.
+    #[test]
+    fn amsgrad_two_steps_equal_those_by_hand() {
+        let mut w = [1.0f64];
+        let mut amsgrad = Amsgrad::new(1, 0.1);
+        amsgrad.update(&mut w, &[2.0]);
+        assert_relative_eq!(w[0], 1.0 - 0.1 * 2.0 / (2.0 + 1e-8), epsilon = 1e-14);
+        let before = w[0];
+        amsgrad.update(&mut w, &[0.0]);
+        let expected = 0.1 * (0.18 / 0.19) / ((0.004f64 / 0.001999).sqrt() + 1e-8);
+        assert_relative_eq!(before - w[0], expected, epsilon = 1e-14);
+    }
+}

@@ -1,0 +1,82 @@
+//! Schedules: which share of the learning rate η an update takes, as a pure function of the share of the run that is over. A schedule has no
+//! state, so that a run that goes on from anywhere takes the same steps.
+//!
+//! - `constant`: `1`;
+//! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent with warm restarts*, ICLR 2017, equation 5
+//!   without restarts and with a least rate of 0);
+//! - `cooldown`: `min(1, 2 (1 − s))`: constant over the first half, then linear to 0 (A. Hägele et al., *Scaling laws and compute-optimal training
+//!   beyond fixed training durations*, NeurIPS 2024).
+//!
+//! To add one, add it to [`schedules`].
+
+use crate::error::{Error, Result};
+use std::f64::consts::PI;
+
+/// A schedule that can be chosen by name.
+pub struct ScheduleEntry {
+    /// The name on the command line and in configurations.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// The share of η at `s`, the share of the run that is over, in [0, 1].
+    pub share: fn(f64) -> f64,
+}
+
+/// All schedules.
+pub fn schedules() -> Vec<ScheduleEntry> {
+    vec![
+        ScheduleEntry { name: "constant", about: "the same learning rate at every update", share: |_| 1.0 },
+        ScheduleEntry {
+            name: "cosine",
+            about: "down to 0 over the run, along half a cosine (Loshchilov & Hutter 2017)",
+            share: |s| (1.0 + (PI * s).cos()) / 2.0,
+        },
+        ScheduleEntry {
+            name: "cooldown",
+            about: "constant over the first half, then linearly down to 0 (Hägele et al. 2024)",
+            share: |s| (2.0 * (1.0 - s)).min(1.0),
+        },
+    ]
+}
+
+/// The schedule of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn find_schedule(name: &str) -> Result<ScheduleEntry> {
+    let known = schedules();
+    let names: Vec<_> = known.iter().map(|s| s.name).collect();
+    known
+        .into_iter()
+        .find(|s| s.name == name)
+        .ok_or_else(|| Error::unknown("schedule", name, names.into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+
+    #[test]
+    fn schedule_at_its_beginning_quarters_and_end_follows_the_formula() {
+        let quarter = (1.0 + 0.5f64.sqrt()) / 2.0;
+        for (name, expected) in [
+            ("constant", [1.0, 1.0, 1.0, 1.0, 1.0]),
+            ("cosine", [1.0, quarter, 0.5, 1.0 - quarter, 0.0]),
+            ("cooldown", [1.0, 1.0, 1.0, 0.5, 0.0]),
+        ] {
+            let share = find_schedule(name).unwrap().share;
+            assert_relative_eq!([0.0, 0.25, 0.5, 0.75, 1.0].map(share)[..], expected, epsilon = 1e-15);
+        }
+    }
+
+    #[test]
+    fn schedule_every_one_starts_at_the_whole_rate_and_never_grows() {
+        for ScheduleEntry { name, share, .. } in schedules() {
+            assert_eq!(share(0.0), 1.0, "{name}");
+            let shares: Vec<f64> = (0..=100).map(|k| share(f64::from(k) / 100.0)).collect();
+            assert!(shares.windows(2).all(|pair| pair[1] <= pair[0] && pair[1] >= 0.0), "{name}: {shares:?}");
+        }
+        assert!(find_schedule("steps").err().unwrap().to_string().contains("cosine"));
+    }
+}
