@@ -8,7 +8,7 @@ use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// AMSGrad with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+/// AMSGrad with β₁ = 0.9, β₂ = 0.999, ε = 1e-8. Flushed as [`Adam`](super::Adam) is.
 #[derive(Clone, Debug)]
 pub struct Amsgrad<T> {
     rate: f64,
@@ -41,13 +41,16 @@ impl<T: Real> Optimiser<T> for Amsgrad<T> {
         let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
         let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
         let epsilon = T::of(EPSILON * correction);
+        // As in Adam: the square of a smaller g could be subnormal.
+        let least = (T::LEAST * T::LEAST.sqrt()).sqrt();
         let (ms, vs, us) = (&mut self.m[..], &mut self.v[..], &mut self.u[..]);
         pulp::Arch::new().dispatch(|| {
             for ((((w, &g), m), v), u) in w.iter_mut().zip(gradient).zip(ms).zip(vs).zip(us) {
-                *m = b1 * *m + c1 * g;
-                *v = b2 * *v + c2 * g * g;
+                *m = (b1 * *m + c1 * g).flushed();
+                let g = if g.abs() < least { T::zero() } else { g };
+                *v = (b2 * *v + c2 * g * g).normal();
                 *u = if *v > *u { *v } else { *u };
-                *w -= step * *m / (u.sqrt() + epsilon);
+                *w = (*w - step * *m / (u.sqrt() + epsilon)).flushed();
             }
         });
     }

@@ -7,8 +7,10 @@ use std::fs;
 /// Rows after which it is interrupted, and all of them.
 const ROWS: [usize; 2] = [23, 61];
 
-/// What each form is called, its flags, and its text of so many rows.
-fn forms() -> [(&'static str, &'static str, fn(usize) -> String); 8] {
+/// What a form is called, its flags, and its text of so many rows.
+type Form = (&'static str, &'static str, fn(usize) -> String);
+
+fn forms() -> [Form; 8] {
     fn json(n: usize) -> String {
         let row = |line: &str| line.split_once(',').map(|(h, l)| format!("{{\"hour\":{h},\"load\":{l}}}\n"));
         rows(0..n).lines().filter_map(row).collect()

@@ -146,7 +146,11 @@ mod tests {
         assert_eq!(sink.line_ended().unwrap(), Reader::Listens);
         assert_eq!(path.metadata().unwrap().len(), 0, "a file is written in large pieces");
         let mut synced = None;
-        sink.sync_by(|file| Ok(synced = Some(file.metadata()?.len()))).unwrap();
+        let note = |file: &File| {
+            synced = Some(file.metadata()?.len());
+            Ok(())
+        };
+        sink.sync_by(note).unwrap();
         assert_eq!(synced, Some(7));
         let failure = sink.sync_by(|_| Err(ErrorKind::StorageFull.into())).unwrap_err();
         assert_eq!(failure.code, IO);

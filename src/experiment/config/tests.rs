@@ -35,6 +35,7 @@ fn default_setting_is_ours() {
         loss_at: LossAt::Every { burn_in: 4 },
         optimiser: "adam".into(),
         learning_rate: 0.01,
+        schedule: "constant".into(),
         clip: Some(0.1),
         update: Update::Sequence,
         continuous: false,
