@@ -34,7 +34,7 @@ once() {
 }
 rows_of() { # flags
     local found=0 on=0 now
-    for _ in 1 2 3 4 5; do
+    for _ in 1 2 3; do
         now=$(once as-found "$1")
         found=$((now > found ? now : found))
         if [ -n "$both" ]; then
@@ -54,7 +54,7 @@ rows_of() { # flags
     echo
     echo "Made on $(date +%F) with \`scripts/bench_stream.sh${both:+ --both-modes}\` on $(scripts/processor.sh): $rows rows from CSV to CSV through"
     echo "\`sparse-rtrl stream\` on one core, 64 units, 8 inputs, ω = 0.9, single precision, Adam and a least-squares readout, an update at every row."
-    echo "The cell is an EGRU unless a flag says otherwise. The best of five runs.${both:+ The programs take turns.}"
+    echo "The cell is an EGRU unless a flag says otherwise. The best of three runs.${both:+ The programs take turns.}"
     echo
     if [ -n "$both" ]; then
         echo "| flags | rows per second | with flush-to-zero mode switched on | ratio |"

@@ -174,13 +174,13 @@ mod tests {
 
     #[test]
     fn optimisers_are_found_by_name_and_take_their_rate() {
-        for (name, moved) in [("sgd", 0.5), ("adam", 0.25)] {
+        for (name, moved) in [("sgd", 0.5), ("adam", 0.25), ("amsgrad", 0.25)] {
             let mut optimiser = (find::<f64>(name).unwrap().build)(1, 0.25);
             let mut w = [1.0];
             optimiser.update(&mut w, &[2.0]);
             assert_relative_eq!(w[0], 1.0 - moved, max_relative = 1e-7);
         }
-        assert_eq!(registry::<f64>().iter().map(|o| o.name).collect::<Vec<_>>(), ["adam", "sgd"]);
+        assert_eq!(registry::<f64>().iter().map(|o| o.name).collect::<Vec<_>>(), ["adam", "amsgrad", "sgd"]);
         let said = find::<f64>("sdg").err().unwrap().to_string();
         assert!(said.contains("sdg") && said.contains("adam"), "{said}");
     }
