@@ -28,7 +28,7 @@ pub enum Kept {
     Nothing,
 }
 
-/// `S = diag(d) S + A Y⁻ + B Y + M̄`, `Y = diag(e) S + Ē`, `g += Yᵀ c̄`, with every product done.
+/// `S = flush(diag(d) S + A Y⁻ + B Y + M̄)`, `Y = diag(e) S + Ē`, `g += Yᵀ c̄`, with every product done; numbers below 2⁻⁵¹¹ are stored as zero.
 pub struct Recursion {
     wiring: Arc<Wiring>,
     tables: Tables,
@@ -130,6 +130,7 @@ impl Reference for Recursion {
             if let Some(mask) = mask {
                 sum.iter_mut().zip(&mask[i * p..]).filter(|(_, kept)| !**kept).for_each(|(s, _)| *s = 0.0);
             }
+            sum.iter_mut().filter(|s| s.abs() < 2f64.powi(-511)).for_each(|s| *s = 0.0);
             y[i * p..][..p].iter_mut().zip(&sum).for_each(|(y, s)| *y = step.e[i] * s);
             if let Some(theta) = wiring.threshold(i) {
                 y[i * p + theta] += step.e_bar[i];
@@ -155,7 +156,8 @@ impl Reference for Recursion {
         let (mut all, mut of_recurrent) = (0, 0);
         for &row in self.wiring.units() {
             for (&y, &recurrent) in self.y[row * p..][..p].iter().zip(&self.recurrent) {
-                if y != 0.0 && y.abs() < 1e-250 {
+                // Where S is not stored, Y is, and flushed in its place.
+                if y != 0.0 && y.abs() < 1e-150 {
                     return None;
                 }
                 all += usize::from(y != 0.0);
