@@ -108,7 +108,9 @@ impl Updates {
         lesson: &Lesson<'_>,
         macs: &mut Macs,
     ) {
-        let Teacher::Gradient { optimiser, rate, decay, clip } = &spec.teacher else { panic!("the reference updates by gradient") };
+        let Teacher::Gradient { optimiser, rate, decay, clip } = &spec.teacher else {
+            panic!("the reference updates by gradient")
+        };
         let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
         let mut g = vec![0.0; w.len()];
         for o in 0..k {
