@@ -24,6 +24,48 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
+/// The factors of one update, which all optimisers with Adam's moments share.
+#[derive(Clone, Copy)]
+pub(super) struct Factors<T> {
+    betas: [T; 2],
+    /// 1 − β₁ and 1 − β₂.
+    rest: [T; 2],
+    /// `η m̂ / (√v̂ + ε) = size · m / (√v + epsilon)`: bias corrections are taken out of the loop.
+    size: T,
+    epsilon: T,
+    /// The least g whose square counts.
+    least: T,
+}
+
+impl<T: Real> Factors<T> {
+    /// Of update `t`, counted from one, with learning rate η.
+    pub fn at(rate: f64, t: i32) -> Self {
+        let correction = (1.0 - BETA_2.powi(t)).sqrt();
+        Self {
+            betas: [BETA_1, BETA_2].map(T::of),
+            rest: [1.0 - BETA_1, 1.0 - BETA_2].map(T::of),
+            size: T::of(rate * correction / (1.0 - BETA_1.powi(t))),
+            epsilon: T::of(EPSILON * correction),
+            least: (T::LEAST * T::LEAST.sqrt()).sqrt(),
+        }
+    }
+
+    /// `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`.
+    #[inline(always)] // into loops that are compiled for the machine's vector units
+    pub fn moments(&self, m: &mut T, v: &mut T, g: T) {
+        *m = (self.betas[0] * *m + self.rest[0] * g).flushed();
+        // The square of a smaller g, and so its share of v, could be subnormal.
+        let g = if g.abs() < self.least { T::zero() } else { g };
+        *v = (self.betas[1] * *v + self.rest[1] * g * g).normal();
+    }
+
+    /// `w − η m̂ / (√v̂ + ε)`.
+    #[inline(always)]
+    pub fn step(&self, w: T, m: T, v: T) -> T {
+        (w - self.size * m / (v.sqrt() + self.epsilon)).flushed()
+    }
+}
+
 impl<T: Real> Adam<T> {
     /// For `n` parameters, with learning rate η.
     pub fn new(n: usize, rate: f64) -> Self {
@@ -36,22 +78,13 @@ impl<T: Real> Optimiser<T> for Adam<T> {
         let n = self.m.len();
         assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
         self.t = self.t.saturating_add(1);
-        let (b1, b2) = (T::of(BETA_1), T::of(BETA_2));
-        let (c1, c2) = (T::of(1.0 - BETA_1), T::of(1.0 - BETA_2));
-        // η m̂ / (√v̂ + ε) = step · m / (√v + ε'), with the bias corrections taken out of the loop.
-        let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
-        let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
-        let epsilon = T::of(EPSILON * correction);
-        let least = (T::LEAST * T::LEAST.sqrt()).sqrt();
+        let factors = Factors::at(self.rate, self.t);
         let (ms, vs) = (&mut self.m[..], &mut self.v[..]);
         // Roots and quotients take as long for one number as for a vector full of them.
         pulp::Arch::new().dispatch(|| {
             for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(ms).zip(vs) {
-                *m = (b1 * *m + c1 * g).flushed();
-                // The square of a smaller g, and so its share of v, could be subnormal.
-                let g = if g.abs() < least { T::zero() } else { g };
-                *v = (b2 * *v + c2 * g * g).normal();
-                *w = (*w - step * *m / (v.sqrt() + epsilon)).flushed();
+                factors.moments(m, v, g);
+                *w = factors.step(*w, *m, *v);
             }
         });
     }

@@ -4,6 +4,7 @@
 //! `w ← w − η m̂ / (√û + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `û = u / (1 − β₂ᵗ)`.
 
 use super::Optimiser;
+use super::adam::Factors;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
@@ -18,10 +19,6 @@ pub struct Amsgrad<T> {
     u: Vec<T>,
 }
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
-
 impl<T: Real> Amsgrad<T> {
     /// For `n` parameters, with learning rate η.
     pub fn new(n: usize, rate: f64) -> Self {
@@ -35,22 +32,13 @@ impl<T: Real> Optimiser<T> for Amsgrad<T> {
         let n = self.m.len();
         assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
         self.t = self.t.saturating_add(1);
-        let (b1, b2) = (T::of(BETA_1), T::of(BETA_2));
-        let (c1, c2) = (T::of(1.0 - BETA_1), T::of(1.0 - BETA_2));
-        // η m̂ / (√û + ε) = step · m / (√u + ε'), with the bias corrections taken out of the loop.
-        let correction = (1.0 - BETA_2.powi(self.t)).sqrt();
-        let step = T::of(self.rate * correction / (1.0 - BETA_1.powi(self.t)));
-        let epsilon = T::of(EPSILON * correction);
-        // As in Adam: the square of a smaller g could be subnormal.
-        let least = (T::LEAST * T::LEAST.sqrt()).sqrt();
+        let factors = Factors::at(self.rate, self.t);
         let (ms, vs, us) = (&mut self.m[..], &mut self.v[..], &mut self.u[..]);
         pulp::Arch::new().dispatch(|| {
             for ((((w, &g), m), v), u) in w.iter_mut().zip(gradient).zip(ms).zip(vs).zip(us) {
-                *m = (b1 * *m + c1 * g).flushed();
-                let g = if g.abs() < least { T::zero() } else { g };
-                *v = (b2 * *v + c2 * g * g).normal();
+                factors.moments(m, v, g);
                 *u = if *v > *u { *v } else { *u };
-                *w = (*w - step * *m / (u.sqrt() + epsilon)).flushed();
+                *w = factors.step(*w, *m, *u);
             }
         });
     }
