@@ -1,6 +1,9 @@
 //! What rules are worth: every rule in the registry on the spiral and on a copy task, five seeds each; accuracy, work, and how true
 //! the gradient is. `cargo run --release --example compare`.
 
+#[path = "origin/mod.rs"]
+mod origin;
+
 use clap::Parser;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
@@ -60,7 +63,6 @@ fn config(args: &Args, task: &str, rule: &str) -> Config {
     config.shadow = Some("bptt".into());
     config.mask.sparsity = args.param_sparsity;
     config.iterations = args.iterations;
-    config.test_every = args.iterations.max(1);
     if task == "copy" {
         config.units = args.copy_units;
         config.loss_at = LossAt::Every { burn_in: 0 };
@@ -99,15 +101,11 @@ fn compare(args: &Args) -> Result<()> {
         let table = |k: usize| table(style, &rules, &runs[k * per_task..(k + 1) * per_task]);
         (0..tasks.len()).map(table).collect()
     };
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let flags: String = std::env::args().skip(1).map(|flag| format!(" {flag}")).collect();
-    let dashes = if flags.is_empty() { "" } else { " --" };
     let markdown = tables(ASCII_MARKDOWN);
     let text = format!(
-        "# Rules compared\n\nMade by sparse-rtrl {} on {date} with\n\n    cargo run --release --example compare{dashes}{flags}\n\n\
-         EGRU, ω = {}, {} iterations of 32 sequences, seeds 0 to {}. {NOTES}\n\n## Spiral, 16 units\n\n{}\n\n## Copy, {} units: {} symbols \
+        "# Rules compared\n\n{}\n\nEGRU, ω = {}, {} iterations of 32 sequences, seeds 0 to {}. {NOTES}\n\n## Spiral, 16 units\n\n{}\n\n## Copy, {} units: {} symbols \
          after {} steps\n\n{}\n",
-        env!("CARGO_PKG_VERSION"),
+        origin::said(&origin::command("compare", None)),
         args.param_sparsity,
         args.iterations,
         args.seeds - 1,

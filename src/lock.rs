@@ -1,8 +1,9 @@
 //! One process at a time for a file: an advisory lock of the operating system. It ends with its process, however that ends.
 //!
 //! A checkpoint is replaced by rename, and a lock on the file itself would not hold across a save. What is locked is an empty file beside it,
-//! `NAME.lock`. Its holder removes it at the end; a killed process leaves it behind, without a lock, and the next one takes it over. It may be
-//! removed between opening and locking: so whoever has locked it checks that its name still means the same file, and opens it again if not.
+//! `NAME.lock`. Its holder removes it at the end; a killed process leaves it behind, without a lock, and the next one takes it over. Another
+//! process may remove it between opening and locking. So after locking, the file of that name is compared with the locked one; if they differ,
+//! it is opened and locked again.
 //! A file of that name with something in it is locked, never changed and never removed.
 //!
 //! Links are followed, so that all names of a file lead to one lock. Hard links are not: a file that is replaced is no longer the same as its
@@ -15,8 +16,10 @@ use std::path::{Path, PathBuf};
 
 /// Links in a row that are followed.
 const MOST_LINKS: usize = 40;
+/// Times that a lock file is opened again because another was put in its place. More mean that the file system does not tell files apart.
+const MOST_TRIES: usize = 1000;
 
-/// The right to write a file, until it is dropped or the process ends.
+/// The lock on a file, until it is dropped or the process ends.
 #[derive(Debug)]
 #[must_use]
 pub struct Lock {
@@ -45,10 +48,10 @@ impl Lock {
         Self::take_from(path, &SYSTEM)
     }
 
-    /// The same, but where the file system has no locks, it goes without.
+    /// As [`take`](Self::take), but where the file system has no locks, nothing is locked.
     ///
     /// # Errors
-    /// As [`take`](Self::take), but for that one.
+    /// [`Error::InUse`] if it is taken, [`Error::Write`] if `NAME.lock` cannot be made.
     pub fn take_where_possible(path: &Path) -> Result<Self> {
         Self::take_where_possible_from(path, &SYSTEM)
     }
@@ -74,13 +77,13 @@ impl Lock {
         let folder = file.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(|source| cannot_write(path, source))?;
         let name = beside(&place(&file), "lock");
-        loop {
+        for _ in 0..MOST_TRIES {
             let lock = match (system.open)(&name) {
                 Err(why)
                     if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&why.kind()) =>
                 {
                     match File::open(&name) {
-                        // Nobody with these rights can make one. What can be written in such a folder is locked itself.
+                        // The folder is read-only for this user. A file in it that can be written is locked itself (`in_place`).
                         Err(why) if why.kind() == ErrorKind::NotFound => {
                             return Ok(Self { path: file, held: None });
                         }
@@ -97,6 +100,8 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(Error::NoLocks { path: path.into(), source }),
             }
         }
+        let source = io::Error::other(format!("{} is never the file that was locked", name.display()));
+        Err(Error::NoLocks { path: path.into(), source })
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Macs {
     /// Carrying credit back through a tape (BPTT).
     pub backward: u64,
     /// Updates with a covariance of weights: recursive least squares and Kalman filters (`optim::Rls` and `optim::Kalman` give the
-    /// formulas). What an optimiser does along a gradient, a few products per weight whatever the rule, is not counted.
+    /// formulas). The update of an optimiser is not counted: it is a few products per weight with every rule.
     pub update: u64,
 }
 

@@ -23,7 +23,7 @@ pub struct Row {
     pub loss: f64,
     /// Share of the batch that was classified rightly at its last step, before the update.
     pub train_accuracy: f64,
-    /// The same on the test set, after the update, where it was evaluated.
+    /// Accuracy on the test set, after the update, of the weights that the run would end with now; where it was evaluated.
     pub test_accuracy: Option<f64>,
     /// α, the share of units with y = 0.
     pub activity_sparsity: f64,
@@ -68,9 +68,12 @@ pub struct Row {
 pub fn check_writable(path: &Path) -> Result<()> {
     let failed = |source| Error::Write { path: path.into(), source };
     create_folder(path)?;
-    let existed = path.exists();
-    File::options().append(true).create(true).open(path).map(drop).map_err(failed)?;
-    if existed { Ok(()) } else { std::fs::remove_file(path).map_err(failed) }
+    if path.exists() {
+        return File::options().append(true).open(path).map(drop).map_err(failed);
+    }
+    // Not the file itself: another process may create it at this moment, and must not lose it.
+    let probe = lock::beside(path, &format!("{}.new", std::process::id()));
+    File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(failed)
 }
 
 /// Creates the folder a file is to lie in.
@@ -95,17 +98,18 @@ pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
 fn replace_synced_by(path: &Path, content: &[u8], sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     create_folder(path)?;
     let new = lock::beside(path, "new");
+    let failed = |source| Error::Write { path: path.into(), source };
+    let mut file = File::create(&new).map_err(failed)?;
     let write = || {
-        let mut file = File::create(&new)?;
         file.write_all(content)?;
         // A rename that reaches the disk before the content would leave neither the old nor the new.
         sync(&file)?;
         std::fs::rename(&new, path)
     };
     write().map_err(|source| {
-        // What was not written whole is of no use, and takes room.
+        // An incomplete file is of no use.
         let _ = std::fs::remove_file(&new);
-        Error::Write { path: path.into(), source }
+        failed(source)
     })
 }
 

@@ -11,10 +11,14 @@
 //! `LEAST` is the square root of the smallest normal number, so that *the product of two stored numbers is never subnormal*. A smaller bound
 //! would not do: blocks of steps multiply influence by transitions, and both decay.
 //!
-//! *What this changes.* Each stored number changes by less than `LEAST` per step. In f32 that is 2e-12 times the rounding error of a number of
-//! size one; relative to numbers above 2e-12 (f32) or 1e-138 (f64) it is below the rounding error of the type. A NaN stays a NaN. Gradients,
-//! second moments and statistics of inputs scale with the square or the unit of what a user gives. They are flushed where they would be
-//! subnormal only ([`Real::normal`]).
+//! *What this changes.* Each stored number changes by less than `LEAST` per step: δ_t in the influence of step t. What it changes later obeys the
+//! recursion of influence itself, `δ_t ≤ LEAST + ‖J_t‖ δ_{t−1}`: a sum of at most `LEAST · Σ_k ‖J_t ⋯ J_k‖`, below `LEAST / (1 − ρ)` where
+//! `‖J‖ ≤ ρ < 1`. In f32, `LEAST` is 2e-12 times the rounding error of a number of size one, which obeys the same recursion; relative to numbers
+//! above 2e-12 (f32) or 1e-138 (f64) it is below the rounding error of the type. A NaN stays a NaN.
+//!
+//! Gradients, credit, second moments and statistics of inputs scale with the square or the unit of what a user gives. They are flushed where
+//! they would be subnormal only ([`Real::normal`]). Adjoints, which `bptt`, `tbptt-K` and `rtrl-blocked-K` carry back, scale with credit and are
+//! flushed below `LEAST` still. Those rules lose digits where credit is below 2e-12 in f32 (1e-138 in f64); the others do not.
 //!
 //! *Why not the processor's flush-to-zero mode.* Code compiled from Rust must run in the default floating-point mode. The modes also
 //! differ: x86-64 decides that a result is subnormal after rounding, AArch64 before. A comparison and a selection give the same bits on

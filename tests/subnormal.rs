@@ -73,6 +73,67 @@ fn networks<T: Real>() -> Vec<(String, Network<T>, Vec<T>)> {
     all
 }
 
+/// Credit and gradients that fade, and are looked at before they are drained: all rules, `bptt` with a tape as well.
+fn run_fading_credit<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
+    let wiring = network.wiring();
+    let (mut numbers, least) = (0, T::min_positive_value().as_f64());
+    for entry in rule::registry::<T>() {
+        let mut rule = (entry.build)(wiring, Skips::ALL, 1);
+        let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+        let (mut gradient, mut macs) = (vec![T::zero(); w.len()], Macs::default());
+        // From 1e20 times the least normal number to a millionth of it.
+        for t in 0..300 {
+            network.advance(w, &input::<T>(t % 90), &state, &mut step, &mut macs);
+            state.follow(&step);
+            rule.observe(&step, &mut macs);
+            let size = least * 10f64.powf(20.0 - 26.0 * t as f64 / 300.0);
+            let credit: Vec<T> = wiring.outputs().map(|row| T::of(size * (1.0 + 0.1 * row as f64))).collect();
+            rule.credit(&credit, &mut macs);
+            if t % 7 == 3 {
+                let fields = Archive::survey(|a| rule.archive(a)).unwrap();
+                numbers += check(fields, &format!("{label} {} credit {size:e}", entry.name));
+            }
+            if t % 20 == 19 {
+                rule.drain(&mut gradient, &mut macs);
+                let drained = gradient.iter().find(|g| is_subnormal(std::any::type_name::<T>(), g.as_f64()));
+                assert_eq!(drained, None, "{label} {}: the gradient at step {t}", entry.name);
+                gradient.fill(T::zero());
+            }
+        }
+    }
+    numbers
+}
+
+#[test]
+fn rules_with_fading_credit_store_no_subnormal_number() {
+    for (label, network, w) in networks::<f32>() {
+        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+    }
+    for (label, network, w) in networks::<f64>().into_iter().step_by(3) {
+        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+    }
+}
+
+/// Weights from outside, and inputs that are not standardised and wait for their target.
+#[test]
+fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
+    let mut spec = OnlineSpec::new(2, 3, 1);
+    (spec.horizon, spec.teacher, spec.standardise) = (2, Teacher::Untrained, vec![false; 2]);
+    spec.least = Some(Least { variance: 10.0, forgetting: 0.99 });
+    let drawn = Online::<f32>::new(&spec, 0).unwrap();
+    let mut learner = Online::<f32>::with_weights(
+        &spec,
+        0,
+        |blocks| spec.mask.draw(blocks, &mut generator(0, Purpose::Mask)),
+        |_| Ok(vec![1e-40; drawn.weights().len()]),
+    )
+    .unwrap();
+    for t in 0..50 {
+        learner.step(&[1e-40, -1e-42], Some(Target::Values(&[(0.2 * f64::from(t)).cos()]))).unwrap();
+        assert!(check(Archive::survey(|a| learner.archive(a)).unwrap(), &format!("step {t}")) > 100);
+    }
+}
+
 /// Runs every rule on one network; credit and a drain every 50 steps.
 fn run_rules<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
     let wiring = network.wiring();

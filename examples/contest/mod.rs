@@ -1,6 +1,8 @@
 //! What the stream examples share: models that predict a series as it comes, each in one pass, side by side, judged alike.
 
 mod linear;
+#[path = "../origin/mod.rs"]
+mod origin;
 mod report;
 
 pub use linear::least_squares;

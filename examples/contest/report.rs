@@ -1,6 +1,6 @@
 //! Tables and pictures of a contest: to the terminal, and as Markdown, CSV and SVG with the command that made them.
 
-use super::{Outcome, Predictions};
+use super::{Outcome, Predictions, origin};
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use plotters::prelude::*;
@@ -34,19 +34,12 @@ pub struct Report<'a> {
 /// # Errors
 /// If a file cannot be written.
 pub fn write(report: &Report, outcomes: &[Outcome], folder: &Path, data: &Path) -> Result<()> {
-    let mut flags = std::env::args().skip(1).fold(String::new(), |flags, flag| flags + " " + &flag);
-    if data.is_absolute() {
-        // Where the data lay is of no interest to anyone else.
-        flags = flags.replace(&data.display().to_string(), "DATA");
-    }
-    let dashes = if flags.is_empty() { "" } else { " --" };
-    let command = format!("cargo run --release --example {}{dashes}{flags}", report.example);
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let version = env!("CARGO_PKG_VERSION");
+    let command = origin::command(report.example, data.is_absolute().then_some(data));
     println!("{}\n\n{}", table(NOTHING, report, outcomes), report.notes);
     let text = format!(
-        "# {}\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n{}\n\n{}\n\n![Error over time]({}.svg)\n",
+        "# {}\n\n{}\n\n{}\n\n{}\n\n![Error over time]({}.svg)\n",
         report.title,
+        origin::said(&command),
         table(ASCII_MARKDOWN, report, outcomes),
         report.notes,
         report.name,

@@ -4,6 +4,9 @@ mod args;
 mod curve;
 mod draw;
 mod figure;
+#[allow(dead_code, reason = "the parts of `said` are kept one by one")]
+#[path = "../origin/mod.rs"]
+mod origin;
 mod picture;
 mod report;
 mod store;
@@ -165,19 +168,15 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
 fn finish(out: &Path, running: Running) -> Result<()> {
     let Running { study, curves } = running;
     curves.into_inner().expect("as above").write(&study.file(out, "csv"))?;
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let leftovers = ["unfinished.csv", "unfinished.json"].map(|extension| study.file(out, extension));
-    write_json(&study.file(out, "json"), &Made { command: command(), date, study })?;
+    write_json(&study.file(out, "json"), &made(study))?;
     leftovers.iter().try_for_each(|path| remove(path))
 }
 
-/// The command line, as one would type it.
-fn command() -> String {
-    let build = if cfg!(debug_assertions) { "" } else { " --release" };
-    let quoted = |flag: String| if flag.contains(' ') { format!(" '{flag}'") } else { format!(" {flag}") };
-    let flags: String = std::env::args().skip(1).map(quoted).collect();
-    let dashes = if flags.is_empty() { "" } else { " --" };
-    format!("cargo run{build} --example figure3{dashes}{flags}")
+/// A study, and what made it.
+fn made(study: Study) -> Made {
+    let command = origin::command("figure3", None);
+    Made { command, date: origin::date(), processor: origin::processor(), study }
 }
 
 /// Every finished study in the folder that is `wanted`.

@@ -62,10 +62,11 @@ fn commands(finished: &[(Made, Curves)]) -> String {
     for (made, _) in finished {
         let seeds = made.study.seeds.len();
         let line = format!(
-            "- {}: sparse-rtrl {}, {}, seeds 0 to {}, with `{}`",
+            "- {}: sparse-rtrl {}, {}, on {}, seeds 0 to {}, with `{}`",
             made.study.name(),
             made.study.version,
             made.date,
+            made.processor,
             seeds.saturating_sub(1),
             made.command
         );

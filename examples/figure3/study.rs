@@ -44,6 +44,7 @@ pub struct Key {
 pub struct Made {
     pub command: String,
     pub date: String,
+    pub processor: String,
     #[serde(flatten)]
     pub study: Study,
 }

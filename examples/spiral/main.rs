@@ -1,6 +1,8 @@
 //! Learn the spiral with exact sparse RTRL: `cargo run --example spiral -- --param-sparsity 0.9`.
 
 mod args;
+#[path = "../origin/mod.rs"]
+mod origin;
 mod plot;
 mod progress;
 mod report;
@@ -8,13 +10,16 @@ mod report;
 use args::Args;
 use progress::Progress;
 use report::{Finished, Report};
-use sparse_rtrl::error::Result;
+use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::{self, Config, InOrder};
 use sparse_rtrl::record::{self, Recorder, Row};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
+
+/// The exit code where another process writes the file of `--out`.
+const IN_USE: u8 = 6;
 
 fn main() -> ExitCode {
     let args = match Args::from_command_line() {
@@ -24,6 +29,10 @@ fn main() -> ExitCode {
     };
     let job = match prepare(&args) {
         Ok(job) => job,
+        Err(error @ Error::InUse { .. }) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(IN_USE);
+        }
         Err(error) => return wrong_input(&format!("error: {error}")),
     };
     match run(&args, job) {
@@ -70,7 +79,7 @@ struct Planned<'a> {
 /// Everything that can be wrong with the flags is found here, before the first run and the first byte written.
 fn prepare(args: &Args) -> Result<Job> {
     let configs = args.configs()?;
-    // A thread more than there can be is found before anything is written.
+    // Too many threads are refused before anything is written.
     experiment::pool(args.threads)?;
     record::check_writable(&args.out)?;
     args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
@@ -113,7 +122,7 @@ fn run(args: &Args, job: Job) -> Result<String> {
     let mut report = Report::default();
     finished.into_iter().filter_map(OnceLock::into_inner).for_each(|run| report.add(run));
     if let Some(path) = &args.table {
-        report.write_markdown(path, &command())?;
+        report.write_markdown(path, &origin::command("spiral", None))?;
     }
     if let Some(path) = &args.plot {
         plot::draw(path, &curves)?;
@@ -122,11 +131,4 @@ fn run(args: &Args, job: Job) -> Result<String> {
         true => report.text(),
         false => format!("{}\n\nlearning curve: {}", report.text(), args.out.display()),
     })
-}
-
-/// The command line, as one would type it.
-fn command() -> String {
-    let build = if cfg!(debug_assertions) { "" } else { "--release " };
-    let flags: Vec<_> = std::env::args().skip(1).collect();
-    format!("cargo run {build}--example spiral -- {}", flags.join(" "))
 }

@@ -1,5 +1,6 @@
 //! The closing table: what was reached, and what it cost. One run stands upright, several side by side.
 
+use super::origin;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use sparse_rtrl::error::{Error, Result};
@@ -106,15 +107,13 @@ impl Report {
         }
     }
 
-    /// The table as Markdown, under the command and the date that made it.
+    /// The table as Markdown, under what made it.
     pub fn write_markdown(&self, path: &Path, command: &str) -> Result<()> {
         let figures: Vec<&Figure> = FIGURES.iter().collect();
-        let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
-        let version = env!("CARGO_PKG_VERSION");
         let table = side_by_side(ASCII_MARKDOWN, &figures, &self.runs);
         let text = format!(
-            "# Spiral\n\nMade by sparse-rtrl {version} on {date} with\n\n    {command}\n\n## Means over seeds\n\n{}\n\n## Every \
-             run\n\n{table}\n\n{}\n",
+            "# Spiral\n\n{}\n\n## Means over seeds\n\n{}\n\n{MEANS}\n\n## Every run\n\n{table}\n\n{}\n",
+            origin::said(command),
             means(&self.runs),
             legend(&figures)
         );
@@ -160,7 +159,10 @@ fn means(runs: &[Finished]) -> String {
         "seeds",
         "test acc.",
         "worst",
+        "≥ 99 %",
         "99 % at",
+        "from",
+        "to",
         "α",
         "β",
         "live",
@@ -174,17 +176,17 @@ fn means(runs: &[Finished]) -> String {
             |of: &dyn Fn(&Run) -> f64| runs.iter().map(|f| of(&f.run)).sum::<f64>() / runs.len() as f64;
         let accuracy = |run: &Run| run.last.test_accuracy.unwrap_or(f64::NAN);
         let worst = runs.iter().map(|f| accuracy(&f.run)).fold(f64::INFINITY, f64::min);
-        let reached: Option<Vec<_>> = runs.iter().map(|f| f.run.reached).collect();
-        let reached = reached.map(|mut at| {
-            at.sort_unstable();
-            format!("{}–{}", at[0], at[at.len() - 1])
-        });
+        let kept = runs.iter().filter(|f| accuracy(&f.run) >= 0.99).count();
+        let [median, from, to] = spread(runs.iter().map(|f| f.run.reached).collect());
         table.add_row([
             share(runs[0].run.param_sparsity),
             runs.len().to_string(),
             format!("{:.2} %", 100.0 * mean(&accuracy)),
             format!("{:.2} %", 100.0 * worst),
-            reached.unwrap_or("not all".into()),
+            kept.to_string(),
+            median,
+            from,
+            to,
             share(mean(&|r| r.mean.activity_sparsity)),
             share(mean(&|r| r.mean.backward_sparsity)),
             share(mean(&|r| r.mean.live_share)),
@@ -199,6 +201,18 @@ fn means(runs: &[Finished]) -> String {
     }
     table.trim_fmt()
 }
+
+/// Median, least and most of the iterations at which runs passed 99 %; those that never did come last, as a dash. Of an even number of runs, the
+/// earlier of the two in the middle is the median.
+fn spread(mut reached: Vec<Option<usize>>) -> [String; 3] {
+    reached.sort_by_key(|at| at.unwrap_or(usize::MAX));
+    let last = reached.len() - 1;
+    [last / 2, 0, last].map(|k| reached[k].map_or("–".into(), |at| at.to_string()))
+}
+
+/// What the heads of the table of means mean, where the other table does not say it.
+const MEANS: &str = "test acc. is the mean of all seeds, worst the least; ≥ 99 % the number of seeds that end at or above it; 99 % at the median \
+    of the first evaluated iteration at or above it, over all seeds, from the least to the most (– for never).";
 
 fn legend(figures: &[&Figure]) -> String {
     let lines = figures.iter().filter(|f| !f.meaning.is_empty());

@@ -3,6 +3,8 @@
 //! gradient is. `cargo run --release --example table1`.
 
 mod measure;
+#[path = "../origin/mod.rs"]
+mod origin;
 mod report;
 
 use clap::Parser;

@@ -1,6 +1,7 @@
 //! The rows as CSV, as Markdown, and in short for the terminal.
 
 use super::measure::Measured;
+use super::origin;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use sparse_rtrl::error::{Error, Result};
@@ -146,13 +147,9 @@ fn title(row: &Measured) -> String {
 /// # Errors
 /// If the file cannot be written.
 pub fn write_markdown(path: &Path, rows: &[Measured]) -> Result<()> {
-    let date = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let version = env!("CARGO_PKG_VERSION");
-    let flags: String = std::env::args().skip(1).map(|flag| format!(" {flag}")).collect();
     let mut text = format!(
-        "# Table 1 of the RTRL paper, measured\n\nMade by sparse-rtrl {version} on {date} with\n\n    cargo run --release --example \
-         table1{}{flags}\n\nSeed {}; seconds are of one thread of the machine it was run on.\n\n{NOTES}\n\n## The law\n\n{}\n",
-        if flags.is_empty() { "" } else { " --" },
+        "# Table 1 of the RTRL paper, measured\n\n{}\n\nSeed {}; times are of one thread.\n\n{NOTES}\n\n## The law\n\n{}\n",
+        origin::said(&origin::command("table1", None)),
         rows.first().map_or(0, |row| row.seed),
         laws(ASCII_MARKDOWN, &rows.iter().collect::<Vec<_>>())
     );

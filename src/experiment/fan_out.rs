@@ -43,8 +43,8 @@ pub fn fan_out<J: Sync>(jobs: &[J], threads: usize, work: impl Fn(&J) -> Result<
     failure.into_inner().expect("as above").map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// Puts what jobs side by side hand in into the order of the jobs, as if they had been done one after another. What the first unfinished job
-/// hands in goes through at once; what later ones do waits for it.
+/// Passes the values of jobs that run side by side on in the order of the jobs, as if they had run one after another. Values of the first
+/// unfinished job are passed on at once; those of later jobs are kept until all jobs before them have ended.
 pub struct InOrder<V, F> {
     /// The first job that has not ended.
     front: usize,
@@ -71,7 +71,7 @@ impl<V, F: FnMut(V) -> Result<()>> InOrder<V, F> {
         Ok(())
     }
 
-    /// A job has handed in everything. One that fails never ends: nothing of later jobs goes through then.
+    /// A job has ended. This is not called for a job that fails, so that no value of a later job is passed on.
     ///
     /// # Errors
     /// What `take` says of what has waited for this.

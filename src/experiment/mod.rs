@@ -2,9 +2,11 @@
 
 mod config;
 mod fan_out;
+mod keep;
 
 pub use config::{Config, Preset};
 pub use fan_out::{InOrder, fan_out};
+pub use keep::Keep;
 
 use crate::error::Result;
 use crate::learner::Learner;
@@ -14,6 +16,7 @@ use crate::rule::DenseCost;
 use crate::scalar::Real;
 use crate::task::{self, Dataset, Sequence};
 use crate::{Error, params};
+use keep::Kept;
 use params::{Purpose, generator};
 use rand::seq::SliceRandom;
 
@@ -22,7 +25,7 @@ use rand::seq::SliceRandom;
 pub struct Run {
     /// The last row of its curve.
     pub last: Row,
-    /// The first iteration after which the test accuracy was at least 99 %.
+    /// The first iteration after which [`Row::test_accuracy`] was at least 99 %.
     pub reached: Option<usize>,
     /// ω as drawn.
     pub param_sparsity: f64,
@@ -30,6 +33,8 @@ pub struct Run {
     pub parameters: (usize, usize),
     /// Means over all iterations: α, β, the share of live units, the density of influence, the cosine to the exact gradient.
     pub mean: Means,
+    /// The weights it ends with, as [`Config::keep`] says: the network's p, then the readout's.
+    pub weights: Vec<f64>,
     /// The most bytes of influence or tape that one stream had in use.
     pub bytes: usize,
 }
@@ -67,6 +72,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
     let readout = learner.model().readout;
     let kept_share = wiring.layout().kept_share(config.mask.on.kinds());
 
+    let mut kept = Kept::new(config.keep);
     let mut sums = Means::default();
     let (mut compute, mut density, mut macs, mut macs_dense, mut bytes) = (0.0, 0.0, 0, 0, 0);
     let (mut reached, mut last) = (None, None);
@@ -84,7 +90,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
             + taps * (dense.gradient + 2 * all);
         bytes = learner.streams().iter().map(|s| s.rule().bytes()).fold(bytes, usize::max);
         let evaluate = iteration % config.test_every == 0 || iteration == config.iterations;
-        let test_accuracy = evaluate.then(|| learner.test(&data.test));
+        let test_accuracy = evaluate.then(|| kept.evaluate(&learner, &data));
         if reached.is_none() && test_accuracy.is_some_and(|a| a >= 0.99) {
             reached = Some(iteration);
         }
@@ -124,6 +130,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
         reached,
         param_sparsity: 1.0 - kept_share,
         parameters: (wiring.parameters(), unmasked.parameters()),
+        weights: kept.into_weights().into_iter().map(Real::as_f64).collect(),
         bytes,
     })
 }

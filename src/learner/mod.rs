@@ -247,9 +247,18 @@ impl<T: Real> Learner<T> {
     /// # Panics
     /// If an input has not m entries.
     pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
+        self.test_with(&self.w, sequences)
+    }
+
+    /// [`test`](Self::test) with other parameters `w` in place of the learner's: the network's p, then the readout's.
+    ///
+    /// # Panics
+    /// If `w` has another length than [`parameters`](Self::parameters), or an input has not m entries.
+    pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
+        assert_eq!(w.len(), self.w.len(), "w must have p entries for the network and those of the readout");
         let (model, continuous) = (&self.model, self.continuous);
         let wiring = model.network.wiring();
-        let (w, w_out) = self.w.split_at(wiring.parameters());
+        let (w, w_out) = w.split_at(wiring.parameters());
         let judge = |chunk: &[Sequence<T>]| {
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
             let mut output = vec![T::zero(); model.readout.outputs];

@@ -41,7 +41,7 @@ impl<T: Real> Online<T> {
     ) -> Result<Self> {
         let network = Network::new(&spec.network, draw)?;
         let wiring = network.wiring();
-        // A checkpoint keeps the rule itself, so that another choice of rtrl-auto cannot change what is resumed.
+        // A checkpoint keeps the rule that was chosen: a later version may choose another one for rtrl-auto.
         let spec = &OnlineSpec { rule: rule::resolve(&spec.rule, wiring), ..spec.clone() };
         let inputs = wiring.outputs().len() + spec.direct + if spec.echo { spec.network.inputs } else { 0 };
         let readout = Readout { inputs, outputs: spec.outputs };

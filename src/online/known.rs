@@ -52,7 +52,7 @@ impl<T: Real> Online<T> {
         self.teach.updates()
     }
 
-    /// Work done by all streams: their networks, rules and readouts, and the updates of what keeps covariances.
+    /// Work done by all streams: their networks, rules and readouts, and the updates with covariances (recursive least squares, Kalman filters).
     pub fn macs(&self) -> Macs {
         self.lanes.iter().fold(Macs::default(), |mut total, lane| {
             total += lane.macs;

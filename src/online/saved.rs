@@ -5,7 +5,7 @@ use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::learner::{LearnerSpec, check_memory};
 use crate::params::BlockSpec;
-use crate::scalar::Real;
+use crate::scalar::{Real, flush};
 use crate::sparse::Pattern;
 
 /// The kept entries of each block, by row and column.
@@ -89,6 +89,7 @@ impl<T: Real> Online<T> {
             return Err(Error::setting("weights", "finite numbers", bad));
         }
         learner.w = w;
+        flush(&mut learner.w);
         let p = learner.network.wiring().parameters();
         learner.network.constrain(&mut learner.w[..p]);
         Ok(learner)

@@ -109,7 +109,7 @@ impl<T: Real> Online<T> {
     }
 
     pub(super) fn standardise(&self, x: &[f64]) -> Vec<T> {
-        x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x))).collect()
+        x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x)).flushed()).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::scalar::Real;
 
 /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
 ///
-/// m and w are flushed (see [`scalar`](crate::scalar)), v is where it is subnormal, and `g²` of `|g| < LEAST^¾` counts as zero: 6e-15 in f32, where
+/// m and w are flushed (see [`scalar`](crate::scalar)). v is stored as zero where it would be subnormal, and `g²` of `|g| < LEAST^¾` counts as zero: 6e-15 in f32, where
 /// it changes `√v̂ + ε` by less than 1e-6 of itself.
 #[derive(Clone, Debug)]
 pub struct Adam<T> {

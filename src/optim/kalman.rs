@@ -110,7 +110,7 @@ impl Kalman {
         let shrink = &inverse * &f;
         let finite = |m: &[f64]| m.iter().all(|v| v.is_finite());
         let mut spreads = self.groups.iter().flat_map(|group| &group.spread);
-        // An infinite G has an inverse of zero, with which nothing would be learned and nothing said of it.
+        // With an infinite H P Hᵀ the inverse is zero: nothing would be learned, and no error be returned.
         let joined = [joint.as_slice(), step.as_slice(), shrink.as_slice()];
         if !(joined.into_iter().all(finite) && spreads.all(|s| finite(s))) {
             return None;

@@ -172,6 +172,27 @@ mod tests {
         assert!(not_finite(&[1.0, f64::NAN, f64::INFINITY]).unwrap().is_nan(), "the first one");
     }
 
+    /// First updates with two rates, set in between: each moves by its own rate, from the same moments.
+    #[test]
+    fn optimiser_after_set_rate_moves_in_proportion_to_the_new_rate() {
+        for entry in registry::<f64>() {
+            let second = |rate: f64| {
+                let mut optimiser = (entry.build)(2, 0.25);
+                let mut w = [1.0, -1.0];
+                optimiser.update(&mut w, &[2.0, 0.5]);
+                let before = w;
+                optimiser.set_rate(rate);
+                optimiser.update(&mut w, &[1.0, 3.0]);
+                [w[0] - before[0], w[1] - before[1]]
+            };
+            let (whole, half) = (second(0.25), second(0.125));
+            for k in 0..2 {
+                assert!(whole[k] != 0.0, "{}", entry.name);
+                assert_relative_eq!(half[k], whole[k] / 2.0, max_relative = 1e-12);
+            }
+        }
+    }
+
     #[test]
     fn optimisers_are_found_by_name_and_take_their_rate() {
         for (name, moved) in [("sgd", 0.5), ("adam", 0.25), ("amsgrad", 0.25)] {

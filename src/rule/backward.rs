@@ -63,7 +63,7 @@ impl<T: Real> Backward<T> {
                 macs += done;
                 lambda += step.e[row] * mu;
                 if let Some(theta) = wiring.threshold(row) {
-                    gradient[theta] += step.e_bar[row] * mu;
+                    gradient[theta] = (gradient[theta] + step.e_bar[row] * mu).normal();
                 }
             }
             self.lambda[row] = lambda.flushed();
@@ -74,7 +74,7 @@ impl<T: Real> Backward<T> {
         for (source, &phi) in step.phi.iter().enumerate() {
             if phi != T::zero() || !self.activity {
                 for (pre, column) in wiring.layout().weights().col(source) {
-                    gradient[column] += self.delta[pre] * phi;
+                    gradient[column] = (gradient[column] + self.delta[pre] * phi).normal();
                     macs += 1;
                 }
             }

@@ -299,6 +299,7 @@ impl<T: Real> Rule<T> for Blocks<T> {
                     to[column] += c * self.e_bar[row];
                 }
             }
+            self.gradient[group.columns.clone()].iter_mut().for_each(|g| *g = g.normal());
         }
     }
 

@@ -87,7 +87,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
         assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
         assert!(self.len > 0, "credit needs an observed step");
         let given = &mut self.tape[self.len - 1].credit;
-        given.iter_mut().zip(credit).for_each(|(to, &c)| *to += c);
+        given.iter_mut().zip(credit).for_each(|(to, &c)| *to = (*to + c).normal());
         self.credited = self.len;
     }
 

@@ -224,6 +224,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
             self.gradient.axpy(c, &self.y.column(row), T::one());
             macs.gradient += self.gradient.len() as u64;
         }
+        self.gradient.apply(|g| *g = g.normal());
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {

@@ -166,11 +166,11 @@ impl<T: Real> Rule<T> for Uoro<T> {
         assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
         let rows = outputs.clone().zip(credit);
         let weight: T = rows.map(|(row, &c)| c * self.e[row] * self.s[row]).sum();
-        self.gradient.iter_mut().zip(&self.theta).for_each(|(g, &theta)| *g += weight * theta);
+        self.gradient.iter_mut().zip(&self.theta).for_each(|(g, &theta)| *g = (*g + weight * theta).normal());
         macs.gradient += self.theta.len() as u64;
         for (row, &c) in outputs.zip(credit) {
             if let Some(theta) = self.wiring.threshold(row) {
-                self.gradient[theta] += c * self.e_bar[row];
+                self.gradient[theta] = (self.gradient[theta] + c * self.e_bar[row]).normal();
             }
         }
     }

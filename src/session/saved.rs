@@ -35,7 +35,7 @@ impl<T: Real> Session<T> {
         self.score.archive(archive)?;
         self.online.save(archive)?;
         archive.field("first", &mut self.first)?;
-        // A mark at this very row is the learner itself, unless that began anew since.
+        // A mark made at this row equals the learner, unless the learner was reset since; it is not stored twice then.
         let mut marked = self.good.as_ref().map(|(row, _)| *row);
         let here = (marked == Some(self.position.rows)).then(|| bytes(&mut self.online)).transpose()?;
         let elsewhere = self.good.as_ref().filter(|(_, marked)| here.as_ref() != Some(marked));
@@ -69,7 +69,9 @@ impl<T: Real> Session<T> {
         (resumed.position, resumed.counts) = (position, counts);
         resumed.good = match marked {
             None => None,
-            Some(row) if mark.is_empty() => Some((row, bytes(&mut resumed.online)?)),
+            Some(row) if mark.is_empty() && row == resumed.position.rows => {
+                Some((row, bytes(&mut resumed.online)?))
+            }
             Some(row) => {
                 same(&learner(mark.clone(), begun.spec())?)?;
                 Some((row, mark))

@@ -14,6 +14,8 @@ use rand::{Rng, RngExt};
 
 const TRAIN: usize = 4_000;
 const TEST: usize = 500;
+/// Drawn last, so that the others do not depend on them.
+const HELD_OUT: usize = 500;
 const INPUTS: usize = 3;
 
 fn sequence<T: Real>(options: &TaskOptions, rng: &mut impl Rng) -> Sequence<T> {
@@ -35,7 +37,7 @@ fn sequence<T: Real>(options: &TaskOptions, rng: &mut impl Rng) -> Sequence<T> {
 pub(super) fn draw<T: Real>(seed: u64, options: &TaskOptions) -> Dataset<T> {
     let mut rng = generator(seed, Purpose::Data);
     let mut some = |n: usize| (0..n).map(|_| sequence(options, &mut rng)).collect();
-    Dataset { inputs: INPUTS, classes: 2, train: some(TRAIN), test: some(TEST) }
+    Dataset { inputs: INPUTS, classes: 2, train: some(TRAIN), test: some(TEST), held_out: some(HELD_OUT) }
 }
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ mod tests {
     fn what_was_shown_is_what_is_asked_for() {
         let options = TaskOptions { length: 3, delay: 4 };
         let data = draw::<f32>(1, &options);
-        assert_eq!((data.train.len(), data.test.len()), (TRAIN, TEST));
+        assert_eq!((data.train.len(), data.test.len(), data.held_out.len()), (TRAIN, TEST, HELD_OUT));
         for sequence in &data.train[..50] {
             assert_eq!((sequence.steps(), sequence.judged_from), (10, 7));
             for t in 0..10 {
@@ -61,6 +63,16 @@ mod tests {
         }
         let ones = data.train.iter().filter(|s| s.classes[7] == Some(1)).count();
         assert!((1_800..2_200).contains(&ones), "{ones}");
+    }
+
+    #[test]
+    fn sequences_to_learn_from_are_drawn_first_and_those_held_out_last() {
+        let options = TaskOptions { length: 12, delay: 1 };
+        let (data, mut rng) = (draw::<f32>(4, &options), generator(4, Purpose::Data));
+        for expected in data.train.iter().chain(&data.test).chain(&data.held_out) {
+            assert_eq!(*expected, sequence(&options, &mut rng));
+        }
+        assert_ne!(data.test[0], data.held_out[0]);
     }
 
     #[test]

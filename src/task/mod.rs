@@ -42,7 +42,7 @@ impl<T> Sequence<T> {
     }
 }
 
-/// Sequences to learn from, and others to be tested on.
+/// Sequences to learn from, others to be tested on, and others to choose weights by.
 #[derive(Clone, Debug)]
 pub struct Dataset<T> {
     /// Inputs a step.
@@ -53,6 +53,8 @@ pub struct Dataset<T> {
     pub train: Vec<Sequence<T>>,
     /// To be tested on.
     pub test: Vec<Sequence<T>>,
+    /// To choose weights by: neither learned from nor tested on.
+    pub held_out: Vec<Sequence<T>>,
 }
 
 /// Settings of tasks; a task ignores what it has no use for.

@@ -2,8 +2,8 @@
 //!
 //! `x_t = (± sin(τ_t + φ), cos(τ_t + φ)) / (1 + τ_t)`,  `τ = linspace(0, 2π, 17)`,  `φ ~ U[0, 2π)`.
 //!
-//! The sign is the class: mirrored in the first coordinate, a spiral turns the other way. 10,000 spirals to learn from
-//! and 2,000 others to be tested on; no sample is drawn twice, also not after rounding to single precision.
+//! The sign is the class: mirrored in the first coordinate, a spiral turns the other way. 10,000 spirals to learn from,
+//! 2,000 others to be tested on, and 2,000 held out to choose weights by; no sample is drawn twice, also not after rounding to single precision.
 
 use super::{Dataset, Sequence, TaskOptions};
 use crate::params::{Purpose, generator};
@@ -16,6 +16,8 @@ use std::f64::consts::TAU;
 const STEPS: usize = 17;
 const TRAIN: usize = 10_000;
 const TEST: usize = 2_000;
+/// Drawn last, so that the others do not depend on them.
+const HELD_OUT: usize = 2_000;
 
 /// The spiral with this offset and sense of rotation, as `(x₁, x₂)` a step.
 fn spiral(offset: f64, class: usize) -> Vec<f64> {
@@ -32,8 +34,8 @@ fn spiral(offset: f64, class: usize) -> Vec<f64> {
 pub(super) fn draw<T: Real>(seed: u64, _: &TaskOptions) -> Dataset<T> {
     let mut rng = generator(seed, Purpose::Data);
     let mut seen = HashSet::new();
-    let mut sequences = Vec::with_capacity(TRAIN + TEST);
-    while sequences.len() < TRAIN + TEST {
+    let mut sequences = Vec::with_capacity(TRAIN + TEST + HELD_OUT);
+    while sequences.len() < TRAIN + TEST + HELD_OUT {
         let (class, offset) = (usize::from(rng.random_bool(0.5)), rng.random_range(0.0..TAU));
         let points = spiral(offset, class);
         if seen.insert(points.iter().map(|&x| (x as f32).to_bits()).collect::<Vec<_>>()) {
@@ -46,8 +48,9 @@ pub(super) fn draw<T: Real>(seed: u64, _: &TaskOptions) -> Dataset<T> {
             });
         }
     }
+    let held_out = sequences.split_off(TRAIN + TEST);
     let test = sequences.split_off(TRAIN);
-    Dataset { inputs: 2, classes: 2, train: sequences, test }
+    Dataset { inputs: 2, classes: 2, train: sequences, test, held_out }
 }
 
 #[cfg(test)]
@@ -72,21 +75,40 @@ mod tests {
     #[test]
     fn no_sample_is_drawn_twice_and_classes_are_balanced() {
         let data = draw::<f32>(3, &TaskOptions::default());
-        assert_eq!((data.train.len(), data.test.len()), (TRAIN, TEST));
+        assert_eq!((data.train.len(), data.test.len(), data.held_out.len()), (TRAIN, TEST, HELD_OUT));
         let bits = |s: &Sequence<f32>| s.inputs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        let all: HashSet<_> = data.train.iter().chain(&data.test).map(bits).collect();
-        assert_eq!(all.len(), TRAIN + TEST);
+        let all: HashSet<_> = data.train.iter().chain(&data.test).chain(&data.held_out).map(bits).collect();
+        assert_eq!(all.len(), TRAIN + TEST + HELD_OUT);
         let ones = data.train.iter().filter(|s| s.classes[0] == Some(1)).count();
         assert!((4_700..5_300).contains(&ones), "{ones}");
         assert_eq!(data.train[0], draw::<f32>(3, &TaskOptions::default()).train[0], "one seed, one data set");
         assert_ne!(data.train[0], draw::<f32>(4, &TaskOptions::default()).train[0]);
     }
 
+    /// Spirals are drawn one after another: to learn from, to be tested on, to choose weights by. No repetition is drawn for this seed.
+    #[test]
+    fn sequences_to_learn_from_are_drawn_first_and_those_held_out_last() {
+        let (data, mut rng) = (draw::<f64>(9, &TaskOptions::default()), generator(9, Purpose::Data));
+        let drawn: Vec<Vec<f64>> = (0..TRAIN + TEST + HELD_OUT)
+            .map(|_| {
+                let class = usize::from(rng.random_bool(0.5));
+                spiral(rng.random_range(0.0..TAU), class)
+            })
+            .collect();
+        for (sequences, first) in [(&data.train, 0), (&data.test, TRAIN), (&data.held_out, TRAIN + TEST)] {
+            for (k, sequence) in sequences.iter().enumerate() {
+                assert_eq!(sequence.inputs, drawn[first + k], "sequence {k} of those from {first} on");
+            }
+        }
+    }
+
     /// Clockwise or not, told from the points alone: class 0 turns from the second axis to the first.
     #[test]
     fn sequence_holds_the_spiral_of_its_class_and_is_judged_at_its_end() {
         let data = draw::<f64>(2, &TaskOptions::default());
-        for sequence in data.train.iter().take(200).chain(data.test.iter().take(50)) {
+        for sequence in
+            data.train.iter().take(200).chain(data.test.iter().take(50)).chain(data.held_out.iter().take(50))
+        {
             assert_eq!((sequence.steps(), sequence.judged_from, sequence.width), (17, 16, 2));
             let class = sequence.classes[0].unwrap();
             assert!(sequence.classes.iter().all(|of| *of == Some(class)));

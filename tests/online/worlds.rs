@@ -89,6 +89,7 @@ fn teachers() -> Vec<(&'static str, Teacher)> {
     vec![
         ("untrained", Teacher::Untrained),
         ("adam", gradient("adam", 0.02, 0.05, Some(0.4))),
+        ("amsgrad", gradient("amsgrad", 0.02, 0.05, Some(0.4))),
         ("sgd", gradient("sgd", 0.1, 0.02, None)),
         ("frozen", gradient("sgd", 0.1, 0.02, Some(0.8))),
         ("filters by node", kalman(Grouping::Node, 0.4, 0.3, 0.98, 1e-3)),

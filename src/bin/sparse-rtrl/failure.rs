@@ -24,7 +24,7 @@ pub const BAD_ROW: u8 = 3;
 pub const UNUSABLE: u8 = 4;
 /// A learner that diverged.
 pub const DIVERGED: u8 = 5;
-/// A file of another process.
+/// A file that another process writes.
 pub const IN_USE: u8 = 6;
 
 /// An end before its time.

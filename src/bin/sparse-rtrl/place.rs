@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Outcome, USAGE};
 use sparse_rtrl::lock::{beside, place};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What a file is for.
@@ -15,16 +16,23 @@ pub enum Purpose<'a> {
     Replace(&'a Path),
 }
 
-/// Each of these files, and what lies beside it, has a purpose of its own. Devices and `-` are no files.
+/// Refuses a file that is named for two purposes, also by a file that is written beside it (`.lock`, `.new`) or by a hard link. Devices, pipes and
+/// `-` may be named twice.
 pub fn check_distinct<'a>(named: impl IntoIterator<Item = Purpose<'a>>) -> Outcome {
     let files: Vec<PathBuf> = named.into_iter().flat_map(taken).collect();
-    match files.iter().enumerate().find(|(k, file)| files[..*k].contains(file)) {
+    let same = |a: &PathBuf, b: &PathBuf| a == b || inode(a).is_some_and(|a| Some(a) == inode(b));
+    match files.iter().enumerate().find(|(k, file)| files[..*k].iter().any(|other| same(file, other))) {
         Some((_, file)) => Err(Failure::new(
             USAGE,
             format!("{}: expected a file for each purpose, got it twice", file.display()),
         )),
         None => Ok(()),
     }
+}
+
+/// Device and inode of a file that exists: hard links share them.
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// A file and those beside it that are used with it.
@@ -34,7 +42,8 @@ fn taken(named: Purpose<'_>) -> Vec<PathBuf> {
         Purpose::Write(path) => (path, &["lock"]),
         Purpose::Replace(path) => (path, &["lock", "new"]),
     };
-    if path == Path::new("-") || path.starts_with("/dev") {
+    let is_device = path.metadata().is_ok_and(|about| !about.is_file());
+    if path == Path::new("-") || is_device {
         return Vec::new();
     }
     let file = place(path);

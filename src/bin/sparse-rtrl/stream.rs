@@ -47,7 +47,7 @@ pub struct Args {
     /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
-    /// Run where the file system has no locks: nothing else may write the checkpoint or the output meanwhile
+    /// Run although the file system has no locks. Make sure that no other process writes the checkpoint or the output
     #[arg(long, help_heading = "Checkpoint")]
     allow_unlocked: bool,
     /// With --resume: standard input begins at the first row again, as a file does
@@ -139,7 +139,7 @@ fn lock(path: &Path, allow_unlocked: bool) -> Outcome<Lock> {
     })
 }
 
-/// Another name of an output (a hard link) has another lock: that it is free shows on the file itself.
+/// An output may have two names (a hard link), which have different lock files. So the file itself is tried as well.
 fn check_free(path: &Path) -> Outcome {
     // Opening a pipe would wait for its other end.
     let file = path.is_file().then(|| File::open(path).ok()).flatten();

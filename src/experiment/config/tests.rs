@@ -32,12 +32,13 @@ fn default_setting_is_ours() {
         rule: "rtrl".into(),
         shadow: None,
         loss: Loss::CrossEntropy,
-        loss_at: LossAt::Every { burn_in: 4 },
-        optimiser: "adam".into(),
-        learning_rate: 0.01,
+        loss_at: LossAt::Every { burn_in: 10 },
+        optimiser: "amsgrad".into(),
+        learning_rate: 0.02,
         schedule: "constant".into(),
         clip: Some(0.1),
         update: Update::Sequence,
+        keep: Keep::Best,
         continuous: false,
         batch: 32,
         iterations: 1700,
@@ -61,7 +62,9 @@ fn paper_setting_differs_where_it_says() {
         loss: Loss::BinaryCrossEntropy,
         loss_at: LossAt::Last,
         learning_rate: 0.003,
+        optimiser: "adam".into(),
         clip: None,
+        keep: Keep::Last,
         ..ours
     };
     assert_eq!(Config::spiral(Preset::Paper), expected);

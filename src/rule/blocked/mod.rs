@@ -151,7 +151,7 @@ impl<T: Real> Rule<T> for Blocked<T> {
         assert_eq!(credit.len(), outputs.len(), "credit must have one entry per output row");
         let last = self.now.steps_mut().last_mut();
         let step = last.expect("credit needs an observed step");
-        step.credit.iter_mut().zip(credit).for_each(|(to, &c)| *to += c);
+        step.credit.iter_mut().zip(credit).for_each(|(to, &c)| *to = (*to + c).normal());
         self.credited = self.now.len;
     }
 

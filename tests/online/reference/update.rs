@@ -1,4 +1,4 @@
-//! Weight updates from their equations: SGD, Adam, Kalman filters, least squares.
+//! Weight updates from their equations: SGD, Adam, AMSGrad, Kalman filters, least squares.
 
 use super::covariance::{Filter, LeastSquares};
 use sparse_rtrl::cell::Network;
@@ -23,8 +23,8 @@ pub struct Updates {
     pub done: u64,
     p: usize,
     emissions: usize,
-    /// Adam: first and second moments of every weight, and updates so far.
-    moments: Vec<(f64, f64)>,
+    /// Adam and AMSGrad: first and second moments of every weight, and the largest second moment so far.
+    moments: Vec<(f64, f64, f64)>,
     filter: Option<Filter>,
     least: Option<LeastSquares>,
 }
@@ -58,7 +58,7 @@ impl Updates {
             _ => None,
         };
         let least = spec.least.map(|least| LeastSquares::new(d + 1, least.variance, least.forgetting));
-        let moments = vec![(0.0, 0.0); p + spec.outputs * (d + 1)];
+        let moments = vec![(0.0, 0.0, 0.0); p + spec.outputs * (d + 1)];
         Self { done: 0, p, emissions, moments, filter, least }
     }
 
@@ -135,11 +135,12 @@ impl Updates {
             w[place] -= rate
                 * match optimiser.as_str() {
                     "sgd" => g,
-                    "adam" => {
-                        let (m, v) = &mut self.moments[place];
+                    name @ ("adam" | "amsgrad") => {
+                        let (m, v, u) = &mut self.moments[place];
                         *m = 0.9 * *m + 0.1 * g;
                         *v = 0.999 * *v + 0.001 * g * g;
-                        (*m / (1.0 - 0.9f64.powi(t))) / ((*v / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8)
+                        *u = if name == "adam" { *v } else { u.max(*v) };
+                        (*m / (1.0 - 0.9f64.powi(t))) / ((*u / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8)
                     }
                     other => panic!("no equations for {other}"),
                 };

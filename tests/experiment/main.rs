@@ -1,10 +1,12 @@
 //! What a run records: costs against the formulas, the paper's measure, and where thresholds of accuracy were passed.
 
+mod keep;
+
 use approx::assert_relative_eq;
 use rand::seq::SliceRandom;
 use sparse_rtrl::Error;
 use sparse_rtrl::cell::{State, Step};
-use sparse_rtrl::experiment::{self, Config, Preset, Run};
+use sparse_rtrl::experiment::{self, Config, Keep, Preset, Run};
 use sparse_rtrl::learner::{Learner, LossAt};
 use sparse_rtrl::metrics::Tally;
 use sparse_rtrl::params::{MaskOn, Purpose, ThresholdInit, generator};
@@ -24,7 +26,8 @@ fn run(config: &Config) -> (Run, Vec<Row>) {
 }
 
 fn config(change: impl Fn(&mut Config)) -> Config {
-    let mut config = Config { iterations: 6, test_every: 3, batch: 4, ..Config::spiral(Preset::Default) };
+    let preset = Config::spiral(Preset::Default);
+    let mut config = Config { iterations: 6, test_every: 3, batch: 4, keep: Keep::Last, ..preset };
     change(&mut config);
     config
 }
@@ -33,8 +36,8 @@ fn config(change: impl Fn(&mut Config)) -> Config {
 fn dense_macs_are_those_of_dense_rtrl_without_masks() {
     let (n, m, o) = (16, 2, 2);
     let p = 3 * n * n + 3 * n * m + 3 * n + n;
-    // Steps of the batch, and those with a loss: 13 of 17.
-    let (steps, losses) = (4 * 17, 4 * 13);
+    // Steps of the batch, and those with a loss: 7 of 17.
+    let (steps, losses) = (4 * 17, 4 * 7);
     let influence = n * n * p + 2 * n * p + p + n * n * (2 * n + 1 + m);
     let forward = p + n * o;
     let expected = steps * (influence + 3 * n * n + forward) + losses * (n * p + 2 * n * o);
@@ -374,13 +377,14 @@ fn run_with_a_schedule_scales_the_rate_from_the_second_update_on() {
     assert_ne!(cooldown[5].loss, constant[5].loss);
 }
 
-/// Configurations from before there were schedules.
+/// Configurations from before there were schedules, and a choice of weights.
 #[test]
-fn config_without_a_schedule_is_read_as_constant() {
+fn config_without_newer_settings_is_read_as_it_was_meant() {
     for preset in [Preset::Default, Preset::Paper] {
-        let config = Config::spiral(preset);
+        let config = Config { keep: Keep::Last, ..Config::spiral(preset) };
         let mut json = serde_json::to_value(&config).unwrap();
         assert_eq!(json.as_object_mut().unwrap().remove("schedule"), Some("constant".into()));
+        assert_eq!(json.as_object_mut().unwrap().remove("keep"), Some("last".into()));
         assert_eq!(serde_json::from_value::<Config>(json).unwrap(), config);
     }
     assert!(config(|c| c.schedule = "steps".into()).check().unwrap_err().to_string().contains("cosine"));

@@ -1,0 +1,108 @@
+//! Every flag, and what it changes.
+
+use super::*;
+use sparse_rtrl::params::BiasInit;
+use sparse_rtrl::readout::Loss;
+
+fn config(flags: &[&str]) -> Config {
+    let words = std::iter::once("spiral").chain(flags.iter().copied());
+    let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
+    args.configs().unwrap().remove(0)
+}
+
+/// What a flag changes, and nothing else.
+fn changes(flags: &[&str], change: impl Fn(&mut Config)) {
+    let mut expected = config(&[]);
+    change(&mut expected);
+    assert_ne!(expected, config(&[]), "{flags:?} changes something");
+    assert_eq!(config(flags), expected, "{flags:?}");
+}
+
+#[test]
+fn every_flag_reaches_its_setting() {
+    assert_eq!(config(&[]), Config::spiral(Preset::Default));
+    changes(&["--units", "20"], |c| c.units = 20);
+    changes(&["--layers", "2"], |c| c.depth = 2);
+    changes(&["--cell", "gru"], |c| c.cell = "gru".into());
+    changes(&["--param-sparsity", "0.5"], |c| c.mask.sparsity = 0.5);
+    changes(&["--no-activity-sparsity"], |c| c.cell_config.activity = false);
+    changes(&["--rule", "bptt"], |c| c.rule = "bptt".into());
+    changes(&["--shadow", "rtrl"], |c| c.shadow = Some("rtrl".into()));
+    changes(&["--iterations", "3"], |c| c.iterations = 3);
+    changes(&["--batch", "4"], |c| c.batch = 4);
+    changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());
+    changes(&["--learning-rate", "0.5"], |c| c.learning_rate = 0.5);
+    changes(&["--schedule", "cosine"], |c| c.schedule = "cosine".into());
+    changes(&["--clip", "2"], |c| c.clip = Some(2.0));
+    changes(&["--clip", "off"], |c| c.clip = None);
+    changes(&["--update-every", "3"], |c| c.update = Update::Steps(3));
+    changes(&["--no-reset"], |c| c.continuous = true);
+    changes(&["--gamma", "0.3"], |c| c.cell_config.surrogate.gamma = 0.3);
+    changes(&["--epsilon", "0.3"], |c| c.cell_config.surrogate.epsilon = 0.3);
+    changes(&["--threshold-mean", "0.3"], |c| c.init.threshold = ThresholdInit::Beta { mean: 0.3 });
+    changes(&["--loss", "last"], |c| c.loss_at = LossAt::Last);
+    changes(&["--burn-in", "3"], |c| c.loss_at = LossAt::Every { burn_in: 3 });
+    changes(&["--keep", "last"], |c| c.keep = Keep::Last);
+    changes(&["--readout", "trace"], |c| c.trace = Some(0.9));
+    changes(&["--mask", "all"], |c| c.mask.on = MaskOn::All);
+    changes(&["--mask-sharing", "connection"], |c| c.mask.sharing = MaskSharing::Connection);
+    changes(&["--reset-gate", "after"], |c| c.cell_config.reset_gate = ResetGate::After);
+    changes(&["--event-reset", "threshold"], |c| c.cell_config.event_reset = EventReset::Threshold);
+    changes(&["--test-every", "7"], |c| c.test_every = 7);
+}
+
+#[test]
+fn presets_are_what_they_say() {
+    let ours = config(&[]);
+    assert_eq!((ours.learning_rate, ours.loss_at), (2e-2, LossAt::Every { burn_in: 10 }));
+    assert_eq!((ours.cell_config.surrogate.gamma, ours.cell_config.surrogate.epsilon), (0.7, 0.5));
+    assert_eq!(ours.init.threshold, ThresholdInit::Beta { mean: 0.1 });
+    assert_eq!((ours.clip, config(&["--preset", "paper"]).clip), (Some(0.1), None));
+    assert_eq!((ours.units, ours.iterations, ours.batch), (16, 1700, 32));
+    let paper = config(&["--preset", "paper"]);
+    assert_eq!(
+        (paper.learning_rate, paper.loss_at, paper.loss),
+        (3e-3, LossAt::Last, Loss::BinaryCrossEntropy)
+    );
+    assert_eq!((paper.cell_config.surrogate.gamma, paper.cell_config.surrogate.epsilon), (0.7, 1.0));
+    assert_eq!(paper.cell_config.reset_gate, ResetGate::After);
+    assert_eq!(paper.cell_config.event_reset, EventReset::Threshold);
+    assert_eq!(paper.init.threshold, ThresholdInit::Logistic { mean: -1.0, std: 1.0 });
+    assert_eq!((paper.init.bias, paper.trace), (BiasInit::Uniform, None));
+    assert_eq!((ours.keep, paper.keep), (Keep::Best, Keep::Last));
+    assert_eq!((&*ours.optimiser, &*paper.optimiser), ("amsgrad", "adam"));
+    let laid_over = config(&["--preset", "paper", "--reset-gate", "before", "--learning-rate", "0.5"]);
+    assert_eq!((laid_over.cell_config.reset_gate, laid_over.learning_rate), (ResetGate::Before, 0.5));
+}
+
+#[test]
+fn a_list_of_sparsities_is_a_list_of_runs() {
+    let words = ["spiral", "--param-sparsity", "0,.5", "--seed", "18446744073709551615"];
+    let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
+    let omegas: Vec<_> = args.configs().unwrap().iter().map(|c| c.mask.sparsity).collect();
+    assert_eq!(omegas, [0.0, 0.5]);
+    assert_eq!(args.seeds().collect::<Vec<_>>(), [u64::MAX]);
+}
+
+/// Words of two-valued flags that presets, too, name: each reaches its value.
+#[test]
+fn flag_every_word_is_the_name_of_its_value() {
+    let paper = |flags: &[&str]| config(&[&["--preset", "paper"], flags].concat());
+    assert_eq!(paper(&["--keep", "best"]).keep, Keep::Best);
+    assert_eq!(paper(&["--event-reset", "output"]).cell_config.event_reset, EventReset::Output);
+    assert_eq!(paper(&["--reset-gate", "before"]).cell_config.reset_gate, ResetGate::Before);
+    assert_eq!(paper(&["--mask", "recurrent"]).mask.on, MaskOn::Recurrent);
+    assert_eq!(paper(&["--mask-sharing", "gate"]).mask.sharing, MaskSharing::Gate);
+    assert_eq!(paper(&["--readout", "y", "--loss", "every"]).loss_at, LossAt::Every { burn_in: 10 });
+    assert_eq!(config(&["--preset", "default"]), config(&[]));
+}
+
+#[test]
+fn flag_burn_in_without_a_loss_at_every_step_is_an_error() {
+    for flags in [&["--loss", "last", "--burn-in", "3"][..], &["--preset", "paper", "--burn-in", "3"]] {
+        let words = std::iter::once("spiral").chain(flags.iter().copied());
+        let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
+        let said = args.configs().unwrap_err().to_string();
+        assert_eq!(said, "burn-in: expected to be used with --loss every only, got 3");
+    }
+}

@@ -1,0 +1,54 @@
+//! What a learner does with gradients: means, clipping, schedules, limits, and bad numbers.
+
+mod streams;
+mod testing;
+mod trouble;
+mod updates;
+
+use approx::assert_relative_eq;
+use sparse_rtrl::cell::{Network, State, Step};
+use sparse_rtrl::error::Error;
+use sparse_rtrl::learner::{Learner, LearnerSpec, LossAt, Model, Stream, Update};
+use sparse_rtrl::params::{Kind, Purpose, generator};
+use sparse_rtrl::readout::{Loss, Target};
+use sparse_rtrl::rule::{self, Skips};
+use sparse_rtrl::task::Sequence;
+
+fn spec() -> LearnerSpec {
+    let mut spec = LearnerSpec::new(2, 5, 2);
+    spec.mask.sparsity = 0.4;
+    spec.loss = Loss::CrossEntropy;
+    spec.optimiser = "sgd".into();
+    spec.learning_rate = 0.1;
+    spec.update = Update::Sequence;
+    spec
+}
+
+fn sequence(seed: usize, steps: usize) -> Sequence<f64> {
+    let inputs = (0..2 * steps).map(|k| 2.0 * ((3 * k * k + 7 * seed) as f64).sin()).collect();
+    let classes = (0..steps).map(|t| (t % 3 != 1).then_some((t + seed) % 2)).collect();
+    Sequence { inputs, width: 2, classes, judged_from: steps - 1 }
+}
+
+/// The summed gradient of a sequence at weights `w`, and the number of losses, by the oracle and a stream of its own.
+fn gradient(
+    spec: &LearnerSpec,
+    seed: u64,
+    w: &[f64],
+    sequence: &Sequence<f64>,
+    at: LossAt,
+) -> (Vec<f64>, f64) {
+    let mut rng = generator(seed, Purpose::Mask);
+    let network = Network::new(&spec.network, |blocks| spec.mask.draw(blocks, &mut rng)).unwrap();
+    let model = Model::new(network, spec.outputs, spec.loss);
+    let rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(model.network.wiring(), Skips::NONE, 0);
+    let mut stream = Stream::new(&model, rule);
+    let mut losses = 0.0;
+    for t in 0..sequence.steps() {
+        let class = sequence.classes[t].filter(|_| at.counts(t, sequence.steps()));
+        losses += f64::from(u8::from(class.is_some()));
+        stream.step(&model, w, sequence.input(t), class.map(Target::Class));
+    }
+    stream.drain();
+    (stream.gradient().to_vec(), losses)
+}
