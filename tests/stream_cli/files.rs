@@ -162,3 +162,28 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
     ok(&run(&folder, &format!("stream in.csv --target load {NET} --resume {flags}"), b""));
     assert_eq!(fs::read(folder.join("out.csv")).unwrap(), out, "without either it begins");
 }
+
+/// By its own name, by a link, or by a hard link: the input is not written over.
+#[test]
+fn stream_whose_output_is_its_input_is_refused_and_the_input_kept() {
+    let folder = folder("same");
+    let input = folder.join("in.csv");
+    fs::write(&input, csv(50)).unwrap();
+    fs::hard_link(&input, folder.join("hard.csv")).unwrap();
+    std::os::unix::fs::symlink("in.csv", folder.join("soft.csv")).unwrap();
+    for output in ["in.csv", "./in.csv", "hard.csv", "soft.csv"] {
+        let words = format!("stream in.csv --target load {NET} -o {output}");
+        fails(&run(&folder, &words, b""), 2, "expected a file for each purpose, got it twice");
+        assert_eq!(fs::read_to_string(&input).unwrap(), csv(50), "-o {output}");
+    }
+    // Memory that looks like a folder of devices holds files as well.
+    let shared = Path::new("/dev/shm").join(format!("sparse-rtrl-{}.csv", std::process::id()));
+    if fs::write(&shared, csv(50)).is_ok() {
+        let words = format!("stream {0} --target load {NET} -o {0}", shared.display());
+        let output = run(&folder, &words, b"");
+        let kept = fs::read_to_string(&shared).unwrap();
+        fs::remove_file(&shared).unwrap();
+        fails(&output, 2, "got it twice");
+        assert_eq!(kept, csv(50));
+    }
+}

@@ -18,8 +18,8 @@
 //! The sets were fitted to times in single precision on one thread over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5, .2, .1}, event RNN and EGRU with 32 inputs
 //! and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
 //! `cargo run --release --example speed -- --inputs 32 --check-choice 0.2` repeats and compares with the choice. On the second
-//! family the choice was within 5 % of the best of these times at 27 of 32 settings, within 10 % at 30, and 13 and 19 % off at two (EGRUs of 128 units
-//! at ω̃ = .1 and of 32 units at ω̃ = 1).
+//! family the choice was within 5 % of the best of these times at 28 of 32 settings, within 10 % at 30, and 12 and 17 % off at two (event RNNs of 256 and
+//! 128 units without masks).
 
 use super::base::COLUMNS;
 use crate::cell::Wiring;
