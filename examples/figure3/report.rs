@@ -61,12 +61,15 @@ fn commands(finished: &[(Made, Curves)]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for (made, _) in finished {
         let seeds = made.study.seeds.len();
+        let processor = match made.processor.as_str() {
+            "" => String::new(),
+            name => format!(", on {name}"),
+        };
         let line = format!(
-            "- {}: sparse-rtrl {}, {}, on {}, seeds 0 to {}, with `{}`",
+            "- {}: sparse-rtrl {}, {}{processor}, seeds 0 to {}, with `{}`",
             made.study.name(),
             made.study.version,
             made.date,
-            made.processor,
             seeds.saturating_sub(1),
             made.command
         );

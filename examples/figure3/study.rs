@@ -44,6 +44,8 @@ pub struct Key {
 pub struct Made {
     pub command: String,
     pub date: String,
+    /// Empty in files of versions that did not record it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub processor: String,
     #[serde(flatten)]
     pub study: Study,
