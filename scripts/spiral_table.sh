@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes results/spiral.md, results/spiral.csv and results/spiral.svg (our setting), and results/spiral-paper.* (the setting of
-# the RTRL paper's own code): four sparsities, five seeds each. A few minutes on two cores.
+# the RTRL paper's own code): four sparsities, five seeds each. About ten minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in default paper; do
