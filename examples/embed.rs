@@ -3,7 +3,7 @@
 //! A stream never ends and never waits: at every sample the program predicts the next one, sees what came, and learns. Half way
 //! through, the signal changes its habits; the learner follows.
 
-use sparse_rtrl::learner::{Learner, LearnerSpec};
+use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
 use sparse_rtrl::readout::Target;
 
 /// Two waves, whose frequencies jump at sample 20,000.
@@ -13,10 +13,10 @@ fn signal(t: usize) -> f32 {
 }
 
 fn main() -> sparse_rtrl::Result<()> {
-    let mut spec = LearnerSpec::new(1, 32, 1); // one input, 32 EGRU units, one output
+    let mut spec = SequenceLearnerSpec::new(1, 32, 1); // one input, 32 EGRU units, one output
     spec.mask.sparsity = 0.9; // nine recurrent weights in ten do not exist
     spec.learning_rate = 3e-3;
-    let mut learner = Learner::<f32>::new(&spec, 0)?;
+    let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
 
     let (mut error, mut naive) = (0.0, 0.0);
     println!("{:>8} {:>12} {:>20}", "sample", "mean error", "predicting 'no change'");

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SPEED = ROOT / "target" / "release" / "examples" / "speed"
+SPEED = ROOT / "target" / "release" / "speed"
 GIB = 2**30
 
 
@@ -123,7 +123,7 @@ def main():
             number = lambda v: v if v in ("event-rnn", "egru") else float(v)  # noqa: E731
             rows = [{k: number(v) for k, v in row.items()} for row in csv.DictReader(file)]
         return plot(rows, Path(args.out) / "grid.svg")
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "speed"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "sparse-rtrl-studies", "--bin", "speed"], cwd=ROOT, check=True)
     rows = grid(args)
     scales = [] if args.no_scale else scale()
     out = Path(args.out)

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SPEED = ROOT / "target" / "release" / "examples" / "speed"
+SPEED = ROOT / "target" / "release" / "speed"
 
 
 def single_threaded():
@@ -450,7 +450,7 @@ def main():
     args = parser.parse_args()
     if args.numpy_worker:
         return numpy_worker(*args.numpy_worker)
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "speed"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--package", "sparse-rtrl-studies", "--bin", "speed"], cwd=ROOT, check=True)
     flush_subnormals()
     highest = peaks()
     print("\n".join(peaks_table(highest)))

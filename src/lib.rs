@@ -5,12 +5,12 @@
 //! that work, and its tests prove that leaving it out changes nothing.
 //!
 //! ```
-//! use sparse_rtrl::learner::{Learner, LearnerSpec};
+//! use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
 //! use sparse_rtrl::readout::Target;
 //!
-//! let mut spec = LearnerSpec::new(1, 32, 1); // inputs, EGRU units, outputs
+//! let mut spec = SequenceLearnerSpec::new(1, 32, 1); // inputs, EGRU units, outputs
 //! spec.mask.sparsity = 0.9; // nine recurrent weights in ten do not exist
-//! let mut learner = Learner::<f32>::new(&spec, 0)?;
+//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
 //! for t in 0..100 {
 //!     let (now, next) = ((0.2 * t as f32).sin(), (0.2 * (t + 1) as f32).sin());
 //!     learner.step(&[now], Some(Target::Values(&[next])))?;
@@ -38,26 +38,22 @@
 
 pub mod archive;
 pub mod cell;
-pub mod checkpoint;
 pub mod error;
-pub mod exchange;
 pub mod experiment;
-pub mod feed;
+pub mod file;
 pub mod learner;
-pub mod lock;
 pub mod macs;
 pub mod metrics;
-pub mod online;
+pub mod network;
 pub mod optim;
 pub mod params;
 pub mod readout;
-pub mod record;
 pub mod rule;
 pub mod scalar;
-pub mod score;
-pub mod session;
 pub mod sparse;
-pub mod task;
+pub mod stats;
+pub mod stream;
+pub mod wiring;
 
 pub use error::{Error, Result};
 pub use scalar::Real;

@@ -1,9 +1,10 @@
 //! After the first sequence the engine allocates nothing: a counting allocator watches it.
 
-use sparse_rtrl::learner::{Learner, LearnerSpec, LossAt, Update};
+use sparse_rtrl::experiment;
+use sparse_rtrl::learner::sequence::Sequence;
+use sparse_rtrl::learner::sequence::{LossAt, SequenceLearner, SequenceLearnerSpec, Update};
 use sparse_rtrl::readout::{Loss, Target};
-use sparse_rtrl::task::Sequence;
-use sparse_rtrl::{experiment, rule};
+use sparse_rtrl::rule;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -42,8 +43,8 @@ fn allocations(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.with(Cell::get) - before
 }
 
-fn spec(rule: &str, update: Update) -> LearnerSpec {
-    let mut spec = LearnerSpec::new(2, 8, 2);
+fn spec(rule: &str, update: Update) -> SequenceLearnerSpec {
+    let mut spec = SequenceLearnerSpec::new(2, 8, 2);
     spec.network.layers.push(spec.network.layers[0].clone());
     spec.network.trace = Some(0.9);
     spec.mask.sparsity = 0.5;
@@ -67,10 +68,11 @@ fn the_counter_counts() {
 fn learning_from_batches_allocates_nothing_after_the_first() {
     for rule in rule::registry::<f64>() {
         for update in [Update::Sequence, Update::Steps(3)] {
-            let spec = LearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
+            let spec =
+                SequenceLearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
             // One thread: what is watched is the engine, not the scheduler.
             let count: sparse_rtrl::Result<u64> = experiment::pool(1).unwrap().install(|| {
-                let mut learner = Learner::<f64>::new(&spec, 1)?;
+                let mut learner = SequenceLearner::<f64>::new(&spec, 1)?;
                 let sequences: Vec<_> = (0..4).map(sequence).collect();
                 let batch: Vec<_> = sequences.iter().collect();
                 learner.train(&batch, LossAt::Every { burn_in: 2 })?;
@@ -88,9 +90,9 @@ fn learning_from_batches_allocates_nothing_after_the_first() {
 #[test]
 fn learning_at_every_step_of_a_stream_allocates_nothing_after_the_window_is_full() {
     for rule in rule::registry::<f64>().iter().filter(|rule| rule.name != "bptt") {
-        let mut learner = Learner::<f64>::new(&spec(&rule.name, Update::Steps(1)), 1).unwrap();
+        let mut learner = SequenceLearner::<f64>::new(&spec(&rule.name, Update::Steps(1)), 1).unwrap();
         let mut t = 0.0;
-        let mut step = |learner: &mut Learner<f64>| {
+        let mut step = |learner: &mut SequenceLearner<f64>| {
             t += 0.1f64;
             learner.step(&[t.sin(), t.cos()], Some(Target::Values(&[t.cos(), -t.sin()]))).expect("finite");
         };

@@ -4,9 +4,10 @@
 mod common;
 
 use common::{Trial, normal};
-use sparse_rtrl::cell::{Network, State, Step};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::network::Network;
 use sparse_rtrl::params::Kind;
+use sparse_rtrl::wiring::{State, Step};
 
 const H: f64 = 1e-6;
 

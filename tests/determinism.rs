@@ -2,9 +2,10 @@
 
 mod common;
 
-use sparse_rtrl::experiment::{self, Config, Preset};
-use sparse_rtrl::learner::Update;
-use sparse_rtrl::record::Recorder;
+use sparse_rtrl::experiment;
+use sparse_rtrl::experiment::record::Recorder;
+use sparse_rtrl::experiment::{Config, Preset};
+use sparse_rtrl::learner::sequence::Update;
 use std::path::PathBuf;
 
 fn csv(config: &Config, seed: u64, threads: usize, name: &str) -> Vec<u8> {
@@ -32,10 +33,13 @@ fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
 #[test]
 fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
     use sparse_rtrl::archive::Archive;
-    use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
+    use sparse_rtrl::cell::{CellConfig, Surrogate};
     use sparse_rtrl::macs::Macs;
+    use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
     use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
-    use sparse_rtrl::rule::{self, Skips};
+    use sparse_rtrl::rule;
+    use sparse_rtrl::rule::Skips;
+    use sparse_rtrl::wiring::{State, Step};
 
     for (cell, units) in [("event-rnn", 256), ("egru", 96)] {
         // Not all rows live: lines come and go where none carries.
@@ -81,10 +85,13 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
 #[test]
 fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
     use sparse_rtrl::archive::Archive;
-    use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, Step};
+    use sparse_rtrl::cell::CellConfig;
     use sparse_rtrl::macs::Macs;
+    use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
     use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
-    use sparse_rtrl::rule::{self, Skips};
+    use sparse_rtrl::rule;
+    use sparse_rtrl::rule::Skips;
+    use sparse_rtrl::wiring::Step;
 
     for (cell, units, quiet) in [("event-rnn", 128, 260), ("egru", 48, 258)] {
         let spec = NetworkSpec {
@@ -163,24 +170,24 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
 #[test]
 fn what_a_seed_gives_is_pinned() {
     use rand::RngExt;
-    use sparse_rtrl::learner::{Learner, LearnerSpec};
+    use sparse_rtrl::experiment::dataset;
+    use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
     use sparse_rtrl::params::{Purpose, generator};
-    use sparse_rtrl::task;
 
     let first = |purpose| generator(7, purpose).random::<u64>();
     let drawn = [Purpose::Mask, Purpose::Init, Purpose::Data, Purpose::Order, Purpose::Noise].map(first);
     assert_eq!(drawn, PINNED_NUMBERS);
 
-    let mut spec = LearnerSpec::new(2, 4, 1);
+    let mut spec = SequenceLearnerSpec::new(2, 4, 1);
     spec.mask.sparsity = 0.5;
-    let learner = Learner::<f64>::new(&spec, 7).unwrap();
+    let learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
     let wiring = learner.model().network.wiring();
     let kept: Vec<_> = wiring.layout().block("layer0.wu_y").unwrap().kept.entries().collect();
     assert_eq!(kept, PINNED_MASK);
     let w = learner.parameters();
     approx::assert_relative_eq!([w[0], w[1], w[w.len() - 2]][..], PINNED_WEIGHTS, max_relative = 1e-12);
 
-    let data = (task::find::<f64>("spiral").unwrap().draw)(7, &task::TaskOptions::default());
+    let data = (dataset::find::<f64>("spiral").unwrap().draw)(7, &task::DatasetOptions::default());
     approx::assert_relative_eq!(data.train[0].inputs[..2], PINNED_SPIRAL, max_relative = 1e-12);
 
     // Single precision through a platform's own exp and tanh: nearly the same everywhere.

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Case, Tables, split};
-use sparse_rtrl::learner::Stream;
+use sparse_rtrl::learner::sequence::Stream;
 use sparse_rtrl::rule::{self, Claim, RuleEntry, Skips};
 use std::io::Write;
 
@@ -55,7 +55,7 @@ fn run(case: &Case, rule: &RuleEntry<f64>, skips: Skips) -> f64 {
 
 fn compare_gradient(
     case: &Case,
-    model: &sparse_rtrl::learner::Model<f64>,
+    model: &sparse_rtrl::learner::sequence::Model<f64>,
     gradient: &[f64],
     worst: &mut Worst,
 ) {

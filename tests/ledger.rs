@@ -4,10 +4,10 @@
 mod common;
 
 use common::{Grid, Trial, normal, tables};
-use sparse_rtrl::cell::{State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::Kind;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
+use sparse_rtrl::wiring::{State, Step, Wiring};
 
 /// What counting by hand remembers from step to step, for the parameters of one layer: they have no entry in rows they can
 /// never reach.
@@ -27,7 +27,7 @@ impl Count {
     }
 
     fn owns(&self, wiring: &Wiring, column: usize) -> bool {
-        let at = |b: &&sparse_rtrl::params::Block| b.places.contains(&column);
+        let at = |b: &&sparse_rtrl::params::ParamBlock| b.places.contains(&column);
         wiring.layout().blocks().iter().find(at).unwrap().spec.layer == self.layer
     }
 
@@ -239,7 +239,7 @@ fn the_forward_step_counts_what_it_does() {
 
 #[test]
 fn a_stream_counts_its_readout_too() {
-    use sparse_rtrl::learner::{Model, Stream};
+    use sparse_rtrl::learner::sequence::{Model, Stream};
     use sparse_rtrl::readout::{Loss, Target};
     for trial in Trial::all(4, false).iter().step_by(5) {
         let (net, mut w) = trial.build(1);

@@ -5,10 +5,10 @@
 //! SPARSE_RTRL_MEMORY_STEPS=1000000 cargo test --test memory
 //! ```
 
-use sparse_rtrl::feed::Lines;
-use sparse_rtrl::online::{Online, OnlineSpec};
+use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
 use sparse_rtrl::readout::Target;
-use sparse_rtrl::session::{Session, Settings};
+use sparse_rtrl::stream::feed::Lines;
+use sparse_rtrl::stream::session::{Session, Settings};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -72,9 +72,9 @@ fn the_counter_counts() {
 #[test]
 fn online_after_many_steps_holds_as_many_bytes_as_after_a_few() {
     for horizon in [0, 3] {
-        let mut spec = OnlineSpec::new(2, 4, 1);
+        let mut spec = StreamLearnerSpec::new(2, 4, 1);
         (spec.horizon, spec.mask.sparsity) = (horizon, 0.5);
-        let mut learner = Online::<f32>::new(&spec, 0).unwrap();
+        let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
         let mut settled = 0;
         for t in 0..steps() {
             let x = [(0.3 * t as f64).sin(), (t % 7) as f64];

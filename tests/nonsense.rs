@@ -4,10 +4,10 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::feed::{Format, Lines, Splitter};
-use sparse_rtrl::online::{Online, OnlineSpec};
-use sparse_rtrl::session::{self, Session, Settings, Trouble};
-use sparse_rtrl::{checkpoint, exchange};
+use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
+use sparse_rtrl::stream::feed::{Format, Lines, Splitter};
+use sparse_rtrl::stream::session::{self, RowError, Session, Settings};
+use sparse_rtrl::stream::{checkpoint, weights};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
@@ -33,11 +33,11 @@ fn feed(session: &mut Session<f32>, text: &[u8]) -> Share {
         let rows = session.position().rows;
         match session.row(line) {
             Ok(said) => assert!(said.predicted.is_none_or(|p| p.iter().all(|p| p.is_finite()))),
-            Err(Trouble::Row(_)) => {
+            Err(RowError::Row(_)) => {
                 assert_eq!(session.position().rows, rows);
                 session.skip(line);
             }
-            Err(Trouble::Diverged(_)) => session.reset().unwrap(),
+            Err(RowError::Diverged(_)) => session.reset().unwrap(),
         }
         assert_eq!(session.position().rows, rows + 1);
     }
@@ -205,19 +205,19 @@ fn bytes_behind_a_sound_header() {
 /// Any bytes as the weights and masks of a file whose header is sound: they are read, unless one of them is no number.
 #[test]
 fn bytes_as_weights() {
-    let spec = OnlineSpec::new(2, 3, 1);
+    let spec = StreamLearnerSpec::new(2, 3, 1);
     let path = folder().join("random-weights");
-    exchange::export(&Online::<f32>::new(&spec, 0).unwrap(), &path).unwrap();
+    weights::export(&StreamLearner::<f32>::new(&spec, 0).unwrap(), &path).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let data = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let values = prop::collection::vec(any::<u8>(), whole.len() - data);
     let share = over(800, &values, |bytes| {
         std::fs::write(&path, [&whole[..data], &bytes[..]].concat()).unwrap();
-        let read = exchange::import::<f32>(&spec, 0, &path);
+        let read = weights::import::<f32>(&spec, 0, &path);
         let said = read.as_ref().err().map(ToString::to_string).unwrap_or_default();
         assert!(read.is_ok() || said.contains("finite numbers"), "{said}");
         std::fs::write(&path, &bytes).unwrap();
-        assert!(exchange::import::<f32>(&spec, 0, &path).is_err(), "without a header");
+        assert!(weights::import::<f32>(&spec, 0, &path).is_err(), "without a header");
         Share { of: 1, some: u64::from(read.is_ok()), learned: 0 }
     });
     assert!(share.some * 3 > share.of && share.some < share.of, "{share:?}");
@@ -254,16 +254,16 @@ fn what_was_not_altered_is_read() {
 
 #[test]
 fn weights_with_any_byte_altered_are_read_or_an_error() {
-    let spec = OnlineSpec::new(2, 3, 1);
+    let spec = StreamLearnerSpec::new(2, 3, 1);
     let path = folder().join("weights");
-    exchange::export(&Online::<f32>::new(&spec, 0).unwrap(), &path).unwrap();
+    weights::export(&StreamLearner::<f32>::new(&spec, 0).unwrap(), &path).unwrap();
     let whole = std::fs::read(&path).unwrap();
     for at in 0..whole.len() {
         for change in [0x01, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
             std::fs::write(&path, &bytes).unwrap();
-            let _ = exchange::import::<f32>(&spec, 0, &path);
+            let _ = weights::import::<f32>(&spec, 0, &path);
         }
     }
 }

@@ -4,11 +4,14 @@
 mod common;
 
 use common::{Trial, normal};
-use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, ResetGate, State, Step, Surrogate};
+use sparse_rtrl::cell::{CellConfig, ResetGate, Surrogate};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
-use sparse_rtrl::rule::predict::{Means, expected};
-use sparse_rtrl::rule::{self, Rtrl, Rule, Skips};
+use sparse_rtrl::rule;
+use sparse_rtrl::rule::cost::{Means, expected};
+use sparse_rtrl::rule::{Rtrl, Rule, Skips};
+use sparse_rtrl::wiring::{State, Step};
 
 #[test]
 fn every_rule_does_the_work_predicted_and_holds_the_bytes_predicted() {

@@ -1,9 +1,11 @@
 //! A learner that was saved and restored goes on as the one that was not, bit for bit: every rule, every cell, every teacher.
 
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::online::{Grouping, Online, OnlineSpec, Teacher};
+use sparse_rtrl::cell;
+use sparse_rtrl::learner::online::{Grouping, StreamLearner, StreamLearnerSpec, Trainer};
+use sparse_rtrl::optim;
 use sparse_rtrl::readout::{Loss, Target};
-use sparse_rtrl::{cell, optim, rule};
+use sparse_rtrl::rule;
 
 /// Two readings that belong together, with gaps in what is known of the target.
 fn row(t: usize) -> ([f64; 2], Option<f64>) {
@@ -11,7 +13,7 @@ fn row(t: usize) -> ([f64; 2], Option<f64>) {
     (x, (!t.is_multiple_of(5)).then_some(100.0 + 10.0 * (0.3 * t as f64 + x[1]).cos()))
 }
 
-fn step(learner: &mut Online<f32>, t: usize) -> Vec<u64> {
+fn step(learner: &mut StreamLearner<f32>, t: usize) -> Vec<u64> {
     let (x, target) = row(t);
     let class = target.map(|target| Target::Class(usize::from(target > 100.0)));
     let values = target.map(|target| [target]);
@@ -23,18 +25,18 @@ fn step(learner: &mut Online<f32>, t: usize) -> Vec<u64> {
     answer.prediction.iter().chain(answer.predicted.into_iter().flatten()).map(|p| p.to_bits()).collect()
 }
 
-fn saved(learner: &mut Online<f32>) -> Vec<u8> {
+fn saved(learner: &mut StreamLearner<f32>) -> Vec<u8> {
     let mut archive = Archive::writer();
     learner.save(&mut archive).unwrap();
     archive.into_bytes()
 }
 
-fn goes_on(spec: &OnlineSpec, what: &str) {
-    let mut whole = Online::<f32>::new(spec, 3).unwrap();
+fn goes_on(spec: &StreamLearnerSpec, what: &str) {
+    let mut whole = StreamLearner::<f32>::new(spec, 3).unwrap();
     (0..60).for_each(|t| drop(step(&mut whole, t)));
     let bytes = saved(&mut whole);
     let mut archive = Archive::reader(bytes.clone());
-    let mut again = Online::<f32>::restore(&mut archive).unwrap();
+    let mut again = StreamLearner::<f32>::restore(&mut archive).unwrap();
     archive.finish().unwrap();
     assert!(saved(&mut again) == bytes, "{what}: what was restored is not what was saved");
     for t in 60..140 {
@@ -47,7 +49,7 @@ fn goes_on(spec: &OnlineSpec, what: &str) {
 fn every_rule_goes_on() {
     for entry in rule::registry::<f32>().iter().filter(|entry| !entry.grows) {
         for cell in cell::registry::<f32>() {
-            let mut spec = OnlineSpec::new(2, 9, 1);
+            let mut spec = StreamLearnerSpec::new(2, 9, 1);
             spec.mask.sparsity = 0.5;
             spec.rule.clone_from(&entry.name);
             spec.network.layers[0].cell = cell.name.into();
@@ -64,7 +66,7 @@ fn every_rule_goes_on() {
 fn deep_nets_without_carry_go_on() {
     for rule in ["rtrl", "rtrl-blocked-4", "rtrl-blocked-7"] {
         for trace in [None, Some(0.5)] {
-            let mut spec = OnlineSpec::new(2, 9, 1);
+            let mut spec = StreamLearnerSpec::new(2, 9, 1);
             spec.mask.sparsity = 0.6;
             spec.rule = rule.into();
             spec.network.layers[0].cell = "event-rnn".into();
@@ -79,28 +81,28 @@ fn deep_nets_without_carry_go_on() {
 #[test]
 fn every_teacher_loss_and_horizon_goes_on() {
     let kalman =
-        |grouping| Teacher::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
-    let gradient = |optimiser: &str| Teacher::Gradient {
+        |grouping| Trainer::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
+    let gradient = |optimiser: &str| Trainer::Gradient {
         optimiser: optimiser.into(),
         rate: 1e-2,
         decay: 1e-3,
         clip: Some(1.0),
     };
-    let mut teachers: Vec<Teacher> = optim::registry::<f32>().iter().map(|o| gradient(o.name)).collect();
-    teachers.extend([Teacher::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]);
+    let mut teachers: Vec<Trainer> = optim::registry::<f32>().iter().map(|o| gradient(o.name)).collect();
+    teachers.extend([Trainer::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]);
     for teacher in teachers {
         for (loss, outputs) in
             [(Loss::SquaredError, 1), (Loss::BinaryCrossEntropy, 1), (Loss::CrossEntropy, 2)]
         {
             for horizon in [0, 1, 7] {
-                let mut spec = OnlineSpec::new(2, 8, outputs);
+                let mut spec = StreamLearnerSpec::new(2, 8, outputs);
                 spec.mask.sparsity = 0.5;
                 spec.teacher = teacher.clone();
                 (spec.loss, spec.horizon) = (loss, horizon);
                 if loss != Loss::SquaredError {
                     spec.least = None;
                 }
-                if teacher == Teacher::Untrained && spec.least.is_none() {
+                if teacher == Trainer::Untrained && spec.least.is_none() {
                     continue;
                 }
                 goes_on(&spec, &format!("{teacher:?}, {loss:?}, horizon {horizon}"));
@@ -111,10 +113,10 @@ fn every_teacher_loss_and_horizon_goes_on() {
 
 #[test]
 fn a_frozen_network_stays_as_drawn_and_goes_on() {
-    let mut spec = OnlineSpec::new(2, 8, 1);
+    let mut spec = StreamLearnerSpec::new(2, 8, 1);
     (spec.frozen, spec.least) = (true, None);
     goes_on(&spec, "frozen");
-    let mut learner = Online::<f32>::new(&spec, 3).unwrap();
+    let mut learner = StreamLearner::<f32>::new(&spec, 3).unwrap();
     let drawn = learner.weights().to_vec();
     (0..60).for_each(|t| drop(step(&mut learner, t)));
     let p = learner.network().wiring().parameters();
@@ -128,7 +130,7 @@ fn restoring_nonsense_is_an_error_or_a_learner() {
     // In the middle of a block and of the advance over the one before; and long enough for columns to be arranged.
     for (rule, steps) in [("rtrl", 20), ("rtrl-blocked-4", 22), ("rtrl", 300)] {
         for cell in ["egru", "event-rnn"] {
-            let mut spec = OnlineSpec::new(2, 4, 1);
+            let mut spec = StreamLearnerSpec::new(2, 4, 1);
             (spec.mask.sparsity, spec.horizon) = (0.5, 3);
             spec.rule = rule.into();
             spec.network.layers[0].cell = cell.into();
@@ -137,18 +139,21 @@ fn restoring_nonsense_is_an_error_or_a_learner() {
     }
 }
 
-fn tampered(spec: &OnlineSpec, steps: usize) {
-    let mut learner = Online::<f32>::new(spec, 0).unwrap();
+fn tampered(spec: &StreamLearnerSpec, steps: usize) {
+    let mut learner = StreamLearner::<f32>::new(spec, 0).unwrap();
     (0..steps).for_each(|t| drop(step(&mut learner, t)));
     let bytes = saved(&mut learner);
     for cut in 0..bytes.len() {
-        assert!(Online::<f32>::restore(&mut Archive::reader(bytes[..cut].to_vec())).is_err(), "cut at {cut}");
+        assert!(
+            StreamLearner::<f32>::restore(&mut Archive::reader(bytes[..cut].to_vec())).is_err(),
+            "cut at {cut}"
+        );
     }
     // A wild byte is a number out of range; its last bit makes one row of another.
     for (at, bits) in (0..bytes.len()).flat_map(|at| [(at, 0x55), (at, 1)]) {
         let mut altered = bytes.clone();
         altered[at] ^= bits;
-        let Ok(mut learner) = Online::<f32>::restore(&mut Archive::reader(altered)) else { continue };
+        let Ok(mut learner) = StreamLearner::<f32>::restore(&mut Archive::reader(altered)) else { continue };
         if learner.spec() == spec {
             // Whatever it has become: it goes on, or says what is wrong.
             for t in steps..steps + 6 {

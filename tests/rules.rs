@@ -4,9 +4,9 @@ mod common;
 
 use common::{Trial, normal, relative_error};
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::cell::{State, Step};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::rule::{self, Claim, Rtrl, RtrlDense, Rule, Skips};
+use sparse_rtrl::wiring::{State, Step};
 
 /// What a rule gathers over a stormy life: credit at every other step, drains in mid-sequence, a change of weights in
 /// mid-sequence, a reset with credit still undrained, and a second sequence.

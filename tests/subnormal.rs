@@ -2,14 +2,16 @@
 //! influence, adjoints and moments fade. No clock is needed to see it.
 
 use sparse_rtrl::archive::{Archive, Field};
-use sparse_rtrl::cell::{self, LayerSpec, Network, NetworkSpec, State, Step, Surrogate};
+use sparse_rtrl::cell::{self, Surrogate};
+use sparse_rtrl::learner::online::{Grouping, LeastSquares, StreamLearner, StreamLearnerSpec, Trainer};
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::online::{Grouping, Least, Online, OnlineSpec, Teacher};
+use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::optim;
 use sparse_rtrl::params::{Init, MaskSpec, Purpose, generator};
 use sparse_rtrl::readout::Target;
 use sparse_rtrl::rule::{self, Skips};
 use sparse_rtrl::scalar::Real;
+use sparse_rtrl::wiring::{State, Step};
 
 const STEPS: usize = 20_000;
 
@@ -117,11 +119,11 @@ fn rules_with_fading_credit_store_no_subnormal_number() {
 /// Weights from outside, and inputs that are not standardised and wait for their target.
 #[test]
 fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
-    let mut spec = OnlineSpec::new(2, 3, 1);
-    (spec.horizon, spec.teacher, spec.standardise) = (2, Teacher::Untrained, vec![false; 2]);
-    spec.least = Some(Least { variance: 10.0, forgetting: 0.99 });
-    let drawn = Online::<f32>::new(&spec, 0).unwrap();
-    let mut learner = Online::<f32>::with_weights(
+    let mut spec = StreamLearnerSpec::new(2, 3, 1);
+    (spec.horizon, spec.teacher, spec.standardise) = (2, Trainer::Untrained, vec![false; 2]);
+    spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
+    let drawn = StreamLearner::<f32>::new(&spec, 0).unwrap();
+    let mut learner = StreamLearner::<f32>::with_weights(
         &spec,
         0,
         |blocks| spec.mask.draw(blocks, &mut generator(0, Purpose::Mask)),
@@ -209,16 +211,16 @@ fn optimisers_after_20000_steps_store_no_subnormal_number() {
 #[test]
 fn online_learner_after_20000_fading_steps_stores_no_subnormal_number() {
     let kalman =
-        |grouping| Teacher::Kalman { grouping, variance: 3.0, error: 0.3, forgetting: 0.999, noise: 0.0 };
-    let teachers = [OnlineSpec::new(2, 3, 1).teacher, kalman(Grouping::Node), kalman(Grouping::Full)];
+        |grouping| Trainer::Kalman { grouping, variance: 3.0, error: 0.3, forgetting: 0.999, noise: 0.0 };
+    let teachers = [StreamLearnerSpec::new(2, 3, 1).teacher, kalman(Grouping::Node), kalman(Grouping::Full)];
     for teacher in teachers {
         for cell in cell::registry::<f32>() {
-            let mut spec = OnlineSpec::new(2, 3, 1);
+            let mut spec = StreamLearnerSpec::new(2, 3, 1);
             spec.network.layers[0].cell = cell.name.into();
             spec.teacher = teacher.clone();
-            spec.least = Some(Least { variance: 10.0, forgetting: 0.99 });
+            spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
             let label = format!("{} {teacher:?}", cell.name);
-            let mut learner = Online::<f32>::new(&spec, 0).unwrap();
+            let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
             for t in 0..STEPS {
                 let fading = 1e-3f64.powf(t as f64 / 200.0);
                 let x = if t < 15_000 { [fading, (0.1 * t as f64).sin()] } else { [0.0, 0.0] };

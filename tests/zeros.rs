@@ -1,10 +1,12 @@
 //! Where the zeros of the influence matrix come from, held against the matrix itself, entry by entry.
 
-use sparse_rtrl::cell::{self, CellConfig, LayerSpec, Network, NetworkSpec, State, Step};
+use sparse_rtrl::cell::{self, CellConfig};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::metrics::{Dense, Spoken, Zeros};
+use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Init, Kind, MaskOn, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Influence, RtrlDense, Rule, Skips};
+use sparse_rtrl::wiring::{State, Step};
 
 /// Over all cells, masks and depths: Y row by row from the oracle, every entry put under its reason by looking at it.
 #[test]
@@ -80,7 +82,7 @@ fn every_entry_is_counted_once_and_under_its_reason() {
     assert!(seen.masked > 0 && seen.rows > 0 && seen.columns > 0, "every reason occurs: {seen:?}");
 }
 
-fn gates(wiring: &sparse_rtrl::cell::Wiring) -> usize {
+fn gates(wiring: &sparse_rtrl::wiring::Wiring) -> usize {
     let blocks = wiring.layout().blocks().iter();
     blocks.filter(|b| b.spec.kind == Kind::Recurrent && b.spec.layer == 0).count()
 }
@@ -91,7 +93,11 @@ struct EmissionRow {
     entries: Option<Vec<f64>>,
 }
 
-fn emission_rows(rule: &mut dyn Rule<f64>, wiring: &sparse_rtrl::cell::Wiring, p: usize) -> Vec<EmissionRow> {
+fn emission_rows(
+    rule: &mut dyn Rule<f64>,
+    wiring: &sparse_rtrl::wiring::Wiring,
+    p: usize,
+) -> Vec<EmissionRow> {
     let outputs = wiring.outputs();
     let row = |&unit: &usize| {
         let entries = outputs.contains(&unit).then(|| {

@@ -8,7 +8,7 @@ use help::{EXAMPLES, command};
 use sparse_rtrl::cell::{EventReset, ResetGate};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::{Config, Keep, Preset};
-use sparse_rtrl::learner::{LossAt, Update};
+use sparse_rtrl::learner::sequence::{LossAt, Update};
 use sparse_rtrl::params::{MaskOn, MaskSharing, ThresholdInit};
 use std::path::PathBuf;
 use values::{LossArg, Optional, word};

@@ -11,12 +11,21 @@ use args::Args;
 use progress::Progress;
 use report::{Finished, Report};
 use sparse_rtrl::error::{Error, Result};
-use sparse_rtrl::experiment::{self, Config, InOrder};
-use sparse_rtrl::record::{self, Recorder, Row};
+use sparse_rtrl::experiment;
+use sparse_rtrl::experiment::record::{Recorder, Row};
+use sparse_rtrl::experiment::{Config, InOrder};
+use sparse_rtrl::file;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
+
+/// How this program is started, as its results say.
+const START: &str = if cfg!(debug_assertions) {
+    "cargo run --example spiral"
+} else {
+    "cargo run --release --example spiral"
+};
 
 /// The exit code where another process writes the file of `--out`.
 const IN_USE: u8 = 6;
@@ -81,8 +90,8 @@ fn prepare(args: &Args) -> Result<Job> {
     let configs = args.configs()?;
     // Too many threads are refused before anything is written.
     experiment::pool(args.threads)?;
-    record::check_writable(&args.out)?;
-    args.table.iter().chain(&args.plot).try_for_each(|path| record::check_writable(path))?;
+    file::check_writable(&args.out)?;
+    args.table.iter().chain(&args.plot).try_for_each(|path| file::check_writable(path))?;
     Ok(Job { configs, recorder: Recorder::create(&args.out)? })
 }
 
@@ -122,7 +131,7 @@ fn run(args: &Args, job: Job) -> Result<String> {
     let mut report = Report::default();
     finished.into_iter().filter_map(OnceLock::into_inner).for_each(|run| report.add(run));
     if let Some(path) = &args.table {
-        report.write_markdown(path, &origin::command("spiral", None))?;
+        report.write_markdown(path, &origin::command(START, None))?;
     }
     if let Some(path) = &args.plot {
         plot::draw(path, &curves)?;

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 use sparse_rtrl::error::{Error, Result};
-use sparse_rtrl::record::Row;
+use sparse_rtrl::experiment::record::Row;
 use std::path::Path;
 
 /// Iterations a point of the curve is the mean of.

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sparse_rtrl::experiment::Config;
-use sparse_rtrl::record::Row;
+use sparse_rtrl::experiment::record::Row;
 use std::io::IsTerminal;
 
 pub struct Progress {

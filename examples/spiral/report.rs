@@ -4,12 +4,12 @@ use super::origin;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
 use comfy_table::{CellAlignment, Table, TableStyle};
 use sparse_rtrl::error::{Error, Result};
-use sparse_rtrl::experiment::Run;
+use sparse_rtrl::experiment::RunSummary;
 use std::path::Path;
 
 /// A run that came to its end.
 pub struct Finished {
-    pub run: Run,
+    pub run: RunSummary,
     pub seconds: f64,
 }
 
@@ -172,9 +172,10 @@ fn means(runs: &[Finished]) -> String {
         "of dense",
     ]);
     for runs in runs.chunk_by(|a, b| a.run.last.param_sparsity == b.run.last.param_sparsity) {
-        let mean =
-            |of: &dyn Fn(&Run) -> f64| runs.iter().map(|f| of(&f.run)).sum::<f64>() / runs.len() as f64;
-        let accuracy = |run: &Run| run.last.test_accuracy.unwrap_or(f64::NAN);
+        let mean = |of: &dyn Fn(&RunSummary) -> f64| {
+            runs.iter().map(|f| of(&f.run)).sum::<f64>() / runs.len() as f64
+        };
+        let accuracy = |run: &RunSummary| run.last.test_accuracy.unwrap_or(f64::NAN);
         let worst = runs.iter().map(|f| accuracy(&f.run)).fold(f64::INFINITY, f64::min);
         let kept = runs.iter().filter(|f| accuracy(&f.run) >= 0.99).count();
         let [median, from, to] = spread(runs.iter().map(|f| f.run.reached).collect());

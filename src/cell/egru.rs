@@ -20,9 +20,10 @@
 //! gated activity `g = r ⊙ y⁻` is a row of its own: `∂g/∂s_r = y⁻ r(1−r)`, coupled to y⁻ directly by r, and W_z
 //! couples the unit to g within the step. A silent unit's g costs nothing.
 
-use super::{Cell, CellConfig, EventReset, Feed, Plan, ResetGate, State, Step, Wiring, listen, read};
+use super::{Cell, CellConfig, EventReset, ResetGate, listen, read};
 use crate::params::Kind;
 use crate::scalar::{Real, sigmoid};
+use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
 /// Rows and sources of `g = r ⊙ y⁻`, and where its direct coupling to y⁻ is.
@@ -35,7 +36,7 @@ struct Gated {
 /// A layer of EGRU units and where its parts are.
 pub(super) struct Egru {
     config: CellConfig,
-    feed: Feed,
+    feed: LayerInput,
     units: Range<usize>,
     /// Sources that read y⁻.
     own: Range<usize>,
@@ -63,7 +64,7 @@ pub(super) fn variants() -> Vec<CellConfig> {
 }
 
 impl Egru {
-    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &Feed) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let before = config.reset_gate == ResetGate::Before;
         let inner = before.then(|| plan.inner_rows(n, false));

@@ -10,15 +10,16 @@
 //!
 //! Without activity sparsity `a = v`: a linear network without thresholds.
 
-use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, listen};
+use super::{Cell, CellConfig, listen};
 use crate::params::Kind;
 use crate::scalar::Real;
+use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
 /// A layer of threshold units and where its parts are.
 pub(super) struct EventRnn {
     config: CellConfig,
-    feed: Feed,
+    feed: LayerInput,
     units: Range<usize>,
     own: Range<usize>,
     v: Range<usize>,
@@ -30,7 +31,7 @@ pub(super) fn variants() -> Vec<CellConfig> {
 }
 
 impl EventRnn {
-    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &Feed) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);
         let own = plan.previous(units.clone());

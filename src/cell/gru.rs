@@ -10,7 +10,8 @@
 //! 2014.
 
 use super::egru::Egru;
-use super::{CellConfig, Feed, Plan, ResetGate};
+use super::{CellConfig, ResetGate};
+use crate::wiring::{LayerInput, Plan};
 
 /// Every setting that changes its equations.
 pub(super) fn variants() -> Vec<CellConfig> {
@@ -19,6 +20,6 @@ pub(super) fn variants() -> Vec<CellConfig> {
 }
 
 /// A layer of gated recurrent units.
-pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &Feed) -> Egru {
+pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Egru {
     Egru::place(plan, n, CellConfig { activity: false, ..config }, feed)
 }

@@ -6,22 +6,17 @@
 mod egru;
 mod event_rnn;
 mod gru;
-mod network;
-mod plan;
 mod rnn;
-mod step;
 mod surrogate;
 mod trace;
-mod wiring;
 
-pub use network::{LayerSpec, Network, NetworkSpec};
-pub use plan::{Plan, Source};
-pub use step::{State, Step};
 pub use surrogate::Surrogate;
-pub use wiring::Wiring;
+
+pub(crate) use trace::Trace;
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -82,15 +77,6 @@ impl Default for CellConfig {
     }
 }
 
-/// Where a layer's input comes from: sources on the plan, and the rows behind them unless they are external.
-#[derive(Clone, Debug)]
-pub struct Feed {
-    /// The sources to read.
-    pub sources: Range<usize>,
-    /// The lower layer's rows; `None` for external inputs, which the network itself reads.
-    pub rows: Option<Range<usize>>,
-}
-
 /// A kind of cell that can be chosen by name.
 pub struct CellEntry<T> {
     /// The name on the command line and in configurations.
@@ -98,7 +84,7 @@ pub struct CellEntry<T> {
     /// One line for `--help`.
     pub about: &'static str,
     /// Places a layer of that many units on a plan.
-    pub place: fn(&mut Plan, usize, CellConfig, &Feed) -> Box<dyn Cell<T>>,
+    pub place: fn(&mut Plan, usize, CellConfig, &LayerInput) -> Box<dyn Cell<T>>,
     /// Every setting that changes its equations; tests run all of them.
     pub variants: fn() -> Vec<CellConfig>,
 }
@@ -150,7 +136,7 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
 fn listen<T: Real>(
     wiring: &Wiring,
     w: &[T],
-    feed: &Feed,
+    feed: &LayerInput,
     own: (&Range<usize>, &Range<usize>),
     before: &State<T>,
     step: &mut Step<T>,

@@ -10,14 +10,15 @@
 //!
 //! J. L. Elman, *Finding structure in time*, Cognitive Science 14(2), 1990.
 
-use super::{Cell, CellConfig, Feed, Plan, State, Step, Wiring, listen};
+use super::{Cell, CellConfig, listen};
 use crate::params::Kind;
 use crate::scalar::Real;
+use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
 /// A layer of tanh units and where its parts are.
 pub(super) struct Rnn {
-    feed: Feed,
+    feed: LayerInput,
     units: Range<usize>,
     own: Range<usize>,
     s: Range<usize>,
@@ -29,7 +30,7 @@ pub(super) fn variants() -> Vec<CellConfig> {
 }
 
 impl Rnn {
-    pub(super) fn place(plan: &mut Plan, n: usize, feed: &Feed) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);
         let own = plan.previous(units.clone());

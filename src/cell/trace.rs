@@ -6,12 +6,13 @@
 //! gradients carry its influence `R_t = κ R_{t-1} + (1 − κ) Y_t` as well, whose rows never vanish.
 //! As rows of the network it needs no special care in any rule.
 
-use super::{Cell, Plan, State, Step, Wiring};
+use super::Cell;
 use crate::scalar::Real;
+use crate::wiring::{Plan, State, Step, Wiring};
 use std::ops::Range;
 
 /// Traces of a layer's emissions.
-pub(super) struct Trace {
+pub(crate) struct Trace {
     keep: f64,
     below: Range<usize>,
     rows: Range<usize>,
@@ -19,7 +20,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    pub(super) fn place(plan: &mut Plan, below: Range<usize>, keep: f64) -> Self {
+    pub(crate) fn place(plan: &mut Plan, below: Range<usize>, keep: f64) -> Self {
         let rows = plan.inner_rows(below.len(), true);
         let direct = plan.direct_current(&rows, &below);
         plan.outputs(rows.clone());

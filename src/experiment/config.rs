@@ -1,13 +1,14 @@
 //! The configuration of an experiment, and the two settings everything is compared in.
 
 use super::Keep;
-use crate::cell::{CellConfig, EventReset, LayerSpec, NetworkSpec, ResetGate};
+use crate::cell::{CellConfig, EventReset, ResetGate};
 use crate::error::{Error, Result};
-use crate::learner::{LearnerSpec, LossAt, Update};
+use crate::experiment::dataset::{self, DatasetOptions};
+use crate::learner::sequence::{LossAt, SequenceLearnerSpec, Update};
+use crate::network::{LayerSpec, NetworkSpec};
 use crate::optim;
 use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
 use crate::readout::Loss;
-use crate::task::{self, TaskOptions};
 use serde::{Deserialize, Serialize};
 
 /// A named setting.
@@ -31,7 +32,7 @@ pub struct Config {
     /// The task's name.
     pub task: String,
     /// Its settings.
-    pub task_options: TaskOptions,
+    pub task_options: DatasetOptions,
     /// The cell's name.
     pub cell: String,
     /// Units of each layer, n.
@@ -88,7 +89,7 @@ impl Config {
     pub fn spiral(preset: Preset) -> Self {
         let ours = Self {
             task: "spiral".into(),
-            task_options: TaskOptions::default(),
+            task_options: DatasetOptions::default(),
             cell: "egru".into(),
             units: 16,
             depth: 1,
@@ -137,9 +138,9 @@ impl Config {
     }
 
     /// The learner this configuration asks for, on data with that many inputs and classes.
-    pub fn learner(&self, inputs: usize, classes: usize) -> LearnerSpec {
+    pub fn learner(&self, inputs: usize, classes: usize) -> SequenceLearnerSpec {
         let layer = LayerSpec::new(&self.cell, self.units, self.cell_config);
-        LearnerSpec {
+        SequenceLearnerSpec {
             network: NetworkSpec { inputs, layers: vec![layer; self.depth], trace: self.trace },
             outputs: if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes },
             loss: self.loss,
@@ -172,7 +173,7 @@ impl Config {
                 return Err(Error::setting(name, &format!("at most {most}"), n));
             }
         }
-        task::find::<f64>(&self.task)?;
+        dataset::find::<f64>(&self.task)?;
         self.task_options.check()?;
         optim::find_schedule(&self.schedule)?;
         let learner = self.learner(1, 2);

@@ -1,8 +1,8 @@
 //! Which weights a run ends with.
 
-use crate::learner::Learner;
+use crate::experiment::dataset::Dataset;
+use crate::learner::sequence::SequenceLearner;
 use crate::scalar::Real;
-use crate::task::Dataset;
 use serde::{Deserialize, Serialize};
 
 /// Which weights a run ends with.
@@ -36,7 +36,7 @@ impl<T: Real> Kept<T> {
     }
 
     /// Considers the learner's weights. Returns the test accuracy of the weights that are kept then.
-    pub fn evaluate(&mut self, learner: &Learner<T>, data: &Dataset<T>) -> f64 {
+    pub fn evaluate(&mut self, learner: &SequenceLearner<T>, data: &Dataset<T>) -> f64 {
         if self.keep == Keep::Best {
             // No accuracy is higher than 1.
             if self.held_out == 1.0 {

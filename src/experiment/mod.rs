@@ -1,28 +1,32 @@
 //! Experiments: a configuration in, a run out.
 
 mod config;
+pub mod dataset;
 mod fan_out;
 mod keep;
+pub mod record;
 
 pub use config::{Config, Preset};
 pub use fan_out::{InOrder, fan_out};
 pub use keep::Keep;
 
+use crate::Error;
 use crate::error::Result;
-use crate::learner::Learner;
+use crate::experiment::dataset::Dataset;
+use crate::experiment::record::Row;
+use crate::learner::sequence::Sequence;
+use crate::learner::sequence::SequenceLearner;
 use crate::optim;
-use crate::record::Row;
+use crate::params;
 use crate::rule::DenseCost;
 use crate::scalar::Real;
-use crate::task::{self, Dataset, Sequence};
-use crate::{Error, params};
 use keep::Kept;
 use params::{Purpose, generator};
 use rand::seq::SliceRandom;
 
 /// What is left of a run when it is over.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct RunSummary {
     /// The last row of its curve.
     pub last: Row,
     /// The first iteration after which [`Row::test_accuracy`] was at least 99 %.
@@ -60,10 +64,14 @@ pub struct Means {
 /// # Errors
 /// If the configuration is out of range, a number stops being finite, or `each` fails. Every iteration before has then
 /// been seen by `each`.
-pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Result<()>) -> Result<Run> {
+pub fn run<T: Real>(
+    config: &Config,
+    seed: u64,
+    mut each: impl FnMut(&Row) -> Result<()>,
+) -> Result<RunSummary> {
     config.check()?;
-    let data: Dataset<T> = (task::find(&config.task)?.draw)(seed, &config.task_options);
-    let mut learner = Learner::<T>::new(&config.learner(data.inputs, data.classes), seed)?;
+    let data: Dataset<T> = (dataset::find(&config.task)?.draw)(seed, &config.task_options);
+    let mut learner = SequenceLearner::<T>::new(&config.learner(data.inputs, data.classes), seed)?;
     let mut shuffle = Shuffle::new(data.train.len(), seed);
 
     let wiring = learner.model().network.wiring().clone();
@@ -124,7 +132,7 @@ pub fn run<T: Real>(config: &Config, seed: u64, mut each: impl FnMut(&Row) -> Re
         last = Some(row);
     }
     let last = last.ok_or_else(|| Error::setting("iterations", "at least 1", config.iterations))?;
-    Ok(Run {
+    Ok(RunSummary {
         mean: sums.over(config.iterations),
         last,
         reached,

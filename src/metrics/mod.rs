@@ -6,10 +6,10 @@ mod zeros;
 pub use fidelity::Fidelity;
 pub use zeros::{Dense, Spoken, Zeros};
 
-use crate::cell::{Step, Wiring};
 use crate::macs::Macs;
 use crate::rule::Influence;
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 
 /// Sums over steps and streams; every figure is a mean of what was added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -199,8 +199,8 @@ mod tests {
     /// Four event units over two steps: what is silent, flat and live is known.
     #[test]
     fn shares_by_hand() {
-        let spec = crate::learner::LearnerSpec::new(1, 4, 1);
-        let net = crate::cell::Network::<f64>::new(&spec.network, |blocks| {
+        let spec = crate::learner::sequence::SequenceLearnerSpec::new(1, 4, 1);
+        let net = crate::network::Network::<f64>::new(&spec.network, |blocks| {
             Ok(blocks.iter().map(|b| crate::sparse::Pattern::full(b.rows.len(), b.cols.len())).collect())
         });
         let net = net.unwrap();

@@ -7,9 +7,9 @@
 //! 4. the rest: no path has led from the parameter to the unit yet (to a reset gate's weights there is none before its unit speaks), or
 //!    the influence has faded below what the number type can hold, as it does on endless streams in single precision.
 
-use crate::cell::{Step, Wiring};
 use crate::params::Kind;
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 
 /// Entries the influence matrix would have without masks: units × parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,8 @@ impl Spoken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{CellConfig, LayerSpec, Network, NetworkSpec};
+    use crate::cell::CellConfig;
+    use crate::network::{LayerSpec, Network, NetworkSpec};
     use crate::params::{MaskOn, MaskSpec, Purpose, generator};
 
     /// Five units of which two have a derivative, sources that come one by one, and a reset in between.

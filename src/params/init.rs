@@ -9,7 +9,7 @@
 //!
 //! X. Glorot & Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
 
-use super::{Block, Kind, Layout};
+use super::{Kind, Layout, ParamBlock};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use rand::{Rng, RngExt};
@@ -120,7 +120,7 @@ impl Init {
 }
 
 /// The Glorot-normal standard deviation of a block, on the fans that are left.
-fn glorot(block: &Block) -> f64 {
+fn glorot(block: &ParamBlock) -> f64 {
     let kept = block.kept.len() as f64;
     let (rows, cols) = block.spec.shape();
     let fans = kept / rows as f64 + kept / cols as f64;
@@ -130,12 +130,12 @@ fn glorot(block: &Block) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{BlockSpec, MaskSpec, Purpose, generator};
+    use crate::params::{MaskSpec, ParamBlockSpec, Purpose, generator};
 
     #[test]
     fn scale_follows_the_fan_in_that_is_left() {
         let spec =
-            BlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 0..200, cols: 1..201 };
+            ParamBlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 0..200, cols: 1..201 };
         for sparsity in [0.0, 0.9] {
             let mask = MaskSpec { sparsity, ..Default::default() };
             let kept = mask.draw(std::slice::from_ref(&spec), &mut generator(1, Purpose::Mask)).unwrap();
@@ -161,7 +161,7 @@ mod tests {
 
     /// Mean and variance of what is drawn for one block.
     fn moments(init: Init, kind: Kind, (rows, cols): (usize, usize), sparsity: f64) -> (f64, f64) {
-        let spec = BlockSpec { name: "w".into(), kind, layer: 0, rows: 0..rows, cols: 1..1 + cols };
+        let spec = ParamBlockSpec { name: "w".into(), kind, layer: 0, rows: 0..rows, cols: 1..1 + cols };
         let mask = MaskSpec { sparsity, ..Default::default() };
         let kept = mask.draw(std::slice::from_ref(&spec), &mut generator(1, Purpose::Mask)).unwrap();
         let layout = Layout::new(rows, 1 + cols, std::slice::from_ref(&spec), &kept);

@@ -24,7 +24,7 @@ pub enum Kind {
 
 /// A block before its mask is known: a rectangle of `W`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BlockSpec {
+pub struct ParamBlockSpec {
     /// `layer0.wu_y` and the like.
     pub name: String,
     /// What it does.
@@ -37,7 +37,7 @@ pub struct BlockSpec {
     pub cols: Range<usize>,
 }
 
-impl BlockSpec {
+impl ParamBlockSpec {
     /// Rows and columns of the block.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows.len(), self.cols.len())
@@ -51,9 +51,9 @@ impl BlockSpec {
 
 /// A block of kept parameters.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub struct ParamBlock {
     /// Name, kind and place.
-    pub spec: BlockSpec,
+    pub spec: ParamBlockSpec,
     /// Which of its entries exist, in the block's own coordinates.
     pub kept: Pattern,
     /// For each entry of `kept`, its place in the parameter buffer.
@@ -63,7 +63,7 @@ pub struct Block {
 /// The parameters of a network: the pattern of `W`, and its blocks by name.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    blocks: Vec<Block>,
+    blocks: Vec<ParamBlock>,
     weights: Pattern,
 }
 
@@ -72,7 +72,7 @@ impl Layout {
     ///
     /// # Panics
     /// If there is not one pattern per block, of the block's shape, or if blocks overlap.
-    pub fn new(pre_activations: usize, sources: usize, specs: &[BlockSpec], kept: &[Pattern]) -> Self {
+    pub fn new(pre_activations: usize, sources: usize, specs: &[ParamBlockSpec], kept: &[Pattern]) -> Self {
         assert_eq!(specs.len(), kept.len(), "one mask per block");
         let mut entries = Vec::new();
         for (spec, kept) in specs.iter().zip(kept) {
@@ -83,10 +83,10 @@ impl Layout {
         let count = entries.len();
         let weights = Pattern::new(pre_activations, sources, entries);
         assert_eq!(weights.len(), count, "blocks must not overlap");
-        let place = |(spec, kept): (&BlockSpec, &Pattern)| {
+        let place = |(spec, kept): (&ParamBlockSpec, &Pattern)| {
             let at = |(i, j)| weights.position(spec.rows.start + i, spec.cols.start + j);
             let places = kept.entries().map(|e| at(e).expect("just entered")).collect();
-            Block { spec: spec.clone(), kept: kept.clone(), places }
+            ParamBlock { spec: spec.clone(), kept: kept.clone(), places }
         };
         let blocks = specs.iter().zip(kept).map(place).collect();
         Self { blocks, weights }
@@ -108,12 +108,12 @@ impl Layout {
     }
 
     /// The blocks, in the order they were planned.
-    pub fn blocks(&self) -> &[Block] {
+    pub fn blocks(&self) -> &[ParamBlock] {
         &self.blocks
     }
 
     /// The block of that name.
-    pub fn block(&self, name: &str) -> Option<&Block> {
+    pub fn block(&self, name: &str) -> Option<&ParamBlock> {
         self.blocks.iter().find(|b| b.spec.name == name)
     }
 
@@ -140,7 +140,8 @@ mod tests {
 
     /// A `W` of 4 × 6: biases in column 0, inputs in 1 and 2, emissions in 3 to 5.
     fn layout() -> Layout {
-        let spec = |name: &str, kind, rows, cols| BlockSpec { name: name.into(), kind, layer: 0, rows, cols };
+        let spec =
+            |name: &str, kind, rows, cols| ParamBlockSpec { name: name.into(), kind, layer: 0, rows, cols };
         let specs = [
             spec("w", Kind::Recurrent, 0..2, 3..6),
             spec("u", Kind::Input, 0..2, 1..3),
@@ -199,8 +200,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "blocks must not overlap")]
     fn overlapping_blocks_panic() {
-        let spec =
-            |name: &str, cols| BlockSpec { name: name.into(), kind: Kind::Input, layer: 0, rows: 0..2, cols };
+        let spec = |name: &str, cols| ParamBlockSpec {
+            name: name.into(),
+            kind: Kind::Input,
+            layer: 0,
+            rows: 0..2,
+            cols,
+        };
         let kept = [Pattern::full(2, 2), Pattern::full(2, 2)];
         Layout::new(2, 3, &[spec("a", 0..2), spec("b", 1..3)], &kept);
     }

@@ -1,6 +1,6 @@
 //! Parameter masks: fixed, random, drawn once at initialisation (RTRL paper, section 6).
 
-use super::{BlockSpec, Kind};
+use super::{Kind, ParamBlockSpec};
 use crate::error::{Error, Result};
 use crate::sparse::Pattern;
 use rand::Rng;
@@ -65,10 +65,10 @@ impl MaskSpec {
     ///
     /// # Errors
     /// If ω lies outside [0, 1).
-    pub fn draw(&self, blocks: &[BlockSpec], rng: &mut impl Rng) -> Result<Vec<Pattern>> {
+    pub fn draw(&self, blocks: &[ParamBlockSpec], rng: &mut impl Rng) -> Result<Vec<Pattern>> {
         self.check()?;
         let mut shared: HashMap<(usize, Kind), Pattern> = HashMap::new();
-        let mut draw = |block: &BlockSpec| {
+        let mut draw = |block: &ParamBlockSpec| {
             let (rows, cols) = block.shape();
             if self.sparsity == 0.0 || !self.on.kinds().contains(&block.kind) {
                 return Pattern::full(rows, cols);
@@ -92,10 +92,10 @@ mod tests {
     use super::*;
     use crate::params::{Purpose, generator};
 
-    fn blocks() -> Vec<BlockSpec> {
+    fn blocks() -> Vec<ParamBlockSpec> {
         let spec = |name: &str, kind, gate: usize, cols| {
             let rows = 10 * gate..10 * (gate + 1);
-            BlockSpec { name: name.into(), kind, layer: 0, rows, cols }
+            ParamBlockSpec { name: name.into(), kind, layer: 0, rows, cols }
         };
         vec![
             spec("wu_x", Kind::Input, 0, 1..4),
@@ -136,10 +136,11 @@ mod tests {
         }
     }
 
-    /// Blocks of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
+    /// PatternRtrl of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
     #[test]
     fn kept_number_is_rounded_and_every_entry_is_as_likely() {
-        let block = BlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 2..9, cols: 4..7 };
+        let block =
+            ParamBlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 2..9, cols: 4..7 };
         for (sparsity, kept) in [(0.9, 2), (0.88, 3), (0.5, 11), (0.49, 11), (0.98, 0), (0.05, 20)] {
             let spec = MaskSpec { sparsity, ..Default::default() };
             let drawn = spec.draw(std::slice::from_ref(&block), &mut generator(1, Purpose::Mask)).unwrap();
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn shared_masks_are_per_layer_and_kind() {
-        let block = |kind, layer| BlockSpec { name: String::new(), kind, layer, rows: 0..8, cols: 0..8 };
+        let block = |kind, layer| ParamBlockSpec { name: String::new(), kind, layer, rows: 0..8, cols: 0..8 };
         let kinds = [Kind::Input, Kind::Recurrent, Kind::Input, Kind::Recurrent];
         let blocks: Vec<_> = [0, 1].iter().flat_map(|layer| kinds.map(|kind| block(kind, *layer))).collect();
         let spec = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };

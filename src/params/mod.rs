@@ -7,7 +7,7 @@ mod layout;
 mod mask;
 
 pub use init::{BiasInit, Init, ThresholdInit};
-pub use layout::{Block, BlockSpec, Kind, Layout};
+pub use layout::{Kind, Layout, ParamBlock, ParamBlockSpec};
 pub use mask::{MaskOn, MaskSharing, MaskSpec};
 
 /// A seeded generator for one purpose: ChaCha with 8 rounds, portable, one independent stream per purpose.

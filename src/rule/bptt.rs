@@ -5,13 +5,13 @@
 //! (each drain walks back to the reset) and costs more. The tape grows with the longest sequence seen and is reused from
 //! then on.
 
-use super::backward::Backward;
+use super::adjoint::Backward;
 use super::{Claim, Rule};
 use crate::archive::Archive;
-use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// A step as the tape keeps it, and the credit it was given since the last drain.

@@ -22,17 +22,17 @@
 //! G. Bellec et al., *A solution to the learning dilemma for recurrent networks of spiking neurons*, Nature Communications
 //! 11:3625, 2020.
 
-use super::{Blocks, Reach};
-use crate::cell::Wiring;
+use super::{PatternRtrl, Reach};
 use crate::scalar::Real;
+use crate::wiring::Wiring;
 use std::sync::Arc;
 
 /// RFLO for one stream.
-pub(super) fn rflo<T: Real>(wiring: Arc<Wiring>) -> Blocks<T> {
-    Blocks::new(wiring, Reach::Carry)
+pub(super) fn rflo<T: Real>(wiring: Arc<Wiring>) -> PatternRtrl<T> {
+    PatternRtrl::new(wiring, Reach::Carry)
 }
 
 /// e-prop for one stream.
-pub(super) fn e_prop<T: Real>(wiring: Arc<Wiring>) -> Blocks<T> {
-    Blocks::new(wiring, Reach::Unit)
+pub(super) fn e_prop<T: Real>(wiring: Arc<Wiring>) -> PatternRtrl<T> {
+    PatternRtrl::new(wiring, Reach::Unit)
 }

@@ -6,7 +6,9 @@
 //! A rule is chosen by name, as [`find`] and the learner do, or by type:
 //!
 //! ```
-//! use sparse_rtrl::cell::{CellConfig, LayerSpec, Network, NetworkSpec, State, Step};
+//! use sparse_rtrl::cell::CellConfig;
+//! use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
+//! use sparse_rtrl::wiring::{State, Step};
 //! use sparse_rtrl::macs::Macs;
 //! use sparse_rtrl::params::{generator, Init, MaskSpec, Purpose};
 //! use sparse_rtrl::rule::{Rtrl, Rule};
@@ -31,36 +33,36 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 
-mod backward;
-mod blocked;
-mod blocks;
+mod adjoint;
+mod block;
 mod bptt;
-mod form;
+pub mod cost;
 mod local;
-pub mod predict;
+mod oracle;
+mod pattern;
+mod recursion;
 mod registry;
 mod rtrl;
-mod rtrl_dense;
 mod snap;
 mod tbptt;
 mod unmasked;
 mod uoro;
 
-pub use blocked::{Blocked, best_steps};
-pub use blocks::{Blocks, Reach};
+pub use block::{BlockRtrl, best_steps};
 pub use bptt::Bptt;
+pub use oracle::{DenseCost, RtrlDense};
+pub use pattern::{PatternRtrl, Reach};
 pub use registry::{RuleEntry, find, registry, resolve};
 pub use rtrl::Rtrl;
-pub use rtrl_dense::{DenseCost, RtrlDense};
 pub use tbptt::Tbptt;
 pub use unmasked::Unmasked;
 pub use uoro::Uoro;
 
 use crate::archive::Archive;
-use crate::cell::Step;
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
+use crate::wiring::Step;
 
 /// What a rule says of its gradient; a test measures it for every rule in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub enum Claim {
 /// What may be skipped because it is exactly zero. Switching a skip off changes the work, never the numbers.
 ///
 /// What activity makes zero changes from step to step, so that each rule skips it in its own loops. What masks make zero never
-/// changes: a rule built on a [`Wiring`](crate::cell::Wiring) cannot see it at all, and to switch that skip off, the rule is
+/// changes: a rule built on a [`Wiring`](crate::wiring::Wiring) cannot see it at all, and to switch that skip off, the rule is
 /// built on the unmasked wiring instead ([`Unmasked`]). Rules that are approximations skip what they may whatever is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skips {

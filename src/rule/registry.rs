@@ -1,22 +1,22 @@
 //! All rules by name. Tests go through this list: what is registered is held to its claim on arrival.
 
-use super::predict::{
-    Predict, PredictBlocked, PredictBlocks, PredictDense, PredictPanels, PredictTape, PredictUnmasked,
-    PredictUoro,
+use super::cost::{
+    BlockCost, CostModel, OracleCost, PanelCost, PatternCost, TapeCost, UnmaskedCost, UoroCost,
 };
 use super::{
-    Blocked, Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, best_steps, local, snap,
+    BlockRtrl, Bptt, Claim, Reach, Rtrl, RtrlDense, Rule, Skips, Tbptt, Unmasked, Uoro, best_steps, local,
+    snap,
 };
-use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
+use crate::wiring::Wiring;
 use std::sync::Arc;
 
 /// Builds a rule for one stream over a wiring; the seed is for rules that draw random numbers.
 type Build<T> = Box<dyn Fn(&Arc<Wiring>, Skips, u64) -> Box<dyn Rule<T>> + Send + Sync>;
 
 /// Builds what predicts a rule's cost, all skips on.
-type Foresee<T> = Box<dyn Fn(&Arc<Wiring>) -> Box<dyn Predict<T>> + Send + Sync>;
+type Foresee<T> = Box<dyn Fn(&Arc<Wiring>) -> Box<dyn CostModel<T>> + Send + Sync>;
 
 /// A rule that can be chosen by name.
 pub struct RuleEntry<T> {
@@ -35,7 +35,7 @@ pub struct RuleEntry<T> {
 }
 
 impl<T: Real> RuleEntry<T> {
-    fn new<R: Rule<T> + 'static, P: Predict<T> + 'static>(
+    fn new<R: Rule<T> + 'static, P: CostModel<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
         claim: Claim,
@@ -48,7 +48,7 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// A rule that can also be run as if nothing were masked.
-    fn maskable<R: Rule<T> + 'static, P: Predict<T> + 'static>(
+    fn maskable<R: Rule<T> + 'static, P: CostModel<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
         claim: Claim,
@@ -76,35 +76,35 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "exact RTRL that skips every row and column that is zero",
             Claim::Exact,
             Rtrl::new,
-            |wiring| PredictPanels::new(wiring.clone(), true),
+            |wiring| PanelCost::new(wiring.clone(), true),
         ),
         RuleEntry::new(
             "rtrl-param",
             "exact RTRL that skips masked parameters only",
             Claim::Exact,
             |wiring, _, _| Rtrl::new(wiring.clone(), false),
-            |wiring| PredictPanels::new(wiring.clone(), false),
+            |wiring| PanelCost::new(wiring.clone(), false),
         ),
         RuleEntry::new(
             "rtrl-activity",
             "exact RTRL that skips what is zero at a step, with columns for masked parameters too",
             Claim::Exact,
             |wiring, _, _| Unmasked::new(wiring, |full| Rtrl::new(full, true)),
-            |wiring| PredictUnmasked::new(wiring, |full| PredictPanels::new(full, true)),
+            |wiring| UnmaskedCost::new(wiring, |full| PanelCost::new(full, true)),
         ),
         RuleEntry::new(
             "rtrl-dense",
             "exact RTRL that multiplies by every zero: the oracle",
             Claim::Exact,
             |wiring, _, _| Unmasked::new(wiring, RtrlDense::new),
-            |wiring| PredictDense::new(wiring),
+            |wiring| OracleCost::new(wiring),
         ),
         RuleEntry::maskable(
             "bptt",
             "back-propagation through a tape of the whole sequence",
             Claim::Exact,
             Bptt::new,
-            |wiring| PredictTape::new(wiring.clone(), None),
+            |wiring| TapeCost::new(wiring.clone(), None),
         )
         .growing(),
         blocked_entry(6),
@@ -116,14 +116,14 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "influence along each unit's carry only (Murray 2019)",
             Claim::Heuristic,
             |wiring, _, _| local::rflo(wiring.clone()),
-            |wiring| PredictBlocks::new(wiring.clone(), Reach::Carry),
+            |wiring| PatternCost::new(wiring.clone(), Reach::Carry),
         ),
         RuleEntry::new(
             "e-prop",
             "influence along each unit's own dynamics, its reset included (Bellec et al. 2020)",
             Claim::Heuristic,
             |wiring, _, _| local::e_prop(wiring.clone()),
-            |wiring| PredictBlocks::new(wiring.clone(), Reach::Unit),
+            |wiring| PatternCost::new(wiring.clone(), Reach::Unit),
         ),
         tbptt_entry(8),
         RuleEntry::new(
@@ -131,7 +131,7 @@ pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
             "a random rank-one stand-in for the influence matrix (Tallec & Ollivier 2018)",
             Claim::Unbiased,
             |wiring, _, seed| Uoro::new(wiring.clone(), seed),
-            |wiring| PredictUoro::new(wiring),
+            |wiring| UoroCost::new(wiring),
         ),
     ]
 }
@@ -141,8 +141,8 @@ fn blocked_entry<T: Real>(steps: usize) -> RuleEntry<T> {
         format!("rtrl-blocked-{steps}"),
         "exact RTRL that advances the influence matrix every K steps (Schmidhuber 1992); any rtrl-blocked-K",
         Claim::Exact,
-        move |wiring, activity| Blocked::new(wiring, steps, activity),
-        move |wiring| PredictBlocked::new::<T>(wiring.clone(), steps),
+        move |wiring, activity| BlockRtrl::new(wiring, steps, activity),
+        move |wiring| BlockCost::new::<T>(wiring.clone(), steps),
     )
 }
 
@@ -180,7 +180,7 @@ fn snap_entry<T: Real>(n: usize) -> RuleEntry<T> {
         "RTRL on the entries reachable in N steps of the pattern (Menick et al. 2021); any snap-N",
         Claim::Pattern(n),
         move |wiring, _, _| snap::snap(wiring.clone(), n),
-        move |wiring| PredictBlocks::new(wiring.clone(), Reach::Steps(n)),
+        move |wiring| PatternCost::new(wiring.clone(), Reach::Steps(n)),
     )
 }
 
@@ -190,7 +190,7 @@ fn tbptt_entry<T: Real>(window: usize) -> RuleEntry<T> {
         "back-propagation over the last K steps (Williams & Peng 1990); any tbptt-K",
         Claim::Heuristic,
         move |wiring, activity| Tbptt::new(wiring, window, activity),
-        move |wiring| PredictTape::new(wiring.clone(), Some(window)),
+        move |wiring| TapeCost::new(wiring.clone(), Some(window)),
     )
 }
 

@@ -8,12 +8,12 @@
 //!
 //! J. Menick et al., *Practical real time recurrent learning with a sparse approximation*, ICLR 2021.
 
-use super::{Blocks, Reach};
-use crate::cell::Wiring;
+use super::{PatternRtrl, Reach};
 use crate::scalar::Real;
+use crate::wiring::Wiring;
 use std::sync::Arc;
 
 /// SnAp-n for one stream.
-pub(super) fn snap<T: Real>(wiring: Arc<Wiring>, n: usize) -> Blocks<T> {
-    Blocks::new(wiring, Reach::Steps(n))
+pub(super) fn snap<T: Real>(wiring: Arc<Wiring>, n: usize) -> PatternRtrl<T> {
+    PatternRtrl::new(wiring, Reach::Steps(n))
 }

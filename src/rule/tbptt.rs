@@ -8,13 +8,13 @@
 //! R. J. Williams & J. Peng, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*,
 //! Neural Computation 2(4), 1990.
 
-use super::backward::Backward;
+use super::adjoint::Backward;
 use super::{Claim, Rule};
 use crate::archive::Archive;
-use crate::cell::{Step, Wiring};
 use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// Truncated BPTT for one stream.

@@ -4,11 +4,11 @@
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
-use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::sparse::Pattern;
+use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// From the steps of a masked network to those of the same network unmasked.

@@ -19,11 +19,11 @@
 
 use super::{Claim, Rule};
 use crate::archive::Archive;
-use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::{Generator, Purpose, generator};
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 use rand::RngExt;
 use std::sync::Arc;
 

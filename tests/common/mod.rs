@@ -2,13 +2,13 @@
 #![allow(dead_code)]
 
 use serde::Deserialize;
-use sparse_rtrl::cell::{
-    self, CellConfig, EventReset, LayerSpec, Network, NetworkSpec, ResetGate, Step, Surrogate, Wiring,
-};
-use sparse_rtrl::learner::Model;
+use sparse_rtrl::cell::{self, CellConfig, EventReset, ResetGate, Surrogate};
+use sparse_rtrl::learner::sequence::Model;
+use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, Purpose, ThresholdInit, generator};
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::sparse::Pattern;
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -129,7 +129,7 @@ impl Case {
         let layer = |l: &Tables| LayerSpec::new(self.cell_name(), units(l), config);
         let layers = self.layers.iter().map(layer).collect();
         let spec = NetworkSpec { inputs: self.inputs, layers, trace: None };
-        let kept = |block: &sparse_rtrl::params::BlockSpec| {
+        let kept = |block: &sparse_rtrl::params::ParamBlockSpec| {
             let (rows, cols) = block.shape();
             let (layer, name) = split(&block.name);
             let is_kept = |&(i, j): &(usize, usize)| match self.masks[layer].get(name) {

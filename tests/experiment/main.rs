@@ -5,18 +5,20 @@ mod keep;
 use approx::assert_relative_eq;
 use rand::seq::SliceRandom;
 use sparse_rtrl::Error;
-use sparse_rtrl::cell::{State, Step};
-use sparse_rtrl::experiment::{self, Config, Keep, Preset, Run};
-use sparse_rtrl::learner::{Learner, LossAt};
+use sparse_rtrl::experiment::dataset::Dataset;
+use sparse_rtrl::experiment::record::Row;
+use sparse_rtrl::experiment::{self, dataset};
+use sparse_rtrl::experiment::{Config, Keep, Preset, RunSummary};
+use sparse_rtrl::learner::sequence::Sequence;
+use sparse_rtrl::learner::sequence::{LossAt, SequenceLearner};
 use sparse_rtrl::metrics::Tally;
 use sparse_rtrl::params::{MaskOn, Purpose, ThresholdInit, generator};
 use sparse_rtrl::readout::Loss;
-use sparse_rtrl::record::Row;
-use sparse_rtrl::task::{self, Dataset, Sequence};
+use sparse_rtrl::wiring::{State, Step};
 
 const SEED: u64 = 5;
 
-fn run(config: &Config) -> (Run, Vec<Row>) {
+fn run(config: &Config) -> (RunSummary, Vec<Row>) {
     let mut rows = Vec::new();
     let run = experiment::run::<f32>(config, SEED, |row| {
         rows.push(row.clone());
@@ -68,11 +70,14 @@ fn compute_adjusted_iterations_are_the_papers() {
 }
 
 /// The seed's data in the order a run shows them, and a learner of its own; `each` sees every batch, before and after.
-fn by_hand(config: &Config, mut each: impl FnMut(&mut Learner<f32>, &[&Sequence<f32>], &Dataset<f32>)) {
-    let data = (task::find::<f32>(&config.task).unwrap().draw)(SEED, &config.task_options);
+fn by_hand(
+    config: &Config,
+    mut each: impl FnMut(&mut SequenceLearner<f32>, &[&Sequence<f32>], &Dataset<f32>),
+) {
+    let data = (dataset::find::<f32>(&config.task).unwrap().draw)(SEED, &config.task_options);
     let mut order: Vec<usize> = (0..data.train.len()).collect();
     order.shuffle(&mut generator(SEED, Purpose::Order));
-    let mut learner = Learner::new(&config.learner(data.inputs, data.classes), SEED).unwrap();
+    let mut learner = SequenceLearner::new(&config.learner(data.inputs, data.classes), SEED).unwrap();
     for batch in order.chunks(config.batch).take(config.iterations) {
         let batch: Vec<_> = batch.iter().map(|k| &data.train[*k]).collect();
         each(&mut learner, &batch, &data);
@@ -81,7 +86,7 @@ fn by_hand(config: &Config, mut each: impl FnMut(&mut Learner<f32>, &[&Sequence<
 
 /// β̃(t)β̃(t−1), the shares of units with a pseudo-derivative, from steps made here: the mean over the steps of a batch that have a
 /// predecessor.
-fn beta_product(learner: &Learner<f32>, batch: &[&Sequence<f32>]) -> f64 {
+fn beta_product(learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> f64 {
     let (network, mut products) = (&learner.model().network, Vec::new());
     let wiring = network.wiring();
     let w = &learner.parameters()[..wiring.parameters()];
@@ -203,7 +208,7 @@ fn row_is_of(row: &Row, tally: &Tally) {
 }
 
 /// What dense RTRL without masks would do on a batch: n = 16 EGRU units, m inputs, o outputs, a credit at each step with a loss.
-fn dense_macs(config: &Config, learner: &Learner<f32>, batch: &[&Sequence<f32>]) -> u64 {
+fn dense_macs(config: &Config, learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> u64 {
     let (n, m, o) = (16, learner.model().network.wiring().inputs(), learner.model().readout.outputs);
     let p = 3 * n * n + 3 * n * m + 3 * n + n;
     let step = n * n * p + 2 * n * p + p + n * n * (2 * n + 1 + m) + 3 * n * n + p + n * o;

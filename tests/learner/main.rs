@@ -6,16 +6,17 @@ mod trouble;
 mod updates;
 
 use approx::assert_relative_eq;
-use sparse_rtrl::cell::{Network, State, Step};
 use sparse_rtrl::error::Error;
-use sparse_rtrl::learner::{Learner, LearnerSpec, LossAt, Model, Stream, Update};
+use sparse_rtrl::learner::sequence::Sequence;
+use sparse_rtrl::learner::sequence::{LossAt, Model, SequenceLearner, SequenceLearnerSpec, Stream, Update};
+use sparse_rtrl::network::Network;
 use sparse_rtrl::params::{Kind, Purpose, generator};
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::rule::{self, Skips};
-use sparse_rtrl::task::Sequence;
+use sparse_rtrl::wiring::{State, Step};
 
-fn spec() -> LearnerSpec {
-    let mut spec = LearnerSpec::new(2, 5, 2);
+fn spec() -> SequenceLearnerSpec {
+    let mut spec = SequenceLearnerSpec::new(2, 5, 2);
     spec.mask.sparsity = 0.4;
     spec.loss = Loss::CrossEntropy;
     spec.optimiser = "sgd".into();
@@ -32,7 +33,7 @@ fn sequence(seed: usize, steps: usize) -> Sequence<f64> {
 
 /// The summed gradient of a sequence at weights `w`, and the number of losses, by the oracle and a stream of its own.
 fn gradient(
-    spec: &LearnerSpec,
+    spec: &SequenceLearnerSpec,
     seed: u64,
     w: &[f64],
     sequence: &Sequence<f64>,

@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn a_sequence_that_has_ended_is_forgotten() {
-    let mut learner = Learner::<f64>::new(&LearnerSpec { learning_rate: 1e-300, ..spec() }, 1).unwrap();
+    let mut learner =
+        SequenceLearner::<f64>::new(&SequenceLearnerSpec { learning_rate: 1e-300, ..spec() }, 1).unwrap();
     let mut said = || {
         for t in 0..6 {
             learner.step(&[t as f64, 1.0], Some(Target::Class(0))).unwrap();
@@ -19,7 +20,7 @@ fn a_sequence_that_has_ended_is_forgotten() {
 #[test]
 fn what_steps_have_gathered_does_not_leak_into_a_batch() {
     let fresh = |steps: usize| {
-        let mut learner = Learner::<f64>::new(&spec(), 1).unwrap();
+        let mut learner = SequenceLearner::<f64>::new(&spec(), 1).unwrap();
         for _ in 0..steps {
             learner.step(&[1.0, 2.0], Some(Target::Class(1))).unwrap();
         }
@@ -33,8 +34,8 @@ fn what_steps_have_gathered_does_not_leak_into_a_batch() {
 #[test]
 fn streams_draw_noise_of_their_own() {
     let trained = |rule: &str, streams: usize| {
-        let spec = LearnerSpec { rule: rule.into(), streams, ..spec() };
-        let mut learner = Learner::<f64>::new(&spec, 5).unwrap();
+        let spec = SequenceLearnerSpec { rule: rule.into(), streams, ..spec() };
+        let mut learner = SequenceLearner::<f64>::new(&spec, 5).unwrap();
         let data = sequence(1, 10);
         learner.train(&vec![&data; streams], LossAt::Every { burn_in: 0 }).unwrap();
         learner.parameters().to_vec()
@@ -48,8 +49,8 @@ fn streams_draw_noise_of_their_own() {
 #[test]
 fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
     let run = |rule: &str, shadow: Option<&str>| {
-        let spec = LearnerSpec { rule: rule.into(), shadow: shadow.map(String::from), ..spec() };
-        let mut learner = Learner::<f64>::new(&spec, 1).unwrap();
+        let spec = SequenceLearnerSpec { rule: rule.into(), shadow: shadow.map(String::from), ..spec() };
+        let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
         (tally, learner.parameters().to_vec())
     };
@@ -78,8 +79,8 @@ fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
     };
     for name in ["rtrl", "rtrl-dense", "snap-2", "tbptt-8", "rflo"] {
         let learned = |parts: &[(usize, usize)], continuous| {
-            let spec = LearnerSpec { rule: name.into(), continuous, ..spec() };
-            let mut learner = Learner::<f64>::new(&spec, 7).unwrap();
+            let spec = SequenceLearnerSpec { rule: name.into(), continuous, ..spec() };
+            let mut learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
             for &(from, to) in parts {
                 learner.train(&[&part(from, to)], LossAt::Last).unwrap();
             }
@@ -94,8 +95,8 @@ fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
 #[test]
 fn a_rule_that_grows_is_refused_on_an_endless_stream() {
     for spec in [
-        LearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
-        LearnerSpec { shadow: Some("bptt".into()), continuous: true, ..spec() },
+        SequenceLearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
+        SequenceLearnerSpec { shadow: Some("bptt".into()), continuous: true, ..spec() },
     ] {
         let said = spec.check().unwrap_err().to_string();
         assert!(said.contains("does not grow") && said.contains("bptt"), "{said}");

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn testing_counts_right_decisions_and_starts_every_sequence_afresh() {
-    let mut learner = Learner::<f64>::new(&spec(), 3).unwrap();
+    let mut learner = SequenceLearner::<f64>::new(&spec(), 3).unwrap();
     for k in 0..20 {
         learner.train(&[&sequence(k, 10)], LossAt::Every { burn_in: 0 }).unwrap();
     }
@@ -32,7 +32,9 @@ fn a_continuous_learner_is_tested_without_resets_too() {
     let sequences: Vec<_> = (0..200).map(|k| sequence(k, 3)).collect();
     let mut noticed = false;
     for seed in 0..5 {
-        let learner = |continuous| Learner::<f64>::new(&LearnerSpec { continuous, ..spec() }, seed).unwrap();
+        let learner = |continuous| {
+            SequenceLearner::<f64>::new(&SequenceLearnerSpec { continuous, ..spec() }, seed).unwrap()
+        };
         let (with, without) = (learner(false).test(&sequences), learner(true).test(&sequences));
         // One by one, every sequence begins afresh either way.
         let alone = |s: &Sequence<f64>| learner(true).test(std::slice::from_ref(s));
@@ -46,7 +48,7 @@ fn a_continuous_learner_is_tested_without_resets_too() {
 #[test]
 fn test_with_other_weights_gives_the_accuracy_of_a_learner_that_has_them() {
     let sequences: Vec<_> = (0..200).map(|k| sequence(k, 10)).collect();
-    let learner = |seed| Learner::<f64>::new(&spec(), seed).unwrap();
+    let learner = |seed| SequenceLearner::<f64>::new(&spec(), seed).unwrap();
     // One mask, so that weights of one learner fit the other.
     let (mut taught, untaught) = (learner(3), learner(3));
     for k in 0..20 {
@@ -60,5 +62,5 @@ fn test_with_other_weights_gives_the_accuracy_of_a_learner_that_has_them() {
 #[test]
 #[should_panic(expected = "w must have p entries")]
 fn test_with_too_few_weights_panics() {
-    Learner::<f64>::new(&spec(), 3).unwrap().test_with(&[0.0], &[sequence(1, 10)]);
+    SequenceLearner::<f64>::new(&spec(), 3).unwrap().test_with(&[0.0], &[sequence(1, 10)]);
 }

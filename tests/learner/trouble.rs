@@ -12,7 +12,7 @@ fn bad_numbers_are_noticed_and_good_ones_can_follow_at_once() {
                 spec.loss = Loss::SquaredError;
                 spec.update = Update::Steps(1);
                 spec.rule = rule.name.clone();
-                let fresh = || Learner::<f64>::new(&spec, 1).unwrap();
+                let fresh = || SequenceLearner::<f64>::new(&spec, 1).unwrap();
                 let mut learner = fresh();
                 for t in 0..9 {
                     learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0]))).unwrap();
@@ -56,10 +56,11 @@ fn a_target_right_after_a_bad_number_is_learned_from() {
     for rule in rules.chain(["rtrl-blocked-17", "rtrl-blocked-33"].map(String::from)) {
         for (cell, mask) in [("egru", 0.0), ("egru", 0.8), ("event-rnn", 0.4), ("gru", 0.4), ("rnn", 0.0)] {
             for bad in [f64::NAN, f64::INFINITY] {
-                let mut spec = LearnerSpec { loss: Loss::SquaredError, update: Update::Steps(1), ..spec() };
+                let mut spec =
+                    SequenceLearnerSpec { loss: Loss::SquaredError, update: Update::Steps(1), ..spec() };
                 spec.network.layers[0].cell = cell.into();
                 (spec.rule, spec.mask.sparsity) = (rule.clone(), mask);
-                let mut learner = Learner::<f64>::new(&spec, 1).unwrap();
+                let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
                 for k in (0..9).chain([15, 16, 17, 18]) {
                     for t in 0..k {
                         learner.step(&[0.5, t as f64], None).unwrap();
@@ -81,10 +82,10 @@ fn a_target_right_after_a_bad_number_is_learned_from() {
 fn a_batch_with_a_bad_number_leaves_nothing_behind() {
     let bad = Sequence { inputs: vec![f64::NAN; 20], ..sequence(1, 10) };
     let good = sequence(2, 10);
-    let mut learner = Learner::<f64>::new(&spec(), 1).unwrap();
+    let mut learner = SequenceLearner::<f64>::new(&spec(), 1).unwrap();
     assert!(learner.train(&[&bad], LossAt::Last).is_err());
     let tally = learner.train(&[&good], LossAt::Last).unwrap();
-    let mut untroubled = Learner::<f64>::new(&spec(), 1).unwrap();
+    let mut untroubled = SequenceLearner::<f64>::new(&spec(), 1).unwrap();
     assert_eq!(tally, untroubled.train(&[&good], LossAt::Last).unwrap());
     assert_eq!(learner.parameters(), untroubled.parameters());
 }

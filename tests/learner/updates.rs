@@ -13,8 +13,8 @@ fn loss_counts_when_it_says() {
 #[test]
 fn an_update_is_the_rate_times_the_mean_gradient_over_all_losses_of_the_batch() {
     for (clip, at) in [(None, LossAt::Every { burn_in: 2 }), (Some(1e-3), LossAt::Last)] {
-        let spec = LearnerSpec { streams: 3, clip, ..spec() };
-        let mut learner = Learner::<f64>::new(&spec, 7).unwrap();
+        let spec = SequenceLearnerSpec { streams: 3, clip, ..spec() };
+        let mut learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
         let before = learner.parameters().to_vec();
         let sequences: Vec<_> = (0..3).map(|k| sequence(k, 10)).collect();
         learner.train(&sequences.iter().collect::<Vec<_>>(), at).unwrap();
@@ -39,7 +39,7 @@ fn an_update_is_the_rate_times_the_mean_gradient_over_all_losses_of_the_batch() 
 #[test]
 fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
     let changes = |update: Update| {
-        let mut learner = Learner::<f64>::new(&LearnerSpec { update, ..spec() }, 1).unwrap();
+        let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         let mut changed = Vec::new();
         for t in 0..10 {
             let before = learner.parameters().to_vec();
@@ -58,13 +58,14 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
 
     // A batch: updates within the sequence change what comes after them.
     let trained = |update: Update| {
-        let mut learner = Learner::<f64>::new(&LearnerSpec { update, ..spec() }, 1).unwrap();
+        let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
         learner.parameters().to_vec()
     };
     assert_ne!(trained(Update::Sequence), trained(Update::Steps(4)));
     assert_eq!(trained(Update::Sequence), trained(Update::Steps(10)));
-    let mut steps = Learner::<f64>::new(&LearnerSpec { update: Update::Steps(4), ..spec() }, 1).unwrap();
+    let mut steps =
+        SequenceLearner::<f64>::new(&SequenceLearnerSpec { update: Update::Steps(4), ..spec() }, 1).unwrap();
     let data = sequence(1, 10);
     for t in 0..10 {
         steps.step(data.input(t), data.classes[t].map(Target::Class)).unwrap();
@@ -77,7 +78,8 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
 fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batch() {
     for batch in [false, true] {
         let mut learner =
-            Learner::<f64>::new(&LearnerSpec { update: Update::Steps(4), ..spec() }, 1).unwrap();
+            SequenceLearner::<f64>::new(&SequenceLearnerSpec { update: Update::Steps(4), ..spec() }, 1)
+                .unwrap();
         for _ in 0..3 {
             learner.step(&[0.3, -0.4], Some(Target::Class(1))).unwrap();
         }
@@ -98,10 +100,10 @@ fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batc
 /// Also those of upper layers, whatever the rate.
 #[test]
 fn thresholds_stay_in_zero_to_one() {
-    let mut spec = LearnerSpec { learning_rate: 30.0, ..spec() };
+    let mut spec = SequenceLearnerSpec { learning_rate: 30.0, ..spec() };
     let layer = spec.network.layers[0].clone();
     spec.network.layers.push(layer);
-    let mut learner = Learner::<f64>::new(&spec, 2).unwrap();
+    let mut learner = SequenceLearner::<f64>::new(&spec, 2).unwrap();
     let (mut low, mut high) = ([0; 2], [0; 2]);
     for k in 0..40 {
         learner.train(&[&sequence(k, 12)], LossAt::Every { burn_in: 0 }).unwrap();
@@ -124,8 +126,8 @@ fn thresholds_stay_in_zero_to_one() {
 #[test]
 fn an_update_that_would_ruin_the_weights_is_taken_back() {
     let (loss, update) = (Loss::SquaredError, Update::Steps(1));
-    let spec = LearnerSpec { learning_rate: 1e308, loss, update, ..spec() };
-    let mut learner = Learner::<f64>::new(&spec, 1).unwrap();
+    let spec = SequenceLearnerSpec { learning_rate: 1e308, loss, update, ..spec() };
+    let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
     let before = learner.parameters().to_vec();
     let said = learner.step(&[1.0, 1.0], Some(Target::Values(&[1e3, -1e3]))).unwrap_err();
     assert!(matches!(said, Error::NotFinite { what: "weight", .. }), "{said}");

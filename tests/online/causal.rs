@@ -6,9 +6,9 @@ use crate::*;
 fn no_prediction_knows_the_future() {
     for teacher in teachers() {
         for horizon in [0, 1, 5] {
-            let spec = OnlineSpec { horizon, ..spec(teacher.clone()) };
+            let spec = StreamLearnerSpec { horizon, ..spec(teacher.clone()) };
             let said = |disturbed_from: usize| -> Vec<u64> {
-                let mut learner = Online::<f64>::new(&spec, 1).unwrap();
+                let mut learner = StreamLearner::<f64>::new(&spec, 1).unwrap();
                 let row = |t: usize| {
                     let wild = if t >= disturbed_from { 37.0 * (1.7 * t as f64).sin() } else { 0.0 };
                     let [a, b] = input(t);
@@ -33,7 +33,7 @@ fn no_prediction_knows_the_future() {
 fn no_prediction_knows_its_own_target() {
     for teacher in teachers() {
         let said = |last: f64| {
-            let mut learner = Online::<f64>::new(&spec(teacher.clone()), 1).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec(teacher.clone()), 1).unwrap();
             run(&mut learner, 0..50, 1);
             learner.step(&input(50), Some(Target::Values(&[last]))).unwrap().prediction[0]
         };
@@ -45,11 +45,14 @@ fn no_prediction_knows_its_own_target() {
 #[test]
 fn a_late_target_teaches_the_same() {
     for teacher in teachers() {
-        let still =
-            OnlineSpec { standardise: vec![false; 2], standardise_target: false, ..spec(teacher.clone()) };
-        let (late, at_once) = (OnlineSpec { horizon: 6, ..still.clone() }, still);
+        let still = StreamLearnerSpec {
+            standardise: vec![false; 2],
+            standardise_target: false,
+            ..spec(teacher.clone())
+        };
+        let (late, at_once) = (StreamLearnerSpec { horizon: 6, ..still.clone() }, still);
         let (mut late, mut at_once) =
-            (Online::<f64>::new(&late, 2).unwrap(), Online::<f64>::new(&at_once, 2).unwrap());
+            (StreamLearner::<f64>::new(&late, 2).unwrap(), StreamLearner::<f64>::new(&at_once, 2).unwrap());
         let x = |t: usize| [0.1 * signal(t) - 5.0, 0.2 * (t % 7) as f64];
         let target = |t: usize| [0.1 * signal(t + 3) - 5.0];
         for t in 0..100 {
@@ -73,7 +76,7 @@ fn a_late_target_teaches_the_same() {
 #[test]
 fn predicting_changes_nothing_and_a_missing_target_teaches_nothing() {
     for teacher in teachers() {
-        let mut learner = Online::<f64>::new(&spec(teacher), 5).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&spec(teacher), 5).unwrap();
         run(&mut learner, 0..30, 0);
         // Work is counted, the rest is as it was.
         let weights = learner.weights().to_vec();
@@ -89,7 +92,8 @@ fn predicting_changes_nothing_and_a_missing_target_teaches_nothing() {
 #[test]
 fn early_targets_are_measured() {
     for horizon in [0, 1, 4] {
-        let mut learner = Online::<f64>::new(&OnlineSpec { horizon, ..spec(Teacher::default()) }, 5).unwrap();
+        let mut learner =
+            StreamLearner::<f64>::new(&StreamLearnerSpec { horizon, ..spec(Trainer::default()) }, 5).unwrap();
         for t in 0..9u64 {
             let target = (t != 2).then_some([signal(t as usize)]);
             learner.learn(&input(t as usize), target.as_ref().map(|t| Target::Values(&t[..]))).unwrap();
@@ -104,7 +108,8 @@ fn early_targets_are_measured() {
 /// With a horizon of three, `predicted` is what was said three rows before, and after a reset only of rows since.
 #[test]
 fn predicted_after_a_reset_is_the_forecast_of_three_rows_before() {
-    let mut learner = Online::<f64>::new(&OnlineSpec { horizon: 3, ..spec(Teacher::default()) }, 5).unwrap();
+    let mut learner =
+        StreamLearner::<f64>::new(&StreamLearnerSpec { horizon: 3, ..spec(Trainer::default()) }, 5).unwrap();
     let mut row = 0;
     for part in [2usize, 5, 3, 20] {
         let mut forecasts = Vec::new();
@@ -121,18 +126,18 @@ fn predicted_after_a_reset_is_the_forecast_of_three_rows_before() {
         learner.reset(0);
         let mut writer = Archive::writer();
         learner.save(&mut writer).unwrap();
-        Online::<f64>::restore(&mut Archive::reader(writer.into_bytes())).unwrap();
+        StreamLearner::<f64>::restore(&mut Archive::reader(writer.into_bytes())).unwrap();
     }
 }
 
 /// What is not standardised is passed on as it is, and not measured.
 #[test]
 fn moments_are_taken_of_what_is_standardised_only() {
-    let mut spec = spec(Teacher::default());
+    let mut spec = spec(Trainer::default());
     (spec.direct, spec.standardise) = (1, vec![false, true, false]);
     for (standardise_target, expected) in [(true, 6), (false, 0)] {
         spec.standardise_target = standardise_target;
-        let mut learner = Online::<f64>::new(&spec, 5).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&spec, 5).unwrap();
         for t in 0..6 {
             learner.learn(&[signal(t), t as f64, 0.5], Some(Target::Values(&[signal(t)]))).unwrap();
         }

@@ -4,10 +4,10 @@ use crate::*;
 use rand_distr::{Distribution, Normal};
 use sparse_rtrl::params::{BiasInit, Purpose, generator};
 
-fn drawn(bias: BiasInit) -> (OnlineSpec, Online<f64>) {
-    let mut spec = OnlineSpec::new(3, 6, 2);
+fn drawn(bias: BiasInit) -> (StreamLearnerSpec, StreamLearner<f64>) {
+    let mut spec = StreamLearnerSpec::new(3, 6, 2);
     (spec.mask.sparsity, spec.init.bias, spec.direct, spec.least) = (0.5, bias, 2, None);
-    let learner = Online::new(&spec, 7).unwrap();
+    let learner = StreamLearner::new(&spec, 7).unwrap();
     (spec, learner)
 }
 
@@ -54,7 +54,7 @@ fn online_drawn_equals_its_generators_in_order() {
 
 #[test]
 fn online_with_least_squares_begins_with_a_readout_of_zeros() {
-    let learner = Online::<f64>::new(&spec(Teacher::default()), 3).unwrap();
+    let learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 3).unwrap();
     let p = learner.network().wiring().parameters();
     assert_eq!(learner.weights()[p..], [0.0; 13]);
     assert!(learner.weights()[..p].iter().any(|w| *w != 0.0));
@@ -62,8 +62,8 @@ fn online_with_least_squares_begins_with_a_readout_of_zeros() {
 
 #[test]
 fn online_other_seed_gives_other_masks_and_weights() {
-    let of = |seed| Online::<f64>::new(&spec(Teacher::default()), seed).unwrap();
-    let kept = |learner: &Online<f64>| -> Vec<_> {
+    let of = |seed| StreamLearner::<f64>::new(&spec(Trainer::default()), seed).unwrap();
+    let kept = |learner: &StreamLearner<f64>| -> Vec<_> {
         learner.network().wiring().layout().block("layer0.wu_y").unwrap().kept.entries().collect()
     };
     assert_eq!((kept(&of(1)), of(1).weights()), (kept(&of(1)), of(1).weights()));
@@ -75,9 +75,9 @@ fn online_other_seed_gives_other_masks_and_weights() {
 #[test]
 fn online_streams_draw_noise_of_their_own() {
     let learned = |rule: &str, seed, stream| {
-        let mut spec = spec(Teacher::default());
+        let mut spec = spec(Trainer::default());
         (spec.rule, spec.streams, spec.least) = (rule.into(), 3, None);
-        let mut learner = Online::<f64>::new(&spec, seed).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&spec, seed).unwrap();
         for t in 0..20 {
             learner.step_in(stream, &input(t), Some(Target::Values(&[signal(t)]))).unwrap();
         }

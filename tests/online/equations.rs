@@ -1,4 +1,4 @@
-//! `Online` against the same learner written from its equations, step by step.
+//! `StreamLearner` against the same learner written from its equations, step by step.
 
 use crate::reference::Reference;
 use crate::worlds::World;
@@ -18,7 +18,7 @@ fn assert_close(what: &str, world: &World, t: usize, found: &[f64], expected: &[
 /// One row through both; everything that can be seen of the learner is compared.
 fn compare<T: Real>(
     world: &World,
-    learner: &mut Online<T>,
+    learner: &mut StreamLearner<T>,
     reference: &mut Reference,
     (stream, t): (usize, usize),
     tolerance: f64,
@@ -59,19 +59,19 @@ fn compare<T: Real>(
 }
 
 /// A learner that goes on from its bytes.
-fn restored<T: Real>(learner: &mut Online<T>) -> Online<T> {
+fn restored<T: Real>(learner: &mut StreamLearner<T>) -> StreamLearner<T> {
     let mut writer = Archive::writer();
     learner.save(&mut writer).unwrap();
     let mut reader = Archive::reader(writer.into_bytes());
-    let restored = Online::restore(&mut reader).unwrap();
+    let restored = StreamLearner::restore(&mut reader).unwrap();
     reader.finish().unwrap();
     restored
 }
 
 /// Rate, decay and clips as they are to be from some step on.
-fn retuned(spec: &OnlineSpec) -> OnlineSpec {
+fn retuned(spec: &StreamLearnerSpec) -> StreamLearnerSpec {
     let mut spec = spec.clone();
-    if let Teacher::Gradient { rate, decay, clip, .. } = &mut spec.teacher {
+    if let Trainer::Gradient { rate, decay, clip, .. } = &mut spec.teacher {
         (*rate, *decay, *clip) = (0.7 * *rate, 0.11, Some(0.3));
     }
     spec.error_clip = Some(0.35);
@@ -80,7 +80,7 @@ fn retuned(spec: &OnlineSpec) -> OnlineSpec {
 
 /// Follows a stream; `tolerance` gives what rounding may have become by a step.
 fn follow<T: Real>(world: &World, steps: usize, tolerance: impl Fn(usize) -> f64) {
-    let mut learner = Online::<T>::new(&world.spec, 11).unwrap();
+    let mut learner = StreamLearner::<T>::new(&world.spec, 11).unwrap();
     let mut reference = Reference::of(&learner, "rtrl-dense");
     for t in 0..steps {
         // Streams take turns, not always the same ones.
@@ -102,7 +102,7 @@ fn follow<T: Real>(world: &World, steps: usize, tolerance: impl Fn(usize) -> f64
             reference.spec = spec;
         }
     }
-    let fresh = Online::<T>::new(&world.spec, 11).unwrap();
+    let fresh = StreamLearner::<T>::new(&world.spec, 11).unwrap();
     let moved = learner.weights().iter().zip(fresh.weights()).filter(|(a, b)| a != b).count();
     assert!(moved > world.spec.outputs, "{}: something was learned", world.name);
 }
@@ -132,7 +132,7 @@ fn online_credit_equals_equations() {
         if world.spec.horizon > 0 || world.spec.streams > 1 {
             continue;
         }
-        let mut learner = Online::<f64>::new(&world.spec, 5).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&world.spec, 5).unwrap();
         let mut reference = Reference::of(&learner, "rtrl-dense");
         for t in 0..60 {
             let x = world.x(0, t);

@@ -2,15 +2,15 @@
 
 use crate::*;
 use sparse_rtrl::error::Error;
-use sparse_rtrl::params::BlockSpec;
+use sparse_rtrl::params::ParamBlockSpec;
 use sparse_rtrl::sparse::Pattern;
 
 #[test]
 fn bad_numbers_teach_nothing_and_good_ones_follow() {
     for teacher in teachers() {
         for horizon in [0, 3] {
-            let spec = OnlineSpec { horizon, ..spec(teacher.clone()) };
-            let mut learner = Online::<f64>::new(&spec, 6).unwrap();
+            let spec = StreamLearnerSpec { horizon, ..spec(teacher.clone()) };
+            let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
             run(&mut learner, 0..40, 0);
             let before = bytes(&mut learner);
             for (x, target) in [([f64::NAN, 1.0], 1.0), ([1.0, f64::INFINITY], 1.0), ([1.0, 1.0], f64::NAN)] {
@@ -33,7 +33,7 @@ fn said(error: Error) -> (&'static str, usize, usize, f64) {
 
 #[test]
 fn error_names_update_step_and_value() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 6).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 6).unwrap();
     run(&mut learner, 0..4, 1);
     learner.learn(&input(4), None).unwrap();
     let error = learner.learn(&[1.0, f64::INFINITY], None).unwrap_err();
@@ -51,12 +51,12 @@ fn error_names_update_step_and_value() {
 /// Finite in double precision, not in single.
 #[test]
 fn number_beyond_single_precision_is_refused() {
-    let mut single = Online::<f32>::new(&spec(Teacher::default()), 6).unwrap();
+    let mut single = StreamLearner::<f32>::new(&spec(Trainer::default()), 6).unwrap();
     assert_eq!(said(single.learn(&[1.0, 1e39], None).unwrap_err()).0, "input");
     let error = single.learn(&[1.0, 1.0], Some(Target::Values(&[-1e39]))).unwrap_err();
     assert_eq!(said(error).0, "target");
     assert_eq!(single.scalers().0.moments()[0].count(), 0);
-    Online::<f64>::new(&spec(Teacher::default()), 6).unwrap().learn(&[1.0, 1e39], None).unwrap();
+    StreamLearner::<f64>::new(&spec(Trainer::default()), 6).unwrap().learn(&[1.0, 1e39], None).unwrap();
 }
 
 /// An error of the loss, the gain or a weight leaves the weights, and its stream begins afresh; others stay where they are.
@@ -65,11 +65,11 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
     for teacher in teachers() {
         let least = spec(teacher.clone()).least;
         for least in [None, least] {
-            let spec = OnlineSpec { least, streams: 2, ..spec(teacher.clone()) };
+            let spec = StreamLearnerSpec { least, streams: 2, ..spec(teacher.clone()) };
             if spec.check().is_err() {
                 continue;
             }
-            let mut learner = Online::<f64>::new(&spec, 6).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
             run(&mut learner, 0..20, 1);
             learner.step_in(1, &input(3), None).unwrap();
             learner.observe(&input(20)).unwrap();
@@ -78,9 +78,9 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             let (what, update, step, _) = said(learner.credit(&[f64::INFINITY]).unwrap_err());
             assert_eq!((update, step), (21, 21));
             let expected = match teacher {
-                Teacher::Untrained => "weight",
-                Teacher::Gradient { .. } => "gradient norm",
-                Teacher::Kalman { .. } => "Kalman gain",
+                Trainer::Untrained => "weight",
+                Trainer::Gradient { .. } => "gradient norm",
+                Trainer::Kalman { .. } => "Kalman gain",
             };
             assert_eq!(what, expected);
             assert_eq!((learner.weights(), learner.updates()), (&before[..], 20));
@@ -101,10 +101,10 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
 #[test]
 fn update_that_is_not_finite_is_taken_back() {
     for frozen in [false, true] {
-        let teacher = Teacher::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
-        let mut spec = OnlineSpec { frozen, least: None, standardise_target: false, ..spec(teacher) };
+        let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
+        let mut spec = StreamLearnerSpec { frozen, least: None, standardise_target: false, ..spec(teacher) };
         spec.error_clip = None;
-        let mut learner = Online::<f64>::new(&spec, 6).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         let before = learner.weights().to_vec();
         let error = learner.learn(&input(0), Some(Target::Values(&[1e6]))).unwrap_err();
         let (what, _, _, value) = said(error);
@@ -117,13 +117,13 @@ fn update_that_is_not_finite_is_taken_back() {
 #[test]
 fn output_that_is_not_finite_is_an_error() {
     for horizon in [0, 2] {
-        let mut spec = OnlineSpec { horizon, least: None, ..spec(Teacher::default()) };
+        let mut spec = StreamLearnerSpec { horizon, least: None, ..spec(Trainer::default()) };
         spec.standardise = vec![false; 2];
-        let draw = |blocks: &[BlockSpec]| {
+        let draw = |blocks: &[ParamBlockSpec]| {
             Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
         };
-        let huge = |learner: &Online<f64>| Ok(vec![1e200; learner.weights().len()]);
-        let mut learner = Online::<f64>::with_weights(&spec, 0, draw, huge).unwrap();
+        let huge = |learner: &StreamLearner<f64>| Ok(vec![1e200; learner.weights().len()]);
+        let mut learner = StreamLearner::<f64>::with_weights(&spec, 0, draw, huge).unwrap();
         let error = learner.learn(&[1e200, 1.0], Some(Target::Values(&[1.0]))).unwrap_err();
         let (what, update, _, value) = said(error);
         assert_eq!((what, update, value), ("output", 1, f64::INFINITY));
@@ -139,8 +139,8 @@ fn output_that_is_not_finite_is_an_error() {
 #[test]
 fn loss_that_is_not_finite_is_an_error() {
     for teacher in teachers() {
-        let spec = OnlineSpec { standardise_target: false, ..spec(teacher) };
-        let mut learner = Online::<f64>::new(&spec, 6).unwrap();
+        let spec = StreamLearnerSpec { standardise_target: false, ..spec(teacher) };
+        let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         run(&mut learner, 0..10, 1);
         let before = learner.weights().to_vec();
         let error = learner.learn(&input(10), Some(Target::Values(&[1e200]))).unwrap_err();
@@ -161,16 +161,16 @@ fn prediction_of_large_outputs_is_a_probability() {
         (Loss::BinaryCrossEntropy, vec![2e3], vec![1.0]),
         (Loss::BinaryCrossEntropy, vec![-2e3], vec![0.0]),
     ] {
-        let spec = OnlineSpec { loss, outputs: biases.len(), least: None, ..spec(Teacher::default()) };
-        let draw = |blocks: &[BlockSpec]| {
+        let spec = StreamLearnerSpec { loss, outputs: biases.len(), least: None, ..spec(Trainer::default()) };
+        let draw = |blocks: &[ParamBlockSpec]| {
             Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
         };
-        let weights = |learner: &Online<f64>| {
+        let weights = |learner: &StreamLearner<f64>| {
             let mut w = vec![0.0; learner.weights().len() - biases.len()];
             w.extend(&biases);
             Ok(w)
         };
-        let mut learner = Online::<f64>::with_weights(&spec, 0, draw, weights).unwrap();
+        let mut learner = StreamLearner::<f64>::with_weights(&spec, 0, draw, weights).unwrap();
         assert_eq!(learner.predict(&input(0)).unwrap(), expected);
         assert_eq!(learner.step(&input(0), None).unwrap().prediction, expected);
         assert_eq!(learner.output(), biases);

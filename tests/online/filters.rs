@@ -3,9 +3,12 @@
 use crate::*;
 use approx::assert_relative_eq;
 
-fn filtered(grouping: Grouping, (variance, error, forgetting, noise): (f64, f64, f64, f64)) -> OnlineSpec {
-    let teacher = Teacher::Kalman { grouping, variance, error, forgetting, noise };
-    let mut spec = OnlineSpec::new(2, 5, 3);
+fn filtered(
+    grouping: Grouping,
+    (variance, error, forgetting, noise): (f64, f64, f64, f64),
+) -> StreamLearnerSpec {
+    let teacher = Trainer::Kalman { grouping, variance, error, forgetting, noise };
+    let mut spec = StreamLearnerSpec::new(2, 5, 3);
     spec.mask.sparsity = 0.3;
     (spec.least, spec.standardise_target, spec.teacher) = (None, false, teacher);
     spec
@@ -15,8 +18,8 @@ fn targets(t: usize) -> [f64; 3] {
     std::array::from_fn(|k| (0.3 * t as f64 + k as f64).sin() - 0.4 * k as f64)
 }
 
-fn taught(spec: &OnlineSpec, steps: usize) -> Vec<f64> {
-    let mut learner = Online::<f64>::new(spec, 6).unwrap();
+fn taught(spec: &StreamLearnerSpec, steps: usize) -> Vec<f64> {
+    let mut learner = StreamLearner::<f64>::new(spec, 6).unwrap();
     for t in 0..steps {
         let target = match spec.loss {
             Loss::SquaredError => Target::Values(&targets(t)[..]),
@@ -49,10 +52,10 @@ fn filter_without_variance_is_gradient_descent() {
             let (v, r) = (1e-7, 0.5);
             // r belongs to the squared error alone.
             let rate = if loss == Loss::SquaredError { v / r } else { v };
-            let filter = OnlineSpec { loss, ..filtered(grouping, (v, r, 1.0, 0.0)) };
-            let teacher = Teacher::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
-            let descent = OnlineSpec { teacher, ..filter.clone() };
-            let start = Online::<f64>::new(&filter, 6).unwrap().weights().to_vec();
+            let filter = StreamLearnerSpec { loss, ..filtered(grouping, (v, r, 1.0, 0.0)) };
+            let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
+            let descent = StreamLearnerSpec { teacher, ..filter.clone() };
+            let start = StreamLearner::<f64>::new(&filter, 6).unwrap().weights().to_vec();
             let (by_filter, by_descent) = (taught(&filter, 30), taught(&descent, 30));
             let moved = |w: &[f64]| w.iter().zip(&start).map(|(w, start)| w - start).collect::<Vec<_>>();
             let (found, expected) = (moved(&by_filter), moved(&by_descent));

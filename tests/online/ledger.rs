@@ -8,7 +8,7 @@ use crate::*;
 fn online_macs_equal_products_counted_by_hand() {
     let (mut updates, mut by_rounding, mut settings) = (0, 0, 0);
     for world in World::all() {
-        let mut learner = Online::<f64>::new(&world.spec, 3).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&world.spec, 3).unwrap();
         let mut reference = Reference::of(&learner, &world.spec.rule);
         let mut loose = 0;
         for t in 0..60 {
@@ -38,7 +38,7 @@ fn online_macs_equal_products_counted_by_hand() {
         by_rounding += loose;
         let parts = total.forward + total.coupling + total.influence + total.gradient + total.update;
         assert_eq!(total.total(), parts, "{}", world.name);
-        let counts = !matches!(world.spec.teacher, Teacher::Gradient { .. }) || world.spec.least.is_some();
+        let counts = !matches!(world.spec.teacher, Trainer::Gradient { .. }) || world.spec.least.is_some();
         assert_eq!(total.update > 0, counts, "{}", world.name);
         updates += total.update;
         settings += 1;
@@ -50,12 +50,12 @@ fn online_macs_equal_products_counted_by_hand() {
 /// Worked out on paper: one weight that is read, one output, λ < 1, no zero anywhere after the first step.
 #[test]
 fn online_macs_of_least_squares_by_hand() {
-    let mut spec = OnlineSpec::new(1, 3, 2);
+    let mut spec = StreamLearnerSpec::new(1, 3, 2);
     spec.network.layers[0].cell = "rnn".into();
-    spec.teacher = Teacher::Untrained;
-    spec.least = Some(sparse_rtrl::online::Least { variance: 1.0, forgetting: 0.9 });
+    spec.teacher = Trainer::Untrained;
+    spec.least = Some(sparse_rtrl::learner::online::LeastSquares { variance: 1.0, forgetting: 0.9 });
     spec.standardise = vec![false];
-    let mut learner = Online::<f64>::new(&spec, 0).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec, 0).unwrap();
     for t in 0..4u64 {
         learner.learn(&[0.5], Some(Target::Values(&[1.0, t as f64]))).unwrap();
         let macs = learner.macs();
@@ -63,8 +63,8 @@ fn online_macs_of_least_squares_by_hand() {
         assert_eq!(macs.update, (t + 1) * (3 * 25 + 2 * 5));
         assert_eq!((macs.gradient, macs.coupling, macs.influence, macs.backward), (0, 0, 0, 0));
     }
-    spec.least = Some(sparse_rtrl::online::Least { variance: 1.0, forgetting: 1.0 });
-    let mut learner = Online::<f64>::new(&spec, 0).unwrap();
+    spec.least = Some(sparse_rtrl::learner::online::LeastSquares { variance: 1.0, forgetting: 1.0 });
+    let mut learner = StreamLearner::<f64>::new(&spec, 0).unwrap();
     learner.learn(&[0.5], Some(Target::Values(&[1.0, 2.0]))).unwrap();
     assert_eq!(learner.macs().update, 2 * 25 + 2 * 5, "without forgetting there is no D P D");
 }

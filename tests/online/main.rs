@@ -18,20 +18,20 @@ mod streams;
 mod worlds;
 
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::online::{Grouping, Online, OnlineSpec, Teacher};
+use sparse_rtrl::learner::online::{Grouping, StreamLearner, StreamLearnerSpec, Trainer};
 use sparse_rtrl::readout::{Loss, Target};
 use std::ops::Range;
 
-fn kalman(grouping: Grouping) -> Teacher {
-    Teacher::Kalman { grouping, variance: 1.0, error: 0.3, forgetting: 0.999, noise: 1e-6 }
+fn kalman(grouping: Grouping) -> Trainer {
+    Trainer::Kalman { grouping, variance: 1.0, error: 0.3, forgetting: 0.999, noise: 1e-6 }
 }
 
-fn teachers() -> [Teacher; 4] {
-    [Teacher::default(), Teacher::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]
+fn teachers() -> [Trainer; 4] {
+    [Trainer::default(), Trainer::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]
 }
 
-fn spec(teacher: Teacher) -> OnlineSpec {
-    let mut spec = OnlineSpec::new(2, 10, 1);
+fn spec(teacher: Trainer) -> StreamLearnerSpec {
+    let mut spec = StreamLearnerSpec::new(2, 10, 1);
     spec.mask.sparsity = 0.5;
     spec.teacher = teacher;
     spec
@@ -46,14 +46,14 @@ fn input(t: usize) -> [f64; 2] {
 }
 
 /// Learns from those rows, whose targets are what the signal will be `ahead` steps on.
-fn run(learner: &mut Online<f64>, rows: Range<usize>, ahead: usize) {
+fn run(learner: &mut StreamLearner<f64>, rows: Range<usize>, ahead: usize) {
     for t in rows {
         learner.learn(&input(t), Some(Target::Values(&[signal(t + ahead)]))).unwrap();
     }
 }
 
 /// The state of a learner, to the bit.
-fn bytes(learner: &mut Online<f64>) -> Vec<u8> {
+fn bytes(learner: &mut StreamLearner<f64>) -> Vec<u8> {
     let mut archive = Archive::writer();
     learner.archive(&mut archive).unwrap();
     archive.into_bytes()

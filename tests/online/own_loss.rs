@@ -4,10 +4,10 @@ use crate::*;
 
 #[test]
 fn a_loss_of_ones_own_teaches_as_the_built_in_one_does() {
-    for teacher in [Teacher::default(), kalman(Grouping::Node)] {
-        let spec = OnlineSpec { standardise_target: false, ..spec(teacher) };
+    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
+        let spec = StreamLearnerSpec { standardise_target: false, ..spec(teacher) };
         let (mut own, mut built_in) =
-            (Online::<f64>::new(&spec, 4).unwrap(), Online::<f64>::new(&spec, 4).unwrap());
+            (StreamLearner::<f64>::new(&spec, 4).unwrap(), StreamLearner::<f64>::new(&spec, 4).unwrap());
         for t in 0..80 {
             let target = 0.1 * signal(t + 1) - 5.0;
             let slope = own.observe(&input(t)).unwrap()[0] - target;
@@ -21,9 +21,9 @@ fn a_loss_of_ones_own_teaches_as_the_built_in_one_does() {
 /// A look at something else between a step and its credit changes nothing.
 #[test]
 fn credit_is_for_the_step_that_was_observed() {
-    for teacher in [Teacher::default(), kalman(Grouping::Node)] {
+    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
         let learned = |looks: bool| {
-            let mut learner = Online::<f64>::new(&spec(teacher.clone()), 4).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec(teacher.clone()), 4).unwrap();
             for t in 0..40 {
                 let slope = learner.observe(&input(t)).unwrap()[0] - 0.1 * signal(t + 1);
                 if looks {
@@ -40,13 +40,13 @@ fn credit_is_for_the_step_that_was_observed() {
 #[test]
 #[should_panic(expected = "credit must follow a step")]
 fn credit_without_a_step_panics() {
-    let _ = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap().credit(&[0.0]);
+    let _ = StreamLearner::<f64>::new(&spec(Trainer::default()), 4).unwrap().credit(&[0.0]);
 }
 
 #[test]
 #[should_panic(expected = "credit must follow a step")]
 fn credit_given_twice_panics() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 4).unwrap();
     learner.observe(&input(0)).unwrap();
     learner.credit(&[0.1]).unwrap();
     let _ = learner.credit(&[0.1]);
@@ -56,7 +56,7 @@ fn credit_given_twice_panics() {
 #[test]
 #[should_panic(expected = "credit must follow a step")]
 fn credit_after_a_reset_panics() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 4).unwrap();
     learner.observe(&input(0)).unwrap();
     learner.reset(0);
     let _ = learner.credit(&[0.1]);
@@ -66,8 +66,8 @@ fn credit_after_a_reset_panics() {
 #[test]
 fn credit_after_a_reset_of_another_stream_teaches() {
     let learned = |resets: bool| {
-        let spec = OnlineSpec { streams: 2, ..spec(Teacher::default()) };
-        let mut learner = Online::<f64>::new(&spec, 4).unwrap();
+        let spec = StreamLearnerSpec { streams: 2, ..spec(Trainer::default()) };
+        let mut learner = StreamLearner::<f64>::new(&spec, 4).unwrap();
         for t in 0..10 {
             learner.observe(&input(t)).unwrap();
             if resets {
@@ -83,14 +83,14 @@ fn credit_after_a_reset_of_another_stream_teaches() {
 #[test]
 #[should_panic(expected = "the horizon must be 0")]
 fn observe_with_a_horizon_panics() {
-    let spec = OnlineSpec { horizon: 1, ..spec(Teacher::default()) };
-    let _ = Online::<f64>::new(&spec, 4).unwrap().observe(&input(0));
+    let spec = StreamLearnerSpec { horizon: 1, ..spec(Trainer::default()) };
+    let _ = StreamLearner::<f64>::new(&spec, 4).unwrap().observe(&input(0));
 }
 
 #[test]
 #[should_panic(expected = "one entry per output")]
 fn credit_of_another_length_panics() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 4).unwrap();
     learner.observe(&input(0)).unwrap();
     let _ = learner.credit(&[0.1, 0.2]);
 }
@@ -99,7 +99,7 @@ fn credit_of_another_length_panics() {
 #[test]
 #[should_panic(expected = "credit must follow a step")]
 fn credit_after_a_step_that_was_learned_panics() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 4).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 4).unwrap();
     learner.observe(&input(0)).unwrap();
     run(&mut learner, 1..2, 0);
     let _ = learner.credit(&[0.1]);

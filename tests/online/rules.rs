@@ -6,11 +6,11 @@ use sparse_rtrl::rule::{self, Claim};
 /// Gradient or filter, full or by node: with every exact rule of the registry the same weights are learned as with the dense oracle.
 #[test]
 fn every_exact_rule_teaches_the_same() {
-    for teacher in [Teacher::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
+    for teacher in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
         for least in [None, spec(teacher.clone()).least] {
             let learned = |rule: &str| {
-                let spec = OnlineSpec { rule: rule.into(), least, ..spec(teacher.clone()) };
-                let mut learner = Online::<f64>::new(&spec, 3).unwrap();
+                let spec = StreamLearnerSpec { rule: rule.into(), least, ..spec(teacher.clone()) };
+                let mut learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
                 run(&mut learner, 0..150, 2);
                 learner.weights().to_vec()
             };
@@ -32,18 +32,18 @@ fn every_exact_rule_teaches_the_same() {
 /// what a memory is for.
 #[test]
 fn classes_are_learned() {
-    for teacher in [Teacher::default(), kalman(Grouping::Node)] {
+    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
         for (loss, outputs) in
             [(Loss::CrossEntropy, 3), (Loss::SquaredError, 3), (Loss::BinaryCrossEntropy, 1)]
         {
             let classes = outputs.max(2);
-            let mut spec = OnlineSpec::new(3, 16, outputs);
+            let mut spec = StreamLearnerSpec::new(3, 16, outputs);
             spec.loss = loss;
             spec.standardise = vec![false; 3];
             spec.standardise_target = false;
             spec.teacher = teacher.clone();
             spec.least = None;
-            let mut learner = Online::<f64>::new(&spec, 8).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec, 8).unwrap();
             let (mut symbol, mut right) = (0, 0);
             for t in 0..3000 {
                 let next = if t % 5 == 4 { symbol } else { (symbol + 1) % classes };
@@ -66,17 +66,17 @@ fn classes_are_learned() {
 /// What `rtrl-auto` stands for is decided once: the learner, and so its checkpoint, has the chosen rule by name.
 #[test]
 fn online_with_rtrl_auto_keeps_the_chosen_rule() {
-    let spec = OnlineSpec { rule: "rtrl-auto".into(), ..spec(Teacher::default()) };
-    let learner = Online::<f64>::new(&spec, 3).unwrap();
+    let spec = StreamLearnerSpec { rule: "rtrl-auto".into(), ..spec(Trainer::default()) };
+    let learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
     let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
     assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
     assert_eq!(learner.spec().rule, chosen);
     // A seed's result, and what it costs, depend on the choice: it is the same on every machine and in every version of these constants.
     let chosen = |cell: &str, units: usize, sparsity: f64| {
-        let mut spec = OnlineSpec::new(16, units, 1);
+        let mut spec = StreamLearnerSpec::new(16, units, 1);
         spec.network.layers[0].cell = cell.into();
         (spec.mask.sparsity, spec.rule) = (sparsity, "rtrl-auto".into());
-        Online::<f32>::new(&spec, 0).unwrap().spec().rule.clone()
+        StreamLearner::<f32>::new(&spec, 0).unwrap().spec().rule.clone()
     };
     let found = [
         ("egru", 16, 0.9),

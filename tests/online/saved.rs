@@ -2,22 +2,26 @@
 
 use crate::*;
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::online::scaler::Moments;
-use sparse_rtrl::params::BlockSpec;
+use sparse_rtrl::params::ParamBlockSpec;
 use sparse_rtrl::rule::{self, Skips};
 use sparse_rtrl::sparse::Pattern;
+use sparse_rtrl::stats::Moments;
 use std::collections::VecDeque;
 
 type Masks = Vec<Vec<(u32, u32)>>;
 type Rows = VecDeque<Vec<f64>>;
 
-fn masks(learner: &Online<f64>) -> Masks {
+fn masks(learner: &StreamLearner<f64>) -> Masks {
     let of = |pattern: &Pattern| pattern.entries().map(|(i, j)| (i as u32, j as u32)).collect();
     learner.network().wiring().layout().blocks().iter().map(|block| of(&block.kept)).collect()
 }
 
 /// Restores a learner whose precision and masks were changed in its bytes.
-fn restored(learner: &mut Online<f64>, bits: u32, change: impl Fn(&mut Masks)) -> Result<Masks, String> {
+fn restored(
+    learner: &mut StreamLearner<f64>,
+    bits: u32,
+    change: impl Fn(&mut Masks),
+) -> Result<Masks, String> {
     let mut writer = Archive::writer();
     let mut masks_changed = masks(learner);
     change(&mut masks_changed);
@@ -25,13 +29,13 @@ fn restored(learner: &mut Online<f64>, bits: u32, change: impl Fn(&mut Masks)) -
     writer.field("learner", &mut learner.spec().clone()).unwrap();
     writer.field("masks", &mut masks_changed).unwrap();
     learner.archive(&mut writer).unwrap();
-    let restored = Online::<f64>::restore(&mut Archive::reader(writer.into_bytes()));
+    let restored = StreamLearner::<f64>::restore(&mut Archive::reader(writer.into_bytes()));
     restored.map(|learner| masks(&learner)).map_err(|error| error.to_string())
 }
 
 #[test]
 fn restore_with_other_masks_or_precision_is_an_error() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 5).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 5).unwrap();
     run(&mut learner, 0..20, 1);
     let kept = masks(&learner);
     assert_eq!(restored(&mut learner, 64, |_| {}).unwrap(), kept);
@@ -52,10 +56,10 @@ fn restore_with_other_masks_or_precision_is_an_error() {
 
 /// A copy of a lane's bytes up to what waits, with that changed.
 fn waiting_changed(
-    spec: &OnlineSpec,
+    spec: &StreamLearnerSpec,
     change: impl Fn(&mut VecDeque<Vec<f64>>, &mut VecDeque<Vec<f64>>),
 ) -> String {
-    let mut learner = Online::<f64>::new(spec, 5).unwrap();
+    let mut learner = StreamLearner::<f64>::new(spec, 5).unwrap();
     run(&mut learner, 0..20, 0);
     let mut reader = Archive::reader(bytes(&mut learner));
     let mut writer = Archive::writer();
@@ -77,13 +81,13 @@ fn waiting_changed(
     writer.field("forecasts", &mut forecasts).unwrap();
     copy!("macs": Macs, "steps": u64);
     let mut reader = Archive::reader(writer.into_bytes());
-    Online::<f64>::new(spec, 5).unwrap().archive(&mut reader).unwrap_err().to_string()
+    StreamLearner::<f64>::new(spec, 5).unwrap().archive(&mut reader).unwrap_err().to_string()
 }
 
 #[test]
 fn restore_of_rows_that_wait_elsewhere_is_an_error() {
-    let teacher = Teacher::Gradient { optimiser: "sgd".into(), rate: 0.1, decay: 0.0, clip: None };
-    let spec = OnlineSpec { horizon: 3, least: None, ..spec(teacher) };
+    let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.1, decay: 0.0, clip: None };
+    let spec = StreamLearnerSpec { horizon: 3, least: None, ..spec(teacher) };
     // Nothing changed: the end of these bytes is met only in the rule.
     assert!(waiting_changed(&spec, |_, _| {}).contains("the end of the data"));
     let refused = |change: &dyn Fn(&mut Rows, &mut Rows)| {
@@ -104,7 +108,7 @@ fn restore_of_rows_that_wait_elsewhere_is_an_error() {
 #[test]
 #[should_panic(expected = "credit must follow a step")]
 fn credit_after_restoring_panics() {
-    let mut learner = Online::<f64>::new(&spec(Teacher::default()), 5).unwrap();
+    let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 5).unwrap();
     let mut before = Archive::reader(bytes(&mut learner));
     learner.observe(&input(0)).unwrap();
     learner.archive(&mut before).unwrap();
@@ -115,7 +119,7 @@ fn credit_after_restoring_panics() {
 #[test]
 fn credit_after_saving_teaches() {
     let learned = |saves: bool| {
-        let mut learner = Online::<f64>::new(&spec(Teacher::default()), 5).unwrap();
+        let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 5).unwrap();
         for t in 0..5 {
             learner.observe(&input(t)).unwrap();
             if saves {
@@ -128,15 +132,15 @@ fn credit_after_saving_teaches() {
     assert_eq!(learned(true), learned(false));
 }
 
-fn full(blocks: &[BlockSpec]) -> sparse_rtrl::Result<Vec<Pattern>> {
+fn full(blocks: &[ParamBlockSpec]) -> sparse_rtrl::Result<Vec<Pattern>> {
     Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
 }
 
 #[test]
 fn weights_from_elsewhere_are_checked_and_constrained() {
-    let spec = spec(Teacher::default());
+    let spec = spec(Trainer::default());
     let with = |value: f64| {
-        Online::<f64>::with_weights(&spec, 0, full, |learner| Ok(vec![value; learner.weights().len()]))
+        StreamLearner::<f64>::with_weights(&spec, 0, full, |learner| Ok(vec![value; learner.weights().len()]))
     };
     let learner = with(1.5).unwrap();
     let p = learner.network().wiring().parameters();
@@ -146,24 +150,25 @@ fn weights_from_elsewhere_are_checked_and_constrained() {
     }
     assert!(with(-0.5).unwrap().weights()[..p].contains(&0.0));
     assert!(with(f64::NAN).err().unwrap().to_string().contains("finite numbers"));
-    let broken = OnlineSpec { streams: 0, ..spec.clone() };
-    assert!(Online::<f64>::with_weights(&broken, 0, full, |l| Ok(l.weights().to_vec())).is_err());
-    let huge = OnlineSpec::new(2, 900_000, 1);
-    let said = Online::<f64>::with_weights(&huge, 0, full, |l| Ok(l.weights().to_vec())).err().unwrap();
+    let broken = StreamLearnerSpec { streams: 0, ..spec.clone() };
+    assert!(StreamLearner::<f64>::with_weights(&broken, 0, full, |l| Ok(l.weights().to_vec())).is_err());
+    let huge = StreamLearnerSpec::new(2, 900_000, 1);
+    let said =
+        StreamLearner::<f64>::with_weights(&huge, 0, full, |l| Ok(l.weights().to_vec())).err().unwrap();
     assert!(said.to_string().contains("GiB"), "{said}");
 }
 
 #[test]
 #[should_panic(expected = "a value for each weight")]
 fn weights_too_few_panic() {
-    let _ = Online::<f64>::with_weights(&spec(Teacher::default()), 0, full, |_| Ok(vec![0.0; 3]));
+    let _ = StreamLearner::<f64>::with_weights(&spec(Trainer::default()), 0, full, |_| Ok(vec![0.0; 3]));
 }
 
 #[test]
 fn bytes_are_those_of_all_rules() {
     for streams in [1, 3] {
-        let spec = OnlineSpec { streams, ..spec(Teacher::default()) };
-        let mut learner = Online::<f64>::new(&spec, 5).unwrap();
+        let spec = StreamLearnerSpec { streams, ..spec(Trainer::default()) };
+        let mut learner = StreamLearner::<f64>::new(&spec, 5).unwrap();
         let wiring = learner.network().wiring().clone();
         let alone = (rule::find::<f64>("rtrl").unwrap().build)(&wiring, Skips::ALL, 0).bytes();
         assert_eq!(learner.bytes(), streams * alone);

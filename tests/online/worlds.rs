@@ -1,15 +1,16 @@
 //! Settings that differ in everything a streaming learner has a setting for, and rows for them.
 
 use crate::*;
-use sparse_rtrl::cell::{CellConfig, LayerSpec};
-use sparse_rtrl::online::Least;
+use sparse_rtrl::cell::CellConfig;
+use sparse_rtrl::learner::online::LeastSquares;
+use sparse_rtrl::network::LayerSpec;
 use sparse_rtrl::params::BiasInit;
 
 /// Settings, and what their stream is like.
 #[derive(Clone, Debug)]
 pub struct World {
     pub name: String,
-    pub spec: OnlineSpec,
+    pub spec: StreamLearnerSpec,
     /// Every third target is missing.
     pub gaps: bool,
     /// Step at which each stream is reset, one after another.
@@ -53,7 +54,7 @@ impl World {
 
     /// All of them under every teacher, with the readout taught by it or by least squares.
     pub fn all() -> Vec<Self> {
-        let least = Some(Least { variance: 0.7, forgetting: 0.95 });
+        let least = Some(LeastSquares { variance: 0.7, forgetting: 0.95 });
         let mut all = Vec::new();
         for world in base() {
             for (name, teacher) in teachers() {
@@ -72,14 +73,14 @@ impl World {
     }
 }
 
-fn teachers() -> Vec<(&'static str, Teacher)> {
-    let gradient = |optimiser: &str, rate, decay, clip| Teacher::Gradient {
+fn teachers() -> Vec<(&'static str, Trainer)> {
+    let gradient = |optimiser: &str, rate, decay, clip| Trainer::Gradient {
         optimiser: optimiser.into(),
         rate,
         decay,
         clip,
     };
-    let kalman = |grouping, variance, error, forgetting, noise| Teacher::Kalman {
+    let kalman = |grouping, variance, error, forgetting, noise| Trainer::Kalman {
         grouping,
         variance,
         error,
@@ -87,7 +88,7 @@ fn teachers() -> Vec<(&'static str, Teacher)> {
         noise,
     };
     vec![
-        ("untrained", Teacher::Untrained),
+        ("untrained", Trainer::Untrained),
         ("adam", gradient("adam", 0.02, 0.05, Some(0.4))),
         ("amsgrad", gradient("amsgrad", 0.02, 0.05, Some(0.4))),
         ("sgd", gradient("sgd", 0.1, 0.02, None)),
@@ -100,44 +101,44 @@ fn teachers() -> Vec<(&'static str, Teacher)> {
 
 /// Networks, readouts and streams; teachers are put in later.
 fn base() -> Vec<World> {
-    let world = |name: &str, spec: OnlineSpec| World {
+    let world = |name: &str, spec: StreamLearnerSpec| World {
         name: name.into(),
         spec,
         gaps: false,
         resets: None,
         classes: None,
     };
-    let sparse = |mut spec: OnlineSpec| {
+    let sparse = |mut spec: StreamLearnerSpec| {
         spec.mask.sparsity = 0.4;
         spec.init.bias = BiasInit::Uniform;
         spec
     };
     let layer = |cell: &str, units| LayerSpec::new(cell, units, CellConfig::default());
 
-    let plain = world("plain", sparse(OnlineSpec::new(2, 5, 1)));
+    let plain = world("plain", sparse(StreamLearnerSpec::new(2, 5, 1)));
 
-    let mut wide = world("three outputs, late", sparse(OnlineSpec::new(2, 4, 3)));
+    let mut wide = world("three outputs, late", sparse(StreamLearnerSpec::new(2, 4, 3)));
     (wide.spec.horizon, wide.spec.direct, wide.gaps, wide.resets) = (3, 2, true, Some(60));
 
-    let mut classes = world("three classes", sparse(OnlineSpec::new(2, 4, 3)));
+    let mut classes = world("three classes", sparse(StreamLearnerSpec::new(2, 4, 3)));
     (classes.spec.loss, classes.spec.echo, classes.classes) = (Loss::CrossEntropy, false, Some(3));
 
-    let mut two = world("two classes, late", sparse(OnlineSpec::new(3, 4, 1)));
+    let mut two = world("two classes, late", sparse(StreamLearnerSpec::new(3, 4, 1)));
     (two.spec.loss, two.spec.horizon, two.classes, two.gaps) = (Loss::BinaryCrossEntropy, 1, Some(2), true);
 
-    let mut unit = world("classes as unit vectors", sparse(OnlineSpec::new(2, 4, 3)));
+    let mut unit = world("classes as unit vectors", sparse(StreamLearnerSpec::new(2, 4, 3)));
     (unit.spec.echo, unit.spec.streams, unit.classes) = (false, 2, Some(3));
     unit.spec.standardise = vec![false; 2];
     unit.spec.error_clip = Some(0.6);
 
-    let mut deep = world("two layers and a trace, three streams", sparse(OnlineSpec::new(2, 4, 2)));
+    let mut deep = world("two layers and a trace, three streams", sparse(StreamLearnerSpec::new(2, 4, 2)));
     deep.spec.network.layers = vec![layer("egru", 4), layer("event-rnn", 3)];
     deep.spec.network.trace = Some(0.8);
     (deep.spec.streams, deep.spec.horizon, deep.resets, deep.spec.direct) = (3, 2, Some(40), 1);
     deep.spec.standardise = vec![true, false, true];
     deep.spec.standardise_target = false;
 
-    let mut gru = world("gru, errors clipped", sparse(OnlineSpec::new(3, 4, 2)));
+    let mut gru = world("gru, errors clipped", sparse(StreamLearnerSpec::new(3, 4, 2)));
     gru.spec.network.layers = vec![layer("gru", 4)];
     (gru.spec.error_clip, gru.resets, gru.gaps) = (Some(0.25), Some(70), true);
     gru.spec.rule = "rtrl-dense".into();

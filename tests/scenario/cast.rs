@@ -2,14 +2,16 @@
 
 use super::common::resets_by_output;
 use super::count::{self, Count};
-use super::count_blocked::Blocked;
+use super::count_blocked::BlockRtrl;
 use super::count_tape::{Pattern, Tape};
 use super::rank_one::RankOne;
 use super::reference::{Kept, Recursion, Reference, Window};
 use super::tables::Tables;
-use sparse_rtrl::cell::{NetworkSpec, Step, Wiring};
-use sparse_rtrl::rule::predict::Predict;
-use sparse_rtrl::rule::{self, Rtrl, Rule, Skips};
+use sparse_rtrl::network::NetworkSpec;
+use sparse_rtrl::rule;
+use sparse_rtrl::rule::cost::CostModel;
+use sparse_rtrl::rule::{Rtrl, Rule, Skips};
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -24,7 +26,7 @@ pub struct Subject {
     pub full: bool,
     pub reference: String,
     pub count: Option<Box<dyn Count>>,
-    pub predict: Option<Box<dyn Predict<f64>>>,
+    pub predict: Option<Box<dyn CostModel<f64>>>,
 }
 
 /// The rules of a scenario, of which those with a tape may be left out.
@@ -88,7 +90,7 @@ impl Cast {
                     Some(Box::new(Tape::new(&wiring, Some(window), skip)))
                 } else {
                     let steps = number("rtrl-blocked-").expect("a rule that is known here");
-                    Some(Box::new(Blocked::new(&wiring, steps, skip)))
+                    Some(Box::new(BlockRtrl::new(&wiring, steps, skip)))
                 }
             }
         };
@@ -116,7 +118,7 @@ impl Cast {
         full: bool,
         reference: String,
         count: Option<Box<dyn Count>>,
-        predict: Option<Box<dyn Predict<f64>>>,
+        predict: Option<Box<dyn CostModel<f64>>>,
     ) {
         let rule = build();
         self.subjects.push(Subject { name, build, rule, full, reference, count, predict });

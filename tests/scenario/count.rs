@@ -2,8 +2,8 @@
 //! documentation, with dense tables of booleans. Shares no code with the rules, nor with their predictions.
 
 use super::tables::{Tables, is_inner, layers_of_pres, reached, recurrent};
-use sparse_rtrl::cell::{Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// Counts what a rule does.

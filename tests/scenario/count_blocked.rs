@@ -2,8 +2,8 @@
 
 use super::count::Count;
 use super::tables::{Tables, layers_of_pres, reached};
-use sparse_rtrl::cell::{Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// An advance over a block: pieces done in order, so that after share j of ⌈K/2⌉ at least that part of all cost is behind.
@@ -42,7 +42,7 @@ fn sum(steps: &[Couplings]) -> u64 {
     steps.iter().map(|step| step.0 + step.1).sum()
 }
 
-pub struct Blocked {
+pub struct BlockRtrl {
     wiring: Arc<Wiring>,
     steps: usize,
     skip: bool,
@@ -60,7 +60,7 @@ pub struct Blocked {
     owed: Macs,
 }
 
-impl Blocked {
+impl BlockRtrl {
     pub fn new(wiring: &Arc<Wiring>, steps: usize, skip: bool) -> Self {
         let (tables, of_pre) = (Tables::new(wiring, false), layers_of_pres(wiring));
         let mut rows = Vec::new();
@@ -163,7 +163,7 @@ fn reach(lines: &Option<Vec<usize>>, first: usize) -> u64 {
     lines.iter().flatten().filter(|&&row| row >= first).count() as u64
 }
 
-impl Count for Blocked {
+impl Count for BlockRtrl {
     fn reset(&mut self) {
         self.due = false;
         let macs = self.back();

@@ -3,8 +3,8 @@
 use super::count::Count;
 use super::reference::{Kept, pattern};
 use super::tables::Tables;
-use sparse_rtrl::cell::{Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// A rule on a pattern: for every pre-activation, its parameters and the rows they are followed to.

@@ -6,10 +6,10 @@ use super::common::relative_error;
 use super::steps::{Regions, Steps};
 use rand::RngExt;
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::cell::Step;
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::params::{Generator, Purpose, generator};
 use sparse_rtrl::rule::Rule;
+use sparse_rtrl::wiring::Step;
 use std::collections::BTreeMap;
 
 /// How often things happen, in a step.

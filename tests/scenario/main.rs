@@ -20,7 +20,7 @@ use common::Trial;
 use drive::{Drive, Schedule, Seen};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
-use sparse_rtrl::cell::LayerSpec;
+use sparse_rtrl::network::LayerSpec;
 use sparse_rtrl::params::{Generator, Purpose, generator};
 use sparse_rtrl::rule::{self, Skips};
 use steps::{Regions, Steps};

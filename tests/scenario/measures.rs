@@ -5,11 +5,11 @@ use super::count::{Count, Exact};
 use super::reference::{Recursion, Reference};
 use super::tables::Tables;
 use approx::assert_relative_eq;
-use sparse_rtrl::cell::{State, Step};
-use sparse_rtrl::learner::{Model, Stream};
+use sparse_rtrl::learner::sequence::{Model, Stream};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::rule::{self, Skips};
+use sparse_rtrl::wiring::{State, Step};
 
 /// Sums over steps, in units, pairs of steps and entries.
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use super::reference::{Reference, add};
 use rand::RngExt;
-use sparse_rtrl::cell::{Step, Wiring};
 use sparse_rtrl::params::{Generator, Purpose, generator};
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
 /// UORO by its equations: `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`, `θ̃ ← θ̃/ρ₀ + νᵀN/ρ₁`.

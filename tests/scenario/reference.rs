@@ -2,7 +2,7 @@
 //! truncated back-propagation. Naive and stateful, so that it can follow a rule through resets and drains.
 
 use super::tables::{Tables, recurrent};
-use sparse_rtrl::cell::{Step, Wiring};
+use sparse_rtrl::wiring::{Step, Wiring};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -3,9 +3,10 @@
 
 use super::common::Trial;
 use rand::RngExt;
-use sparse_rtrl::cell::{Network, State, Step, Wiring};
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::network::Network;
 use sparse_rtrl::params::{Generator, Kind, Purpose, generator};
+use sparse_rtrl::wiring::{State, Step, Wiring};
 use std::sync::Arc;
 
 /// Steps without a new source until columns are arranged.

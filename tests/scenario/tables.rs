@@ -1,8 +1,8 @@
 //! The structure of a network in dense tables, written from its plan and patterns alone: which couplings and gains there are, with
 //! rows inside a step held or folded into the rows that read them. No helper of the rules is used.
 
-use sparse_rtrl::cell::{Step, Wiring};
 use sparse_rtrl::params::Kind;
+use sparse_rtrl::wiring::{Step, Wiring};
 
 /// A dense matrix that knows which of its entries exist.
 pub struct Grid {

@@ -1,7 +1,11 @@
 //! Beside another process: a checkpoint and an output are one process's at a time, however it ends, and whatever names they are given.
 
+use crate::NET;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, program, run, text};
-use crate::{NET, csv, fails, ok, rows};
+use crate::rows;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

@@ -1,7 +1,10 @@
 //! Checkpoints and outputs that are wrong inside, or cannot be replaced.
 
+use crate::NET;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, run};
-use crate::{NET, csv, fails, ok};
 use std::fs;
 use std::path::Path;
 

@@ -1,7 +1,10 @@
 //! What it writes and takes up again: outputs, half rows, checkpoints, a full disk.
 
+use crate::NET;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, run, text};
-use crate::{NET, csv, fails, ok};
 use std::fs;
 use std::path::Path;
 

@@ -1,7 +1,11 @@
 //! Resumed in every form of input and output, a stream ends as one that was not interrupted.
 
+use crate::NET;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, run};
-use crate::{NET, csv, fails, ok, rows};
+use crate::rows;
 use std::fs;
 
 /// Rows after which it is interrupted, and all of them.

@@ -1,7 +1,12 @@
 //! What it is given: bad rows, nothing, wrong words.
 
+use crate::NET;
+use crate::column;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, run, text};
-use crate::{NET, column, csv, fails, ok, rows};
+use crate::rows;
 use std::fs;
 
 /// What each bad row is told, and where.

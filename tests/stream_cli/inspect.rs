@@ -1,7 +1,9 @@
 //! What `inspect` says of a checkpoint, held against the rows, the output and the exported weights.
 
+use crate::csv;
+use crate::numbers;
+use crate::ok;
 use crate::programs::{folder, program, run};
-use crate::{csv, numbers, ok};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use std::fs;
@@ -81,7 +83,7 @@ fn description_of_a_checkpoint_equals_what_was_streamed_and_exported() {
     }
 }
 
-/// Blocks are those of the file that was exported.
+/// PatternRtrl are those of the file that was exported.
 fn weights(said: &Value, bytes: &[u8]) {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let (mut kept, mut all, mut masked) = (0, 0, (0.0, 0.0));

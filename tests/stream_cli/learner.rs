@@ -1,7 +1,10 @@
 //! What becomes of what it has learned: divergence, weights in and out, experiments.
 
+use crate::NET;
+use crate::csv;
+use crate::fails;
+use crate::ok;
 use crate::programs::{folder, run, text};
-use crate::{NET, csv, fails, ok};
 use std::fs;
 
 #[test]

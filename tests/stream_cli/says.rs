@@ -1,7 +1,13 @@
 //! What it says of a stream: predictions, forms of input, classes, groups.
 
+use crate::NET;
+use crate::column;
+use crate::csv;
+use crate::fails;
+use crate::numbers;
+use crate::ok;
 use crate::programs::{folder, run, text};
-use crate::{NET, column, csv, fails, numbers, ok, rows};
+use crate::rows;
 use std::fs;
 
 #[test]

@@ -1,7 +1,10 @@
 //! What happens to it while it runs: lines that come one by one, signals, a closed output.
 
+use crate::NET;
+use crate::csv;
+use crate::ok;
 use crate::programs::{folder, program, run};
-use crate::{NET, csv, ok, rows};
+use crate::rows;
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;

@@ -2,8 +2,10 @@
 
 use super::Args;
 use clap::{Arg, Command, CommandFactory};
+use sparse_rtrl::cell;
 use sparse_rtrl::experiment::{Config, Preset};
-use sparse_rtrl::{cell, optim, rule};
+use sparse_rtrl::optim;
+use sparse_rtrl::rule;
 
 pub(super) const EXAMPLES: &str = "Examples:
   spiral --param-sparsity 0.9                       the main job: nine weights in ten do not exist

@@ -4,8 +4,10 @@
 use clap::{Args, Command};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparse_rtrl::session::Settings;
-use sparse_rtrl::{cell, optim, rule};
+use sparse_rtrl::cell;
+use sparse_rtrl::optim;
+use sparse_rtrl::rule;
+use sparse_rtrl::stream::session::Settings;
 use std::str::FromStr;
 
 /// Settings. None is set unless its flag is given.
@@ -16,7 +18,7 @@ pub struct Flags {
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    /// Predict the target that many rows ahead. From 1 on its own value is a feature, and learning waits until the target has come; with 0
+    /// CostModel the target that many rows ahead. From 1 on its own value is a feature, and learning waits until the target has come; with 0
     /// it is predicted from the other columns of its row. Rows are those that fit: one that is passed over shifts what is ahead by one
     #[arg(long, value_name = "ROWS", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,11 +152,11 @@ pub struct Flags {
     #[arg(long, value_parser = ["rls", "teacher"], help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout: Option<String>,
-    /// Least squares: the variance a weight starts with
+    /// LeastSquares squares: the variance a weight starts with
     #[arg(long, value_name = "P", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout_variance: Option<f64>,
-    /// Least squares: how much is kept, a step, in (0, 1]
+    /// LeastSquares squares: how much is kept, a step, in (0, 1]
     #[arg(long, value_name = "λ", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout_forgetting: Option<f64>,

@@ -4,10 +4,11 @@ use crate::failure::{EXIT_CODES, Failure, Outcome};
 use crate::place::{Purpose, check_distinct};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sparse_rtrl::feed::Task;
-use sparse_rtrl::lock::Lock;
-use sparse_rtrl::session::{self, Precision, Session};
-use sparse_rtrl::{Real, checkpoint, exchange};
+use sparse_rtrl::Real;
+use sparse_rtrl::file::lock::Lock;
+use sparse_rtrl::stream::feed::TargetKind;
+use sparse_rtrl::stream::session::{self, Precision, Session};
+use sparse_rtrl::stream::{checkpoint, weights};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -100,7 +101,7 @@ pub fn run(args: &Args) -> Outcome {
 
 fn look<T: Real>(export: Option<&Lock>, session: &Session<T>) -> Outcome<Description> {
     if let Some(lock) = export {
-        exchange::export(session.learner(), lock.path())?;
+        weights::export(session.learner(), lock.path())?;
     }
     Ok(describe(session))
 }
@@ -130,7 +131,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         of: w.len() - p,
         norm: norm(&mut (p..w.len())),
     });
-    let moments = |name: String, moments: &sparse_rtrl::online::scaler::Moments, active: bool| Moments {
+    let moments = |name: String, moments: &sparse_rtrl::stats::Moments, active: bool| Moments {
         name,
         mean: active.then(|| moments.mean()),
         deviation: active.then(|| moments.deviation()),
@@ -167,7 +168,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         target: moments(
             settings.feed.target.clone(),
             &targets.moments()[0],
-            settings.feed.task == Task::Regression,
+            settings.feed.task == TargetKind::Regression,
         ),
         blocks,
     }

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, IO, Outcome};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use sparse_rtrl::feed::{Lines, Stop, Tap};
+use sparse_rtrl::stream::feed::{Lines, Stop, Tap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};

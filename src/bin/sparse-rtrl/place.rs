@@ -1,7 +1,7 @@
 //! Which file a path means, so that no file is taken for two things.
 
 use crate::failure::{Failure, Outcome, USAGE};
-use sparse_rtrl::lock::{beside, place};
+use sparse_rtrl::file::lock::{beside, place};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 

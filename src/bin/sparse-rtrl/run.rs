@@ -11,8 +11,8 @@ use crate::stream::{OnBadRow, OnDivergence};
 use crate::table::Table;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::checkpoint;
-use sparse_rtrl::session::{Session, Trouble};
+use sparse_rtrl::stream::checkpoint;
+use sparse_rtrl::stream::session::{RowError, Session};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ use std::time::Instant;
 const REPORTED: u64 = 5;
 
 /// A stream that is ready to go.
-pub struct Run<T: Real> {
+pub struct StreamRun<T: Real> {
     pub session: Session<T>,
     pub pipe: Pipe,
     pub sink: Sink,
@@ -52,7 +52,7 @@ enum End {
 }
 
 /// Follows a stream to its end, and saves what it has become.
-pub fn run<T: Real>(mut run: Run<T>) -> Outcome {
+pub fn run<T: Real>(mut run: StreamRun<T>) -> Outcome {
     let (started, first) = (Instant::now(), run.session.position().rows);
     let mut progress = Progress::new(run.how.quiet || run.how.covered, None, "rows");
     let ended = run.begin().and_then(|reader| match reader {
@@ -68,7 +68,7 @@ pub fn run<T: Real>(mut run: Run<T>) -> Outcome {
     done
 }
 
-impl<T: Real> Run<T> {
+impl<T: Real> StreamRun<T> {
     /// The line of names, and a first checkpoint: from here on, there is always one to resume from.
     fn begin(&mut self) -> Outcome<Reader> {
         match self.how.on_divergence {
@@ -116,13 +116,13 @@ impl<T: Real> Run<T> {
             let row = self.session.position().rows + 1;
             let trouble = self.session.row(line).err();
             // A row that the learner diverged at has its line, as wild as it may be.
-            if !matches!(trouble, Some(Trouble::Row(_))) && row.is_multiple_of(every) {
+            if !matches!(trouble, Some(RowError::Row(_))) && row.is_multiple_of(every) {
                 let (session, lines) = (&self.session, self.sink.lines());
                 table.line(lines, row, &session.said(), session.feed(), session.score());
             }
             match trouble {
                 None => {}
-                Some(Trouble::Row(misfit)) => {
+                Some(RowError::Row(misfit)) => {
                     let said = format!("row {row} (line {number}): {misfit}");
                     if self.how.on_bad_row == OnBadRow::Stop {
                         let hint = "mend it and --resume, or pass over such rows with --on-bad-row skip";
@@ -139,7 +139,7 @@ impl<T: Real> Run<T> {
                         }
                     }
                 }
-                Some(Trouble::Diverged(why)) => self.recover(row, &why, progress)?,
+                Some(RowError::Diverged(why)) => self.recover(row, &why, progress)?,
             }
             if self.sink.line_ended()? == Reader::Gone {
                 return Ok(End::Closed);
@@ -247,7 +247,7 @@ impl<T: Real> Run<T> {
 
 /// Every metric, in words.
 fn scores<T: Real>(session: &Session<T>) -> String {
-    let of = |metric: &sparse_rtrl::score::Metric| match session.score().overall(*metric) {
+    let of = |metric: &sparse_rtrl::stream::score::Metric| match session.score().overall(*metric) {
         Some(value) => format!("{} {value:.4}", metric.name()),
         None => format!("{} –", metric.name()),
     };

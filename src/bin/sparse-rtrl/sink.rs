@@ -5,7 +5,7 @@ mod kept;
 pub use kept::{Kept, holds_something};
 
 use crate::failure::{Failure, IO, Outcome};
-use sparse_rtrl::record;
+use sparse_rtrl::file;
 use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -46,8 +46,8 @@ impl Sink {
         let Some(path) = Self::file(path) else { return Ok(Self::standard_output()) };
         let name = path.display().to_string();
         let failed = |error| Failure::new(IO, format!("cannot write {name}: {error}"));
-        record::create_folder(path)?;
-        let file = record::create_locked(path)?;
+        file::create_folder(path)?;
+        let file = file::create_locked(path)?;
         let to = match file.metadata().map_err(failed)?.is_file() {
             true => To::File(file),
             false => To::Stream(Box::new(file)),
@@ -166,7 +166,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-locked-{}", std::process::id()));
         std::fs::write(&path, "lines\nmore\n").unwrap();
         let held = File::open(&path).unwrap();
-        sparse_rtrl::lock::in_place(&held, &path).unwrap();
+        sparse_rtrl::file::lock::in_place(&held, &path).unwrap();
         let kept = || Kept::File { length: 6, crc: crc32fast::hash(b"lines\n"), waiting: Vec::new() };
         let code = |sink: Outcome<Sink>| sink.err().map(|failure| failure.code);
         assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE));

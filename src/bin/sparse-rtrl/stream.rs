@@ -4,16 +4,17 @@ use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
 use crate::place::{Purpose, check_distinct};
-use crate::run::{self, Run};
+use crate::run::{self, StreamRun};
 use crate::sink::{self, Kept, Sink};
 use clap::ValueEnum;
+use sparse_rtrl::Error;
+use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::checkpoint;
-use sparse_rtrl::exchange;
-use sparse_rtrl::feed::{Format, Position, Splitter};
-use sparse_rtrl::lock::{self, Lock};
-use sparse_rtrl::session::{self, Precision, Session, Settings};
-use sparse_rtrl::{Error, Real};
+use sparse_rtrl::file::lock::{self, Lock};
+use sparse_rtrl::stream::checkpoint;
+use sparse_rtrl::stream::feed::{Format, Position, Splitter};
+use sparse_rtrl::stream::session::{self, Precision, Session, Settings};
+use sparse_rtrl::stream::weights;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,7 @@ pub struct Args {
     /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
-    /// Run although the file system has no locks. Make sure that no other process writes the checkpoint or the output
+    /// StreamRun although the file system has no locks. Make sure that no other process writes the checkpoint or the output
     #[arg(long, help_heading = "Checkpoint")]
     allow_unlocked: bool,
     /// With --resume: standard input begins at the first row again, as a file does
@@ -197,11 +198,11 @@ fn begin(args: &Args) -> Outcome {
 fn begin_with<T: Real>(args: &Args, settings: &Settings, columns: Vec<String>, pipe: Pipe) -> Outcome {
     let session = match &args.import {
         None => Session::<T>::begin(settings, columns)?,
-        Some(path) => Session::with(settings, columns, |spec| exchange::import(spec, settings.seed, path))?,
+        Some(path) => Session::with(settings, columns, |spec| weights::import(spec, settings.seed, path))?,
     };
     check_writable(args)?;
     let sink = Sink::create(args.output.as_deref())?;
-    run::run(Run { session, pipe, sink, begun: true, how: how(args) })
+    run::run(StreamRun { session, pipe, sink, begun: true, how: how(args) })
 }
 
 /// From where a checkpoint was made.
@@ -232,7 +233,7 @@ fn resume_with<T: Real>(
     pass_over(&mut pipe, &session, args.replay)?;
     check_writable(args)?;
     let sink = Sink::resume(args.output.as_deref(), kept)?;
-    run::run(Run { session, pipe, sink, begun: false, how: how(args) })
+    run::run(StreamRun { session, pipe, sink, begun: false, how: how(args) })
 }
 
 /// An output is emptied or cut back only if what is learned from then on can be saved.

@@ -1,9 +1,9 @@
 //! Lines of output, as CSV or JSON: which columns there are, and what stands in them.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use sparse_rtrl::feed::{Feed, Format, Task, Truth};
-use sparse_rtrl::score::{Score, most_probable};
-use sparse_rtrl::session::{Said, Settings};
+use sparse_rtrl::stream::feed::{Format, RowReader, TargetKind, Truth};
+use sparse_rtrl::stream::score::{Score, most_probable};
+use sparse_rtrl::stream::session::{RowReport, Settings};
 
 /// What a line of JSON begins with.
 pub const OBJECT: &[u8] = b"{\"row\":";
@@ -57,7 +57,7 @@ impl Serialize for Object<'_> {
 impl Table {
     /// The columns these settings ask for.
     pub fn new(settings: &Settings) -> Self {
-        let of_classes = settings.feed.task != Task::Regression;
+        let of_classes = settings.feed.task != TargetKind::Regression;
         let mut names = vec!["row".to_string()];
         names.extend(settings.feed.group.is_some().then(|| "stream".to_string()));
         names.extend(["target", "predicted"].map(String::from));
@@ -82,7 +82,14 @@ impl Table {
     }
 
     /// Writes what is said of a row.
-    pub fn line(&mut self, to: &mut Vec<u8>, row: u64, said: &Said<'_>, feed: &Feed, score: &Score) {
+    pub fn line(
+        &mut self,
+        to: &mut Vec<u8>,
+        row: u64,
+        said: &RowReport<'_>,
+        feed: &RowReader,
+        score: &Score,
+    ) {
         self.cells.clear();
         self.cells.push(Cell::Count(row));
         if self.settings.feed.group.is_some() {
@@ -115,7 +122,7 @@ impl Table {
 
     /// A value, or a class and its probability.
     fn guess(&mut self, guess: Option<&[f64]>, class: impl Fn(usize) -> Cell) {
-        if self.settings.feed.task == Task::Regression {
+        if self.settings.feed.task == TargetKind::Regression {
             return self.cells.push(Cell::from(guess.map(|values| values[0])));
         }
         let (label, share) = match guess.map(most_probable) {
@@ -136,11 +143,11 @@ fn write_csv(to: &mut Vec<u8>, line: impl Serialize) {
 mod tests {
     use super::*;
 
-    fn lines(change: impl Fn(&mut Settings), said: &Said<'_>) -> String {
+    fn lines(change: impl Fn(&mut Settings), said: &RowReport<'_>) -> String {
         let mut settings = Settings::new("y");
         change(&mut settings);
         let settings = settings.resolved();
-        let feed = Feed::new(&settings.feed, &["y".into(), "x".into()]).unwrap();
+        let feed = RowReader::new(&settings.feed, &["y".into(), "x".into()]).unwrap();
         let mut table = Table::new(&settings);
         let mut to = Vec::new();
         table.head(&mut to);
@@ -150,8 +157,12 @@ mod tests {
 
     #[test]
     fn values() {
-        let said =
-            Said { stream: 0, target: Some(Truth::Value(1.5)), predicted: Some(&[2.0]), next: Some(&[1e-9]) };
+        let said = RowReport {
+            stream: 0,
+            target: Some(Truth::Value(1.5)),
+            predicted: Some(&[2.0]),
+            next: Some(&[1e-9]),
+        };
         let text = lines(|s| s.feed.horizon = 1, &said);
         assert_eq!(text, "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n");
         let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &said);
@@ -161,10 +172,14 @@ mod tests {
 
     #[test]
     fn classes_by_name() {
-        let said =
-            Said { stream: 0, target: Some(Truth::Class(1)), predicted: Some(&[0.75, 0.25]), next: None };
+        let said = RowReport {
+            stream: 0,
+            target: Some(Truth::Class(1)),
+            predicted: Some(&[0.75, 0.25]),
+            next: None,
+        };
         let change = |s: &mut Settings| {
-            (s.feed.task, s.feed.classes, s.window) = (Task::Classes, Some("a \"b\",c".into()), 0);
+            (s.feed.task, s.feed.classes, s.window) = (TargetKind::Classes, Some("a \"b\",c".into()), 0);
         };
         let text = lines(change, &said);
         assert_eq!(text, "row,target,predicted,probability,accuracy,log_loss\n7,c,\"a \"\"b\"\"\",0.75,,\n");

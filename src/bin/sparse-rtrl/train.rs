@@ -3,8 +3,9 @@
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, USAGE};
 use crate::place::{Purpose, check_distinct};
 use crate::progress::Progress;
-use sparse_rtrl::experiment::{self, Config, Preset};
-use sparse_rtrl::record::Recorder;
+use sparse_rtrl::experiment;
+use sparse_rtrl::experiment::record::Recorder;
+use sparse_rtrl::experiment::{Config, Preset};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -14,7 +15,7 @@ const DEFAULT: &str = include_str!("train.toml");
 /// Parts of a configuration that are laid over the default field by field; anything else is replaced.
 const PARTS: [&str; 5] = ["task_options", "cell_config", "surrogate", "mask", "init"];
 
-/// Run an experiment from a configuration file
+/// StreamRun an experiment from a configuration file
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   sparse-rtrl train --print-config > spiral.toml

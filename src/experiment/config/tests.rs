@@ -21,7 +21,7 @@ fn default_setting_is_ours() {
     };
     let expected = Config {
         task: "spiral".into(),
-        task_options: TaskOptions { length: 3, delay: 5 },
+        task_options: DatasetOptions { length: 3, delay: 5 },
         cell: "egru".into(),
         units: 16,
         depth: 1,
@@ -84,7 +84,7 @@ fn configuration_reaches_the_learner() {
     let spec = asked.learner(2, 3);
     let layer = LayerSpec::new("event-rnn", 5, asked.cell_config);
     let network = NetworkSpec { inputs: 2, layers: vec![layer; 3], trace: Some(0.5) };
-    let expected = LearnerSpec {
+    let expected = SequenceLearnerSpec {
         network,
         outputs: 3,
         loss: Loss::CrossEntropy,

@@ -7,7 +7,7 @@
 use super::columns::Columns;
 use super::panel::Panel;
 use super::program::NOWHERE;
-use super::tile::{self, Block, COLUMNS, Tile};
+use super::tile::{self, COLUMNS, Lanes, Tile};
 use crate::scalar::Real;
 use std::sync::Mutex;
 
@@ -238,7 +238,7 @@ fn permute<T: Real>(
     tiles: &mut [Mutex<Tile<T>>],
     from: &[u32],
     strip: &mut [T],
-    block: impl Fn(&mut Tile<T>) -> &mut Block<T>,
+    block: impl Fn(&mut Tile<T>) -> &mut Lanes<T>,
 ) {
     let strip = &mut strip[..from.len()];
     for (tile, strip) in tiles.iter_mut().map(tile::own).zip(strip.chunks_mut(COLUMNS)) {

@@ -2,14 +2,14 @@
 //! cut into tiles. A column whose source has been silent since the reset has no place yet. Once no source has spoken for the first
 //! time in long, those that are awake are put in the order of parameters (`arrange.rs`).
 
-use super::super::form::Form;
+use super::super::recursion::Form;
 use super::arrange::{QUIET, Run, Spans};
 use super::tile::COLUMNS;
 use crate::archive::Archive;
-use crate::cell::Wiring;
 use crate::error::{Error, Result};
 use crate::params::Kind;
 use crate::scalar::Real;
+use crate::wiring::Wiring;
 
 /// An entry of M̄: `M̄[row, column] = gain[at] · φ[source]`; the column is 0 while it sleeps.
 #[derive(Clone, Copy)]

@@ -7,7 +7,7 @@ use super::panel::Panel;
 use super::plan::Now;
 use super::program::{Injection, Last, Line, NOWHERE, Point, Program};
 use super::tile::COLUMNS;
-use crate::rule::form::Form;
+use crate::rule::recursion::Form;
 use crate::scalar::Real;
 use std::ops::Range;
 

@@ -58,13 +58,13 @@ mod program;
 mod share;
 mod tile;
 
-use super::form::Form;
+use super::recursion::Form;
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
-use crate::cell::{Step, Wiring};
 use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
 use count::Count;
 use panel::Panel;
 use plan::Now;

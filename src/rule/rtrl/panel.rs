@@ -6,13 +6,13 @@ use super::columns::Columns;
 use super::pass::Pass;
 use super::program::{Last, NOWHERE, Program};
 use super::share::{self, Stretch};
-use super::tile::{self, Block, COLUMNS, Tile};
+use super::tile::{self, COLUMNS, Lanes, Tile};
 use crate::archive::Archive;
-use crate::cell::Wiring;
 use crate::error::{Error, Result};
-use crate::rule::form::Form;
+use crate::rule::recursion::Form;
 use crate::scalar::Real;
-use crate::sparse::block;
+use crate::sparse::lanes;
+use crate::wiring::Wiring;
 use std::sync::Mutex;
 
 /// MACs of a step from which on a second thread is worth its start.
@@ -48,7 +48,7 @@ pub struct Panel<T> {
     /// Room for a line through all tiles.
     pub(super) strip: Vec<T>,
     /// One a thread, and the tiles it has.
-    spare: Vec<Vec<Block<T>>>,
+    spare: Vec<Vec<Lanes<T>>>,
     stretches: Vec<Stretch>,
     /// Whether the last step was worth a thread.
     pub(super) is_large: bool,
@@ -92,7 +92,7 @@ impl<T: Real> Panel<T> {
             slot: vec![NOWHERE; n],
             tiles: (0..tiles).map(|_| Mutex::new(Tile::new(lines))).collect(),
             strip: vec![T::zero(); columns.all()],
-            spare: vec![vec![Block::zero(); lines]],
+            spare: vec![vec![Lanes::zero(); lines]],
             stretches: Vec::new(),
             is_large: false,
             program: Program::new(n, form, &columns, tiles),
@@ -150,9 +150,9 @@ impl<T: Real> Panel<T> {
         self.is_large = tiles.len() * COLUMNS * rows >= WORTH_A_THREAD;
         let threads = if self.is_large { rayon::current_num_threads().min(tiles.len()) } else { 1 };
         let tiles = &*tiles;
-        let pass = |numbers: &mut dyn Iterator<Item = usize>, spare: &mut Vec<Block<T>>| {
+        let pass = |numbers: &mut dyn Iterator<Item = usize>, spare: &mut Vec<Lanes<T>>| {
             let sources = columns.spans().sources();
-            block::dispatch(arch, Pass { program, sources, carries, advance, tiles, numbers, spare });
+            lanes::dispatch(arch, Pass { program, sources, carries, advance, tiles, numbers, spare });
         };
         if threads == 1 {
             match backwards {
@@ -161,7 +161,7 @@ impl<T: Real> Panel<T> {
             }
         } else {
             let room = spare[0].len();
-            spare.resize_with(threads.max(spare.len()), || vec![Block::zero(); room]);
+            spare.resize_with(threads.max(spare.len()), || vec![Lanes::zero(); room]);
             stretches.resize_with(threads, Stretch::default);
             for (k, stretch) in stretches.iter_mut().enumerate() {
                 stretch.set(tiles.len() * k / threads..tiles.len() * (k + 1) / threads);
@@ -199,7 +199,7 @@ impl<T: Real> Panel<T> {
                 }
             }
         }
-        tiles.iter_mut().map(tile::own).for_each(|tile| tile.gradient = Block::zero());
+        tiles.iter_mut().map(tile::own).for_each(|tile| tile.gradient = Lanes::zero());
         true
     }
 
@@ -209,8 +209,8 @@ impl<T: Real> Panel<T> {
         if archive.reads() {
             // A rule that was used may hold influence and gradient in tiles beyond those that were saved.
             for tile in self.tiles.iter_mut().map(tile::own) {
-                tile.blocks.fill(Block::zero());
-                tile.gradient = Block::zero();
+                tile.blocks.fill(Lanes::zero());
+                tile.gradient = Lanes::zero();
             }
             self.theta.copy_from_slice(&self.first_theta);
             if self.columns.any_arranged() && !self.follow_thresholds() {
@@ -228,8 +228,8 @@ impl<T: Real> Panel<T> {
         }
         self.held.reserve(self.rows.len().saturating_sub(self.held.len()));
         for tile in self.tiles[..self.columns.tiles()].iter_mut().map(tile::own) {
-            block::archive(archive, "panel.tile", &mut tile.blocks[..lines])?;
-            block::archive(archive, "panel.gradient", std::slice::from_mut(&mut tile.gradient))?;
+            lanes::archive(archive, "panel.tile", &mut tile.blocks[..lines])?;
+            lanes::archive(archive, "panel.gradient", std::slice::from_mut(&mut tile.gradient))?;
         }
         Ok(())
     }

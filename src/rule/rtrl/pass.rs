@@ -1,9 +1,9 @@
 //! A step carried through tiles: `S ← diag(d) S + A Y_{t-1} + M̄ + B Y`, and `g ← g + Yᵀ c̄`, one tile after another.
 
 use super::program::{Copied, Entry, Injection, Line, NOWHERE, Point, Program};
-use super::tile::{Block, COLUMNS, Tile, lock};
+use super::tile::{COLUMNS, Lanes, Tile, lock};
 use crate::scalar::Real;
-use crate::sparse::block::{self, ROWS, combine, combine_dense, combine_two, flushed, normal};
+use crate::sparse::lanes::{self, ROWS, combine, combine_dense, combine_two, flushed, normal};
 use std::sync::Mutex;
 
 /// A step to be carried through some tiles, or only its credit.
@@ -17,10 +17,10 @@ pub struct Pass<'a, T> {
     /// All tiles, the numbers of those to take, and room for the blocks that a step reads or makes.
     pub tiles: &'a [Mutex<Tile<T>>],
     pub numbers: &'a mut dyn Iterator<Item = usize>,
-    pub spare: &'a mut Vec<Block<T>>,
+    pub spare: &'a mut Vec<Lanes<T>>,
 }
 
-impl<T: Real> block::Loop for Pass<'_, T> {
+impl<T: Real> lanes::Loop for Pass<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -76,7 +76,7 @@ fn tile_of(column: u32) -> usize {
 
 /// `Y = diag(e) S + Ē`, for the live rows that the step reads.
 #[inline(always)]
-fn copy<T: Real>(program: &Program<T>, number: usize, from: &[Block<T>], to: &mut [Block<T>]) {
+fn copy<T: Real>(program: &Program<T>, number: usize, from: &[Lanes<T>], to: &mut [Lanes<T>]) {
     for (&Copied { line, e, theta, e_bar }, to) in program.copies.iter().zip(to) {
         for (y, &s) in to.0.iter_mut().zip(&from[line as usize].0) {
             *y = e * s;
@@ -93,8 +93,8 @@ fn copy<T: Real>(program: &Program<T>, number: usize, from: &[Block<T>], to: &mu
 fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     program: &Program<T>,
     old: bool,
-    from: &[Block<T>],
-    to: &mut [Block<T>],
+    from: &[Lanes<T>],
+    to: &mut [Lanes<T>],
 ) {
     let dense = if old && !program.dense.is_empty() { program.lines.len() / ROWS * ROWS } else { 0 };
     for (set, lines) in program.lines[..dense].chunks_exact(ROWS).enumerate() {
@@ -117,8 +117,8 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
 fn make_with_credit<T: Real, const FUSED: bool>(
     program: &Program<T>,
     old: bool,
-    from: &[Block<T>],
-    to: &mut [Block<T>],
+    from: &[Lanes<T>],
+    to: &mut [Lanes<T>],
     mut gradient: [T; COLUMNS],
 ) -> [T; COLUMNS] {
     let zero = [T::zero(); COLUMNS];
@@ -127,7 +127,7 @@ fn make_with_credit<T: Real, const FUSED: bool>(
     let mut credit = |sum: [T; COLUMNS], c: T| {
         if c != T::zero() {
             for k in 0..COLUMNS {
-                gradient[k] = block::add_product::<T, FUSED>(gradient[k], c, sum[k]);
+                gradient[k] = lanes::add_product::<T, FUSED>(gradient[k], c, sum[k]);
             }
         }
     };
@@ -152,7 +152,7 @@ fn make_with_credit<T: Real, const FUSED: bool>(
 
 /// What stays of a line: `decay · line`.
 #[inline(always)]
-fn kept<T: Real, const CARRY: bool>(line: &Line<T>, of: &[Block<T>]) -> [T; COLUMNS] {
+fn kept<T: Real, const CARRY: bool>(line: &Line<T>, of: &[Lanes<T>]) -> [T; COLUMNS] {
     let mut sum = [T::zero(); COLUMNS];
     if CARRY {
         let block = &of[line.at as usize].0;
@@ -165,7 +165,7 @@ fn kept<T: Real, const CARRY: bool>(line: &Line<T>, of: &[Block<T>]) -> [T; COLU
 
 /// `S ← S + M̄`, entry by entry.
 #[inline(always)]
-fn inject<T: Real>(entries: &[Entry<T>], to: &mut [Block<T>]) {
+fn inject<T: Real>(entries: &[Entry<T>], to: &mut [Lanes<T>]) {
     for &(place, value) in entries {
         let x = &mut to[place as usize / COLUMNS].0[place as usize % COLUMNS];
         *x = (*x + value).flushed();
@@ -209,7 +209,7 @@ fn inject_span<T: Real>(
 }
 
 #[inline(always)]
-fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) {
+fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Lanes<T>]) {
     for point in points.iter().filter(|p| tile_of(p.column) == number) {
         let x = &mut to[point.line as usize].0[point.column as usize % COLUMNS];
         *x = (*x + point.value).flushed();
@@ -218,7 +218,7 @@ fn add_points<T: Real>(points: &[Point<T>], number: usize, to: &mut [Block<T>]) 
 
 /// `S ← S + B Y_t`, line by line: the lines read are earlier ones, and final.
 #[inline(always)]
-fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Block<T>]) {
+fn relay<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [Lanes<T>]) {
     for line in &program.relays {
         let sum =
             combine::<T, FUSED, COLUMNS>(to[line.at as usize].0, &program.relay_terms[line.range()], to);

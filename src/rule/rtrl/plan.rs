@@ -4,10 +4,10 @@
 use super::columns::Entry;
 use super::panel::Panel;
 use super::program::{Copied, Last, Line, NOWHERE};
-use super::tile::{self, Block};
-use crate::cell::Step;
-use crate::rule::form::{Form, Values};
+use super::tile::{self, Lanes};
+use crate::rule::recursion::{Form, Values};
 use crate::scalar::Real;
+use crate::wiring::Step;
 
 /// The step being made, and its couplings and gains in the form the rule runs on.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl<T: Real> Panel<T> {
         if self.carries {
             // Places of a tile that no column has taken yet stay zero by themselves.
             for tile in self.tiles[before..self.program.tiles].iter_mut().map(tile::own) {
-                tile.blocks.fill(Block::zero());
+                tile.blocks.fill(Lanes::zero());
             }
         }
     }

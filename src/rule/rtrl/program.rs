@@ -2,10 +2,10 @@
 //! tile by tile.
 
 use super::columns::Columns;
-use crate::cell::Step;
-use crate::rule::form::Form;
+use crate::rule::recursion::Form;
 use crate::scalar::Real;
-use crate::sparse::block::ROWS;
+use crate::sparse::lanes::ROWS;
+use crate::wiring::Step;
 
 /// No line, no column.
 pub const NOWHERE: u32 = u32::MAX;
@@ -67,7 +67,7 @@ pub struct Program<T> {
     pub lines: Vec<Line<T>>,
     pub terms: Vec<Term<T>>,
     pub dense: Vec<[T; ROWS]>,
-    /// Blocks that are read as sources.
+    /// PatternRtrl that are read as sources.
     pub sources: usize,
     /// Lines from emissions of the same step.
     pub relays: Vec<Line<T>>,

@@ -1,26 +1,26 @@
 //! A tile: the blocks of all rows for the same columns, and their gradient.
 
 use crate::scalar::Real;
-use crate::sparse::block;
+use crate::sparse::lanes;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Columns of a tile: in single precision eight vectors of AVX-512, whose sums are independent of one another.
 pub const COLUMNS: usize = 128;
 
 /// The columns of one line in a tile.
-pub type Block<T> = block::Block<T, COLUMNS>;
+pub type Lanes<T> = lanes::Lanes<T, COLUMNS>;
 
 /// Some neighbouring columns of all lines.
 pub struct Tile<T> {
     /// One block a line.
-    pub blocks: Vec<Block<T>>,
+    pub blocks: Vec<Lanes<T>>,
     /// Gradient gathered in these columns.
-    pub gradient: Block<T>,
+    pub gradient: Lanes<T>,
 }
 
 impl<T: Real> Tile<T> {
     pub fn new(lines: usize) -> Self {
-        Self { blocks: vec![Block::zero(); lines], gradient: Block::zero() }
+        Self { blocks: vec![Lanes::zero(); lines], gradient: Lanes::zero() }
     }
 }
 

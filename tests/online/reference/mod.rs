@@ -1,17 +1,18 @@
 //! A streaming learner written once more from its equations: plain loops, f64, every input kept, moments by two passes, gradients from a rule
-//! of its own. It shares the network, the rules and the drawn weights with `Online`, and nothing else.
+//! of its own. It shares the network, the rules and the drawn weights with `StreamLearner`, and nothing else.
 
 mod covariance;
 mod readout;
 mod update;
 
 use readout::{Output, evaluate};
-use sparse_rtrl::cell::{Network, State, Step};
+use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::online::{Online, OnlineSpec};
+use sparse_rtrl::network::Network;
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::rule::{self, Rule, Skips};
 use sparse_rtrl::scalar::Real;
+use sparse_rtrl::wiring::{State, Step};
 use update::Updates;
 
 /// What came of a step.
@@ -34,7 +35,7 @@ struct Stream {
 }
 
 pub struct Reference {
-    pub spec: OnlineSpec,
+    pub spec: StreamLearnerSpec,
     pub w: Vec<f64>,
     /// Work, counted product by product, and what of the last update depends on the sign of an eigenvalue that is zero.
     pub macs: Macs,
@@ -50,7 +51,7 @@ pub struct Reference {
 
 impl Reference {
     /// With the masks and weights of a learner at its beginning; gradients come from the named rule.
-    pub fn of<T: Real>(learner: &Online<T>, rule: &str) -> Self {
+    pub fn of<T: Real>(learner: &StreamLearner<T>, rule: &str) -> Self {
         let spec = learner.spec().clone();
         let layout = learner.network().wiring().layout();
         let kept = layout.blocks().iter().map(|block| block.kept.clone()).collect();

@@ -1,9 +1,9 @@
 //! Weight updates from their equations: SGD, Adam, AMSGrad, Kalman filters, least squares.
 
 use super::covariance::{Filter, LeastSquares};
-use sparse_rtrl::cell::Network;
+use sparse_rtrl::learner::online::{Grouping, StreamLearnerSpec, Trainer};
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::online::{Grouping, OnlineSpec, Teacher};
+use sparse_rtrl::network::Network;
 use sparse_rtrl::readout::Loss;
 use sparse_rtrl::rule::Rule;
 use std::collections::BTreeMap;
@@ -15,8 +15,8 @@ pub struct Lesson<'a> {
 }
 
 /// Whether the recurrent network learns.
-pub fn trains_network(spec: &OnlineSpec) -> bool {
-    !spec.frozen && spec.teacher != Teacher::Untrained
+pub fn trains_network(spec: &StreamLearnerSpec) -> bool {
+    !spec.frozen && spec.teacher != Trainer::Untrained
 }
 
 pub struct Updates {
@@ -30,7 +30,7 @@ pub struct Updates {
 }
 
 impl Updates {
-    pub fn new(spec: &OnlineSpec, network: &Network<f64>) -> Self {
+    pub fn new(spec: &StreamLearnerSpec, network: &Network<f64>) -> Self {
         let wiring = network.wiring();
         let (p, emissions) = (wiring.parameters(), wiring.outputs().len());
         let d = emissions + spec.direct + if spec.echo { spec.network.inputs } else { 0 };
@@ -48,7 +48,7 @@ impl Updates {
             }
         }
         let filter = match &spec.teacher {
-            Teacher::Kalman { grouping, variance, forgetting, noise, .. } => {
+            Trainer::Kalman { grouping, variance, forgetting, noise, .. } => {
                 let groups = match grouping {
                     Grouping::Node => groups,
                     Grouping::Full => vec![groups.concat()],
@@ -65,7 +65,7 @@ impl Updates {
     /// One update of `w`; the work is added to `macs`. Returns what of it hangs on an eigenvalue that is zero.
     pub fn learn(
         &mut self,
-        spec: &OnlineSpec,
+        spec: &StreamLearnerSpec,
         w: &mut [f64],
         rule: &mut dyn Rule<f64>,
         lesson: &Lesson<'_>,
@@ -73,9 +73,9 @@ impl Updates {
     ) -> u64 {
         let mut slack = 0;
         match &spec.teacher {
-            Teacher::Untrained => {}
-            Teacher::Gradient { .. } => self.descend(spec, w, rule, lesson, macs),
-            Teacher::Kalman { error, .. } => {
+            Trainer::Untrained => {}
+            Trainer::Gradient { .. } => self.descend(spec, w, rule, lesson, macs),
+            Trainer::Kalman { error, .. } => {
                 let rows = self.rows(spec, w, rule, lesson, macs);
                 let r = if spec.loss == Loss::SquaredError { *error } else { 1.0 };
                 let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
@@ -102,13 +102,13 @@ impl Updates {
     /// Along the gradient of the loss, with what the optimiser is in charge of.
     fn descend(
         &mut self,
-        spec: &OnlineSpec,
+        spec: &StreamLearnerSpec,
         w: &mut [f64],
         rule: &mut dyn Rule<f64>,
         lesson: &Lesson<'_>,
         macs: &mut Macs,
     ) {
-        let Teacher::Gradient { optimiser, rate, decay, clip } = &spec.teacher else {
+        let Trainer::Gradient { optimiser, rate, decay, clip } = &spec.teacher else {
             panic!("the reference updates by gradient")
         };
         let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
@@ -150,7 +150,7 @@ impl Updates {
     /// `∂o_k/∂w`, output by output.
     fn rows(
         &self,
-        spec: &OnlineSpec,
+        spec: &StreamLearnerSpec,
         w: &[f64],
         rule: &mut dyn Rule<f64>,
         lesson: &Lesson<'_>,

@@ -4,7 +4,7 @@ use super::{ENOUGH, Sink, To};
 use crate::failure::{Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::table::OBJECT;
 use serde::{Deserialize, Serialize};
-use sparse_rtrl::lock;
+use sparse_rtrl::file::lock;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;

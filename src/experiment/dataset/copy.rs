@@ -1,0 +1,98 @@
+//! The copy task (S. Hochreiter & J. Schmidhuber 1997; A. Graves et al. 2014): see a pattern, wait, say it again.
+//!
+//! `length` steps show random symbols 0 or 1, one-hot on the first two inputs; `delay` steps are blank; then the third
+//! input, the cue, is on for `length` steps, at each of which the class is the symbol shown as many steps ago as pattern and
+//! delay are long. Only these steps have a target, and only they are judged. Chance is one half.
+//!
+//! There are `2^length` different sequences, so that training and test set share patterns: what is tested is memory, not
+//! generalisation.
+
+use super::{Dataset, DatasetOptions, Sequence};
+use crate::params::{Purpose, generator};
+use crate::scalar::Real;
+use rand::{Rng, RngExt};
+
+const TRAIN: usize = 4_000;
+const TEST: usize = 500;
+/// Drawn last, so that the others do not depend on them.
+const HELD_OUT: usize = 500;
+const INPUTS: usize = 3;
+
+fn sequence<T: Real>(options: &DatasetOptions, rng: &mut impl Rng) -> Sequence<T> {
+    let DatasetOptions { length, delay } = *options;
+    let steps = 2 * length + delay;
+    let pattern: Vec<usize> = (0..length).map(|_| usize::from(rng.random_bool(0.5))).collect();
+    let mut inputs = vec![T::zero(); steps * INPUTS];
+    let mut classes = vec![None; steps];
+    for (t, &symbol) in pattern.iter().enumerate() {
+        inputs[t * INPUTS + symbol] = T::one();
+        let recall = length + delay + t;
+        inputs[recall * INPUTS + 2] = T::one();
+        classes[recall] = Some(symbol);
+    }
+    Sequence { inputs, width: INPUTS, classes, judged_from: length + delay }
+}
+
+/// Draws the patterns of a seed.
+pub(super) fn draw<T: Real>(seed: u64, options: &DatasetOptions) -> Dataset<T> {
+    let mut rng = generator(seed, Purpose::Data);
+    let mut some = |n: usize| (0..n).map(|_| sequence(options, &mut rng)).collect();
+    Dataset { inputs: INPUTS, classes: 2, train: some(TRAIN), test: some(TEST), held_out: some(HELD_OUT) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_shown_is_what_is_asked_for() {
+        let options = DatasetOptions { length: 3, delay: 4 };
+        let data = draw::<f32>(1, &options);
+        assert_eq!((data.train.len(), data.test.len(), data.held_out.len()), (TRAIN, TEST, HELD_OUT));
+        for sequence in &data.train[..50] {
+            assert_eq!((sequence.steps(), sequence.judged_from), (10, 7));
+            for t in 0..10 {
+                let input = sequence.input(t);
+                match t {
+                    0..3 => assert_eq!(input[sequence.classes[t + 7].unwrap()], 1.0),
+                    3..7 => assert_eq!(input, [0.0; 3]),
+                    _ => assert_eq!(input, [0.0, 0.0, 1.0]),
+                }
+                assert_eq!(sequence.classes[t].is_some(), t >= 7);
+            }
+        }
+        let ones = data.train.iter().filter(|s| s.classes[7] == Some(1)).count();
+        assert!((1_800..2_200).contains(&ones), "{ones}");
+    }
+
+    #[test]
+    fn sequences_to_learn_from_are_drawn_first_and_those_held_out_last() {
+        let options = DatasetOptions { length: 12, delay: 1 };
+        let (data, mut rng) = (draw::<f32>(4, &options), generator(4, Purpose::Data));
+        for expected in data.train.iter().chain(&data.test).chain(&data.held_out) {
+            assert_eq!(*expected, sequence(&options, &mut rng));
+        }
+        assert_ne!(data.test[0], data.held_out[0]);
+    }
+
+    #[test]
+    fn patterns_are_drawn_anew_and_without_delay_follow_at_once() {
+        let options = DatasetOptions { length: 2, delay: 0 };
+        let data = draw::<f64>(1, &options);
+        let mut patterns = [0; 4];
+        for sequence in data.train.iter().chain(&data.test) {
+            assert_eq!((sequence.steps(), sequence.judged_from, sequence.width), (4, 2, 3));
+            let symbols = [sequence.classes[2].unwrap(), sequence.classes[3].unwrap()];
+            for (t, symbol) in symbols.into_iter().enumerate() {
+                let mut shown = [0.0; 3];
+                shown[symbol] = 1.0;
+                assert_eq!((sequence.input(t), sequence.input(t + 2)), (&shown[..], &[0.0, 0.0, 1.0][..]));
+            }
+            patterns[2 * symbols[0] + symbols[1]] += 1;
+        }
+        assert!(patterns.iter().all(|n| (1_000..1_250).contains(n)), "a quarter of 4500 each: {patterns:?}");
+        assert_eq!(data.train, draw::<f64>(1, &options).train, "one seed, one data set");
+        assert_ne!(data.train, draw::<f64>(2, &options).train);
+        assert_ne!(data.train[..500], data.test[..]);
+    }
+}

@@ -1,0 +1,133 @@
+//! Tasks: sequences of inputs and what should have been said of them.
+//!
+//! To add a task, write its file and add it to [`registry`].
+
+mod copy;
+mod spiral;
+
+use crate::error::{Error, Result};
+use crate::learner::sequence::Sequence;
+use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
+
+/// Sequences to learn from, others to be tested on, and others to choose weights by.
+#[derive(Clone, Debug)]
+pub struct Dataset<T> {
+    /// Inputs a step.
+    pub inputs: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// To learn from.
+    pub train: Vec<Sequence<T>>,
+    /// To be tested on.
+    pub test: Vec<Sequence<T>>,
+    /// To choose weights by: neither learned from nor tested on.
+    pub held_out: Vec<Sequence<T>>,
+}
+
+/// Settings of tasks; a task ignores what it has no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetOptions {
+    /// Steps of a pattern to remember, at least 1.
+    pub length: usize,
+    /// Steps to remember it for.
+    pub delay: usize,
+}
+
+impl Default for DatasetOptions {
+    fn default() -> Self {
+        Self { length: 3, delay: 5 }
+    }
+}
+
+impl DatasetOptions {
+    /// # Errors
+    /// If the pattern is empty, or pattern and delay are longer than 10,000 steps together.
+    pub fn check(&self) -> Result<()> {
+        if self.length == 0 {
+            return Err(Error::setting("length", "at least 1", self.length));
+        }
+        match self.length.checked_add(self.delay) {
+            Some(steps) if steps <= 10_000 => Ok(()),
+            _ => Err(Error::setting("delay", "at most 10000 steps with the pattern", self.delay)),
+        }
+    }
+}
+
+/// A task that can be chosen by name.
+pub struct DatasetEntry<T> {
+    /// The name on the command line and in configurations.
+    pub name: &'static str,
+    /// One line for `--help`.
+    pub about: &'static str,
+    /// Draws the data that belong to a seed.
+    pub draw: fn(u64, &DatasetOptions) -> Dataset<T>,
+}
+
+/// All tasks.
+pub fn registry<T: Real>() -> Vec<DatasetEntry<T>> {
+    vec![
+        DatasetEntry {
+            name: "spiral",
+            about: "tell clockwise from anti-clockwise spirals (RTRL paper, section 6)",
+            draw: spiral::draw,
+        },
+        DatasetEntry {
+            name: "copy",
+            about: "say a pattern again after a delay (Hochreiter & Schmidhuber 1997)",
+            draw: copy::draw,
+        },
+    ]
+}
+
+/// The task of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn find<T: Real>(name: &str) -> Result<DatasetEntry<T>> {
+    let known = registry::<T>();
+    let names: Vec<_> = known.iter().map(|t| t.name).collect();
+    known.into_iter().find(|t| t.name == name).ok_or_else(|| Error::unknown("task", name, names.into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_is_judged_from_its_step_on_where_it_has_a_class() {
+        let sequence = Sequence {
+            inputs: (0..12).collect(),
+            width: 3,
+            classes: vec![Some(1), None, Some(0), Some(2)],
+            judged_from: 1,
+        };
+        assert_eq!(
+            (sequence.steps(), sequence.input(0), sequence.input(3)),
+            (4, &[0, 1, 2][..], &[9, 10, 11][..])
+        );
+        assert_eq!([0, 1, 2, 3].map(|t| sequence.judged(t)), [None, None, Some(0), Some(2)]);
+    }
+
+    #[test]
+    fn options_reach_ten_thousand_steps() {
+        assert_eq!(DatasetOptions::default(), DatasetOptions { length: 3, delay: 5 });
+        let fine = |length, delay| DatasetOptions { length, delay }.check().is_ok();
+        assert!(fine(1, 0) && fine(1, 9_999) && fine(10_000, 0));
+        assert!(!fine(0, 5) && !fine(2, 9_999) && !fine(1, usize::MAX) && !fine(10_001, 0));
+    }
+
+    #[test]
+    fn tasks_are_found_by_name() {
+        let names: Vec<_> = registry::<f32>().iter().map(|task| task.name).collect();
+        assert_eq!(names, ["spiral", "copy"]);
+        for name in names {
+            let task = find::<f64>(name).unwrap();
+            assert_eq!(task.name, name);
+            let data = (task.draw)(1, &DatasetOptions { length: 2, delay: 1 });
+            assert_eq!((data.inputs, data.train[0].steps()), if name == "copy" { (3, 5) } else { (2, 17) });
+            assert_eq!((data.classes, data.train[0].width), (2, data.inputs));
+        }
+        assert!(find::<f32>("x").is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! No number that is not finite goes unnoticed.
+
+use super::StreamLearner;
+use crate::error::{Error, Result};
+use crate::readout::Target;
+use crate::scalar::Real;
+
+impl<T: Real> StreamLearner<T> {
+    pub(super) fn check_input(&self, stream: usize, x: &[f64]) -> Result<()> {
+        assert_eq!(
+            x.len(),
+            self.spec.width(),
+            "x must have an entry for each input, the direct ones included"
+        );
+        match x.iter().find(|x| !T::of(**x).is_finite()) {
+            Some(&bad) => Err(self.not_finite(stream, "input", bad)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_target(&self, stream: usize, target: Option<Target<'_, f64>>) -> Result<()> {
+        let Some(Target::Values(values)) = target else { return Ok(()) };
+        assert_eq!(values.len(), self.spec.outputs, "a target must have one value per output");
+        match values.iter().find(|v| !T::of(**v).is_finite()) {
+            Some(&bad) => Err(self.not_finite(stream, "target", bad)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn check_output(&mut self, stream: usize) -> Result<()> {
+        match self.said.output.iter().find(|o| !o.is_finite()).map(|o| o.as_f64()) {
+            Some(bad) => Err(self.give_up(stream, "output", bad)),
+            None => Ok(()),
+        }
+    }
+
+    fn not_finite(&self, stream: usize, what: &'static str, value: f64) -> Error {
+        let update = self.teach.updates() as usize + 1;
+        Error::NotFinite { what, update, step: self.lanes[stream].steps as usize, value }
+    }
+
+    pub(super) fn give_up(&mut self, stream: usize, what: &'static str, value: f64) -> Error {
+        let error = self.not_finite(stream, what, value);
+        self.lanes[stream].reset();
+        error
+    }
+}

@@ -1,0 +1,92 @@
+//! One stream of a streaming learner: where its network is, and what waits for its target.
+
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use crate::macs::Macs;
+use crate::network::Network;
+use crate::rule::Rule;
+use crate::scalar::Real;
+use crate::wiring::{State, Step};
+use std::collections::VecDeque;
+
+/// The state of one stream. Its network stands at the step whose target came last; the inputs of later steps wait.
+pub struct Lane<T> {
+    /// State and emission after the last step learned from.
+    pub state: State<T>,
+    /// That step.
+    pub step: Step<T>,
+    /// The rule that follows it.
+    pub rule: Box<dyn Rule<T>>,
+    /// Standardised inputs of steps whose targets have not come, the oldest first.
+    pub waiting: VecDeque<Vec<T>>,
+    /// What was predicted at those steps.
+    pub forecasts: VecDeque<Vec<f64>>,
+    /// Work done so far.
+    pub macs: Macs,
+    /// Steps learned from since the reset.
+    pub steps: u64,
+}
+
+impl<T: Real> Lane<T> {
+    /// A stream at its beginning.
+    pub fn new(network: &Network<T>, rule: Box<dyn Rule<T>>) -> Self {
+        let wiring = network.wiring();
+        Self {
+            state: State::new(wiring),
+            step: Step::new(wiring),
+            rule,
+            waiting: VecDeque::new(),
+            forecasts: VecDeque::new(),
+            macs: Macs::default(),
+            steps: 0,
+        }
+    }
+
+    /// Forgets everything but the work done.
+    pub fn reset(&mut self) {
+        self.state.reset();
+        self.rule.reset();
+        self.waiting.clear();
+        self.forecasts.clear();
+        self.steps = 0;
+    }
+
+    /// One step of the network, which the rule hears of if it is taught.
+    pub fn advance(&mut self, network: &Network<T>, w: &[T], x: &[T], taught: bool) {
+        if taught {
+            network.advance(w, x, &self.state, &mut self.step, &mut self.macs);
+            self.rule.observe(&self.step, &mut self.macs);
+        } else {
+            self.macs.forward += network.forward(w, x, &self.state, &mut self.step);
+        }
+        self.state.follow(&self.step);
+        self.steps += 1;
+    }
+
+    /// Writes it, or takes it back: that of a learner with so many inputs, outputs and steps to the target.
+    ///
+    /// # Errors
+    /// If what is read is of another learner.
+    pub fn archive(
+        &mut self,
+        archive: &mut Archive,
+        inputs: usize,
+        outputs: usize,
+        horizon: usize,
+    ) -> Result<()> {
+        archive.list("state.c", &mut self.state.c)?;
+        archive.list("state.y", &mut self.state.y)?;
+        archive.field("waiting", &mut self.waiting)?;
+        archive.field("forecasts", &mut self.forecasts)?;
+        archive.field("macs", &mut self.macs)?;
+        archive.field("steps", &mut self.steps)?;
+        let (steps, said) = (self.waiting.len(), self.forecasts.len());
+        let of_steps = steps <= horizon && said == steps;
+        let of_values = self.waiting.iter().all(|x| x.len() == inputs)
+            && self.forecasts.iter().all(|o| o.len() == outputs);
+        if !(of_steps && of_values) {
+            return Err(Error::State { field: "waiting", found: "steps of another learner".into() });
+        }
+        self.rule.archive(archive)
+    }
+}

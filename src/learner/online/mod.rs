@@ -1,0 +1,236 @@
+//! Learning from a stream that never ends: predict, then learn, one step after another, in constant memory.
+//!
+//! ```
+//! use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
+//! use sparse_rtrl::readout::Target;
+//!
+//! // Two readings a step, 16 EGRU units, one value to predict.
+//! let mut spec = StreamLearnerSpec::new(2, 16, 1);
+//! spec.mask.sparsity = 0.9;
+//! let mut learner = StreamLearner::<f32>::new(&spec, 0)?;
+//! for t in 0..1000 {
+//!     let x = [(0.1 * t as f64).sin(), t as f64 % 7.0];
+//!     let predicted = learner.predict(&x)?[0]; // changes nothing
+//!     let came = 100.0 + 20.0 * x[0] * x[1];
+//!     learner.learn(&x, Some(Target::Values(&[came])))?;
+//!     assert!(predicted.is_finite());
+//! }
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+//!
+//! Inputs and targets are in the user's own units: they are standardised as they come ([`scaler`]), and predictions are turned back.
+//!
+//! **Late targets.** With a horizon h the target of step t comes with step t + h, as in a forecast. The learner then lags: it stands at step t
+//! until that target comes, learns from it, and a copy that only runs forward goes over the inputs since then to predict. Nothing is learned
+//! from what is not known yet.
+//!
+//! **Gradient apart from update.** With a loss of your own, [`StreamLearner::observe`] makes a step and [`StreamLearner::credit`] learns from its
+//! `∂L/∂o`.
+
+mod build;
+mod check;
+mod known;
+mod lane;
+mod saved;
+pub mod scaler;
+mod spec;
+mod step;
+mod teach;
+
+pub use spec::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
+
+use crate::error::Result;
+use crate::network::Network;
+use crate::readout::{Readout, Target};
+use crate::scalar::Real;
+use crate::wiring::{State, Step};
+use lane::Lane;
+use scaler::Scaler;
+use teach::Teach;
+
+/// What a learner says of one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answer<'a> {
+    /// The prediction from this step's inputs: of its target, which comes h steps on. Values in their own units; for classes,
+    /// probabilities (of class 1, for two classes on one output).
+    pub prediction: &'a [f64],
+    /// What had been predicted for the target that comes with this step, before it was known; nothing as long as it is too early for that.
+    pub predicted: Option<&'a [f64]>,
+    /// The loss of the target that came, in standardised units.
+    pub loss: Option<f64>,
+}
+
+/// A network that learns from streams.
+pub struct StreamLearner<T: Real> {
+    spec: StreamLearnerSpec,
+    network: Network<T>,
+    readout: Readout,
+    w: Vec<T>,
+    teach: Teach<T>,
+    inputs: Scaler,
+    targets: Scaler,
+    lanes: Vec<Lane<T>>,
+    /// The forward-only copy, and what was said last; whether it was said of a step that waits for credit.
+    ahead: (State<T>, Step<T>),
+    said: Said<T>,
+    at_hand: bool,
+}
+
+/// Room for what is said of a step.
+struct Said<T> {
+    features: Vec<T>,
+    output: Vec<T>,
+    slope: Vec<T>,
+    curvature: Vec<f64>,
+    target: Vec<T>,
+    prediction: Vec<f64>,
+    predicted: Vec<f64>,
+    /// Room to read something else in between.
+    aside: (Vec<T>, Vec<T>),
+}
+
+impl<T> Said<T> {
+    /// Lays features and output aside, or takes them back.
+    fn turn_aside(&mut self) {
+        std::mem::swap(&mut self.features, &mut self.aside.0);
+        std::mem::swap(&mut self.output, &mut self.aside.1);
+    }
+}
+
+impl<T: Real> StreamLearner<T> {
+    /// What the first stream would say to `x`, if it came now. Changes nothing, and standardises by what has been seen before.
+    ///
+    /// # Errors
+    /// If an input is not finite.
+    ///
+    /// # Panics
+    /// If `x` has not as many entries as there are inputs.
+    pub fn predict(&mut self, x: &[f64]) -> Result<&[f64]> {
+        self.predict_in(0, x)
+    }
+
+    /// [`predict`](Self::predict), of any stream.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn predict_in(&mut self, stream: usize, x: &[f64]) -> Result<&[f64]> {
+        self.check_input(stream, x)?;
+        let z = self.standardise(x);
+        // Credit may still come for the step made last: what the readout read of it must stay.
+        self.said.turn_aside();
+        self.look_ahead(stream, Some(&z));
+        self.said.turn_aside();
+        Ok(&self.said.prediction)
+    }
+
+    /// The first stream takes in `x`, and learns from the target that came with it: that of this step, or of the one h steps ago.
+    /// Returns the loss, in standardised units.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn learn(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<Option<f64>> {
+        Ok(self.step(x, target)?.loss)
+    }
+
+    /// Prediction and learning in one, for the first stream: `x` comes, and with it a target, that of this step or, with a horizon h, of
+    /// the step h steps ago. The prediction is made without the target it is of.
+    ///
+    /// # Errors
+    /// If an input, a target, an output, the loss, a gain or a new weight is not finite. Nothing is learned from that step; the stream
+    /// begins afresh, and good data can follow at once. If it is the input or the target, nothing at all has happened. (If it is a gain or a
+    /// weight, the weights are as they were, but an optimiser's running moments may have seen the gradient.)
+    ///
+    /// # Panics
+    /// If `x` has not as many entries as there are inputs, or the target does not fit the loss.
+    pub fn step(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<Answer<'_>> {
+        self.step_in(0, x, target)
+    }
+
+    /// [`step`](Self::step), of any stream.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn step_in(
+        &mut self,
+        stream: usize,
+        x: &[f64],
+        target: Option<Target<'_, f64>>,
+    ) -> Result<Answer<'_>> {
+        self.check_input(stream, x)?;
+        self.check_target(stream, target)?;
+        self.inputs.observe(x);
+        let z = self.standardise(x);
+        let horizon = self.spec.horizon;
+        let lane = &mut self.lanes[stream];
+        let due = lane.waiting.len() == horizon;
+        if horizon == 0 {
+            lane.waiting.push_back(z);
+            let loss = self.learn_oldest(stream, target)?;
+            self.said.predicted.copy_from_slice(&self.said.prediction);
+            return Ok(Answer {
+                prediction: &self.said.prediction,
+                predicted: Some(&self.said.predicted),
+                loss,
+            });
+        }
+        let mut loss = None;
+        if due {
+            self.said.predicted.clone_from(&lane.forecasts.pop_front().expect("one for each that waits"));
+            loss = self.learn_oldest(stream, target)?;
+        } else {
+            self.see_target(target);
+        }
+        self.lanes[stream].waiting.push_back(z);
+        self.look_ahead(stream, None);
+        self.check_output(stream)?;
+        self.lanes[stream].forecasts.push_back(self.said.prediction.clone());
+        Ok(Answer {
+            prediction: &self.said.prediction,
+            predicted: due.then_some(&self.said.predicted[..]),
+            loss,
+        })
+    }
+
+    /// The first stream makes a step and says its outputs o, raw: neither turned back to units nor into probabilities. What it is to learn
+    /// from the step is said by [`credit`](Self::credit).
+    ///
+    /// # Errors
+    /// If an input or an output is not finite.
+    ///
+    /// # Panics
+    /// If there is a horizon, or `x` has not as many entries as there are inputs.
+    pub fn observe(&mut self, x: &[f64]) -> Result<&[T]> {
+        assert_eq!(self.spec.horizon, 0, "a loss of your own needs its step at hand: the horizon must be 0");
+        self.check_input(0, x)?;
+        self.inputs.observe(x);
+        let z = self.standardise(x);
+        self.lanes[0].waiting.push_back(z);
+        self.advance_oldest(0)?;
+        self.at_hand = true;
+        Ok(&self.said.output)
+    }
+
+    /// Learns from the last step of the first stream, given `∂L/∂o`.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    ///
+    /// # Panics
+    /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
+    pub fn credit(&mut self, slope: &[T]) -> Result<()> {
+        assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
+        assert!(std::mem::take(&mut self.at_hand), "credit must follow a step that was observed");
+        self.said.slope.copy_from_slice(slope);
+        let k = self.spec.outputs;
+        self.said.curvature.fill(0.0);
+        self.said.curvature.iter_mut().step_by(k + 1).for_each(|f| *f = 1.0);
+        self.teach(0)
+    }
+
+    /// One stream begins afresh: its state, its influence and what waits for a target are dropped. What was learned stays.
+    pub fn reset(&mut self, stream: usize) {
+        // Only the first stream has a step at hand.
+        self.at_hand &= stream != 0;
+        self.lanes[stream].reset();
+    }
+}

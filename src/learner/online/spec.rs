@@ -1,0 +1,253 @@
+//! What a streaming learner is made of, as plain data.
+
+use crate::cell::CellConfig;
+use crate::error::{Error, Result};
+use crate::network::{LayerSpec, NetworkSpec};
+use crate::optim;
+use crate::params::{Init, MaskSpec};
+use crate::readout::Loss;
+use crate::rule;
+use serde::{Deserialize, Serialize};
+
+/// How the network is taught, at every step that has a target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trainer {
+    /// Not at all: its weights stay as drawn, and only the readout learns.
+    Untrained,
+    /// By an optimiser that steps along the gradient.
+    Gradient {
+        /// The optimiser's name.
+        optimiser: String,
+        /// Its learning rate before the first update, η₀.
+        rate: f64,
+        /// δ: the rate at update t is `η₀ / (1 + δ t)`.
+        decay: f64,
+        /// The longest gradient that is let through unscaled, if any.
+        clip: Option<f64>,
+    },
+    /// By an extended Kalman filter ([`optim::Kalman`]). Needs a rule whose drained credit is ∂o/∂w.
+    Kalman {
+        /// One covariance a unit, or one of all weights.
+        grouping: Grouping,
+        /// The variance a weight starts with.
+        variance: f64,
+        /// r: the variance of what is no error of the weights, in standardised units squared. Squared error only.
+        error: f64,
+        /// λ, in (0, 1]: how much of what was learned is kept at each step.
+        forgetting: f64,
+        /// q: the variance a weight gains at each step.
+        noise: f64,
+    },
+}
+
+impl Trainer {
+    /// Takes over rate, decay and clip of another, if both are optimisers.
+    pub(super) fn retune(&mut self, other: &Self) {
+        if let (
+            Self::Gradient { rate, decay, clip, .. },
+            Self::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+        ) = (self, other)
+        {
+            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+        }
+    }
+}
+
+impl Default for Trainer {
+    fn default() -> Self {
+        Self::Gradient { optimiser: "adam".into(), rate: 1e-2, decay: 1e-3, clip: None }
+    }
+}
+
+/// Which weights of a Kalman filter are uncertain together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grouping {
+    /// Those of one unit, and those of one output.
+    #[default]
+    Node,
+    /// All.
+    Full,
+}
+
+/// How recursive least squares teach the readout.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeastSquares {
+    /// The variance a weight starts with: a ridge penalty of one over it.
+    pub variance: f64,
+    /// λ, in (0, 1].
+    pub forgetting: f64,
+}
+
+impl Default for LeastSquares {
+    fn default() -> Self {
+        Self { variance: 1.0, forgetting: 0.9998 }
+    }
+}
+
+/// What an [`StreamLearner`](super::StreamLearner) is made of. Fields can be set one by one over the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamLearnerSpec {
+    /// Inputs, layers and trace of the network.
+    pub network: NetworkSpec,
+    /// Further inputs, after the network's, that only the readout reads.
+    pub direct: usize,
+    /// Whether the readout reads the network's inputs as well.
+    pub echo: bool,
+    /// Outputs of the readout.
+    pub outputs: usize,
+    /// The loss on them, which says what a target is: values, one of two classes, one of many.
+    pub loss: Loss,
+    /// Which parameters exist.
+    pub mask: MaskSpec,
+    /// What they start from.
+    pub init: Init,
+    /// The learning rule's name.
+    pub rule: String,
+    /// How the network is taught.
+    pub teacher: Trainer,
+    /// Whether the teacher is in charge of the readout alone, and the network's weights stay as drawn.
+    pub frozen: bool,
+    /// Recursive least squares for the readout; without, it is taught as the network is. Squared error only.
+    pub least: Option<LeastSquares>,
+    /// Errors ∂L/∂o beyond this, in standardised units, teach as if they were no larger.
+    pub error_clip: Option<f64>,
+    /// h: the target of step t comes with step t + h.
+    pub horizon: usize,
+    /// For each input, the direct ones included, whether it is standardised as it comes. Empty: all are.
+    pub standardise: Vec<bool>,
+    /// Whether target values are standardised as they come.
+    pub standardise_target: bool,
+    /// Streams that share the weights.
+    pub streams: usize,
+}
+
+impl StreamLearnerSpec {
+    /// One layer of `units` EGRU units between `inputs` and `outputs` values, read by recursive least squares, and the defaults of
+    /// everything else: exact RTRL, Adam, the target of a step known right after it.
+    pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
+        let layer = LayerSpec::new("egru", units, CellConfig::default());
+        Self {
+            network: NetworkSpec { inputs, layers: vec![layer], trace: None },
+            direct: 0,
+            echo: true,
+            outputs,
+            loss: Loss::SquaredError,
+            mask: MaskSpec::default(),
+            init: Init::default(),
+            rule: "rtrl".into(),
+            teacher: Trainer::default(),
+            frozen: false,
+            least: Some(LeastSquares::default()),
+            error_clip: None,
+            horizon: 0,
+            standardise: Vec::new(),
+            standardise_target: true,
+            streams: 1,
+        }
+    }
+
+    /// Inputs of a step: the network's and the direct ones.
+    pub fn width(&self) -> usize {
+        self.network.inputs + self.direct
+    }
+
+    /// # Errors
+    /// If a name is unknown, a number out of range, or two settings do not go together.
+    pub fn check(&self) -> Result<()> {
+        self.network.check()?;
+        self.mask.check()?;
+        self.init.check()?;
+        if rule::find::<f64>(&self.rule)?.grows {
+            return Err(Error::setting(
+                "rule",
+                "a rule whose memory does not grow with the stream",
+                &self.rule,
+            ));
+        }
+        within("outputs", self.outputs, 1..=100_000)?;
+        within("streams", self.streams, 1..=1_000_000)?;
+        within("horizon", self.horizon, 0..=1_000_000)?;
+        within("direct", self.direct, 0..=1_000_000)?;
+        if !self.standardise.is_empty() && self.standardise.len() != self.width() {
+            let expected = format!("nothing, or one entry for each of {} inputs", self.width());
+            return Err(Error::setting("standardise", &expected, self.standardise.len()));
+        }
+        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
+            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
+        }
+        if let Some(LeastSquares { variance, forgetting }) = self.least {
+            positive("readout-variance", variance)?;
+            share("readout-forgetting", forgetting)?;
+            if self.loss != Loss::SquaredError {
+                return Err(Error::setting(
+                    "loss",
+                    "squared-error for least squares",
+                    format!("{:?}", self.loss),
+                ));
+            }
+        }
+        if let Some(clip) = self.error_clip {
+            positive("error-clip", clip)?;
+        }
+        self.check_teacher()
+    }
+
+    fn check_teacher(&self) -> Result<()> {
+        if self.frozen && (self.least.is_some() || !matches!(self.teacher, Trainer::Gradient { .. })) {
+            let got = "frozen, with something else";
+            return Err(Error::setting(
+                "teacher",
+                "an optimiser for the readout, where the network is frozen",
+                got,
+            ));
+        }
+        match &self.teacher {
+            Trainer::Untrained if self.least.is_none() => Err(Error::setting(
+                "teacher",
+                "one that learns, where the readout has no least squares",
+                "untrained",
+            )),
+            Trainer::Untrained => Ok(()),
+            Trainer::Gradient { optimiser, rate, decay, clip } => {
+                optim::find::<f64>(optimiser)?;
+                positive("learning-rate", *rate)?;
+                if !(decay.is_finite() && *decay >= 0.0) {
+                    return Err(Error::setting("decay", "a finite number of at least 0", decay));
+                }
+                clip.map_or(Ok(()), |clip| positive("clip", clip))
+            }
+            Trainer::Kalman { grouping: _, variance, error, forgetting, noise } => {
+                positive("variance", *variance)?;
+                positive("error-variance", *error)?;
+                share("forgetting", *forgetting)?;
+                match noise.is_finite() && *noise >= 0.0 {
+                    true => Ok(()),
+                    false => Err(Error::setting("noise", "a finite number of at least 0", noise)),
+                }
+            }
+        }
+    }
+}
+
+fn within(name: &str, got: usize, range: std::ops::RangeInclusive<usize>) -> Result<()> {
+    match range.contains(&got) {
+        true => Ok(()),
+        false => Err(Error::setting(name, &format!("{} to {}", range.start(), range.end()), got)),
+    }
+}
+
+fn positive(name: &str, got: f64) -> Result<()> {
+    match got.is_finite() && got > 0.0 {
+        true => Ok(()),
+        false => Err(Error::setting(name, "a finite number above 0", got)),
+    }
+}
+
+fn share(name: &str, got: f64) -> Result<()> {
+    match got > 0.0 && got <= 1.0 {
+        true => Ok(()),
+        false => Err(Error::setting(name, "a number in (0, 1]", got)),
+    }
+}

@@ -1,0 +1,130 @@
+//! One step of a streaming learner, from inputs to what is said, and from a target to a lesson:
+//!
+//! `o = W [y; x] + b`,  `c̄ = W_outᵀ ∂L/∂o`.
+
+use super::teach::Lesson;
+use super::{StreamLearner, StreamLearnerSpec};
+use crate::error::Result;
+use crate::network::Network;
+use crate::readout::{Loss, Target};
+use crate::scalar::{Real, exp_flushed, sigmoid};
+use crate::wiring::State;
+
+impl<T: Real> StreamLearner<T> {
+    /// The oldest waiting step is made, and learned from if its target came.
+    pub(super) fn learn_oldest(
+        &mut self,
+        stream: usize,
+        target: Option<Target<'_, f64>>,
+    ) -> Result<Option<f64>> {
+        self.advance_oldest(stream)?;
+        // As predicted before the target was known, in units as known before it.
+        self.say();
+        let Some(target) = target else { return Ok(None) };
+        self.see_target(Some(target));
+        let said = &mut self.said;
+        let target = match target {
+            Target::Class(k) => Target::Class(k),
+            Target::Values(_) => Target::Values(&said.target[..]),
+        };
+        let loss = self.spec.loss.evaluate(&said.output, target, &mut said.slope).as_f64();
+        if !said.curvature.is_empty() {
+            self.spec.loss.curvature(&said.output, &mut said.curvature);
+        }
+        if !loss.is_finite() {
+            return Err(self.give_up(stream, "loss", loss));
+        }
+        if let Some(limit) = self.spec.error_clip.map(T::of) {
+            self.said.slope.iter_mut().for_each(|s| *s = s.max(-limit).min(limit));
+        }
+        self.teach(stream)?;
+        Ok(Some(loss))
+    }
+
+    pub(super) fn advance_oldest(&mut self, stream: usize) -> Result<()> {
+        self.at_hand = false;
+        let lane = &mut self.lanes[stream];
+        let x = lane.waiting.pop_front().expect("a step that waits");
+        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
+        lane.advance(&self.network, &self.w[..p], &x[..m], self.teach.teaches_network());
+        read(&self.network, &self.spec, &lane.state, &x, &mut self.said.features);
+        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
+        self.check_output(stream)
+    }
+
+    /// What would be said after everything that waits, and `more`.
+    pub(super) fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
+        let lane = &mut self.lanes[stream];
+        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
+        let (state, step) = &mut self.ahead;
+        state.clone_from(&lane.state);
+        let mut last = None;
+        for x in lane.waiting.iter().chain(more) {
+            lane.macs.forward += self.network.forward(&self.w[..p], &x[..m], state, step);
+            state.follow(step);
+            last = Some(x);
+        }
+        let Some(x) = last else { return };
+        read(&self.network, &self.spec, state, x, &mut self.said.features);
+        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
+        self.say();
+    }
+
+    /// Turns outputs into a prediction.
+    fn say(&mut self) {
+        let said = &mut self.said;
+        let o = |k: usize| said.output[k].as_f64();
+        match self.spec.loss {
+            Loss::SquaredError => {
+                for (k, prediction) in said.prediction.iter_mut().enumerate() {
+                    *prediction = self.targets.restore(k, said.output[k].as_f64());
+                }
+            }
+            Loss::BinaryCrossEntropy => said.prediction[0] = sigmoid(o(0)),
+            Loss::CrossEntropy => {
+                let top = said.output.iter().map(|o| o.as_f64()).fold(f64::NEG_INFINITY, f64::max);
+                let total: f64 = said.output.iter().map(|o| exp_flushed(o.as_f64() - top)).sum();
+                for (prediction, o) in said.prediction.iter_mut().zip(&said.output) {
+                    *prediction = exp_flushed(o.as_f64() - top) / total;
+                }
+            }
+        }
+    }
+
+    pub(super) fn teach(&mut self, stream: usize) -> Result<()> {
+        let said = &self.said;
+        let lesson = Lesson { features: &said.features, slope: &said.slope, curvature: &said.curvature };
+        let lane = &mut self.lanes[stream];
+        let done = self.teach.learn(&self.network, &self.readout, &mut self.w, lane, &lesson);
+        done.map_err(|(what, value)| self.give_up(stream, what, value))
+    }
+
+    /// Takes a target into the running moments, and standardises it.
+    pub(super) fn see_target(&mut self, target: Option<Target<'_, f64>>) {
+        if let Some(Target::Values(values)) = target {
+            self.targets.observe(values);
+            for (k, (to, &value)) in self.said.target.iter_mut().zip(values).enumerate() {
+                *to = T::of(self.targets.standardise(k, value));
+            }
+        }
+    }
+
+    pub(super) fn standardise(&self, x: &[f64]) -> Vec<T> {
+        x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x)).flushed()).collect()
+    }
+}
+
+/// What the readout reads: emissions, direct inputs, and the network's inputs if it echoes them.
+fn read<T: Real>(
+    network: &Network<T>,
+    spec: &StreamLearnerSpec,
+    state: &State<T>,
+    x: &[T],
+    features: &mut [T],
+) {
+    let y = &state.y[network.wiring().outputs()];
+    let (own, direct) = x.split_at(spec.network.inputs);
+    let echo = if spec.echo { own } else { &[] };
+    let all = y.iter().chain(direct).chain(echo);
+    features.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
+}

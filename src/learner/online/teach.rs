@@ -1,0 +1,259 @@
+//! From the error of one step to an update, in one of three ways:
+//!
+//! - gradient: `g = Yᵀ c̄` with `c̄ = W_outᵀ ∂L/∂o`, and an optimiser's step along it;
+//! - Kalman: rows `∂o_k/∂w = Yᵀ W_out[k, :]`, one credit each, and a filter's step with all of them;
+//! - none: the network stays as it was drawn.
+//!
+//! The readout goes with the network, or has recursive least squares of its own.
+
+use super::lane::Lane;
+use super::spec::{Grouping, StreamLearnerSpec, Trainer};
+use crate::archive::Archive;
+use crate::error::Result;
+use crate::network::Network;
+use crate::optim::{self, Kalman, Optimiser, Rls};
+use crate::readout::{Loss, Readout};
+use crate::scalar::Real;
+use crate::wiring::Wiring;
+use std::ops::Range;
+
+/// What updates weights.
+pub struct Teach<T> {
+    network: By<T>,
+    readout: Option<Rls>,
+    /// Weights the teacher is in charge of: all, all but the readout's, or none but those.
+    taught: Range<usize>,
+    /// Emissions the readout reads, before anything else.
+    emissions: usize,
+    updates: u64,
+    /// Scratch: the gradient of all weights, credit for everything the readout reads, the weights before an update.
+    gradient: Vec<T>,
+    credit: Vec<T>,
+    before: Vec<T>,
+}
+
+enum By<T> {
+    Nothing,
+    Gradient { optimiser: Box<dyn Optimiser<T>>, rate: f64, decay: f64, clip: Option<f64> },
+    Kalman { filter: Kalman, rows: Vec<T>, error: f64 },
+}
+
+/// An error of one step, as its teacher sees it.
+pub struct Lesson<'a, T> {
+    /// What the readout read: emissions, then inputs.
+    pub features: &'a [T],
+    /// ∂L/∂o.
+    pub slope: &'a [T],
+    /// ∂²L/∂o², k × k.
+    pub curvature: &'a [f64],
+}
+
+impl<T: Real> Teach<T> {
+    /// What a checked specification asks for.
+    ///
+    /// # Errors
+    /// If the optimiser is unknown.
+    pub fn new(spec: &StreamLearnerSpec, network: &Network<T>, readout: &Readout) -> Result<Self> {
+        let p = network.wiring().parameters();
+        let all = p + readout.parameters();
+        let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
+        let by = match &spec.teacher {
+            Trainer::Untrained => By::Nothing,
+            Trainer::Gradient { optimiser, rate, decay, clip } => By::Gradient {
+                optimiser: (optim::find(optimiser)?.build)(taught.len(), *rate),
+                rate: *rate,
+                decay: *decay,
+                clip: *clip,
+            },
+            Trainer::Kalman { grouping, variance, error, forgetting, noise } => {
+                let mut groups = match grouping {
+                    Grouping::Node => nodes(network.wiring()),
+                    Grouping::Full => vec![(0..p).collect()],
+                };
+                if spec.least.is_none() {
+                    let of_readout = outputs(readout, p);
+                    match grouping {
+                        Grouping::Node => groups.extend(of_readout),
+                        Grouping::Full => groups[0].extend(of_readout.into_iter().flatten()),
+                    }
+                }
+                let groups = groups.into_iter().map(|places| (places, *variance));
+                By::Kalman {
+                    filter: Kalman::new(groups, spec.outputs, *forgetting, *noise),
+                    rows: vec![T::zero(); spec.outputs * taught.len()],
+                    error: if spec.loss == Loss::SquaredError { *error } else { 1.0 },
+                }
+            }
+        };
+        let readout_by = spec.least.map(|own| Rls::new(readout.inputs + 1, own.variance, own.forgetting));
+        Ok(Self {
+            network: by,
+            readout: readout_by,
+            taught,
+            emissions: network.wiring().outputs().len(),
+            updates: 0,
+            gradient: vec![T::zero(); all],
+            credit: vec![T::zero(); readout.inputs],
+            before: vec![T::zero(); all],
+        })
+    }
+
+    /// Takes over rate, decay and clip, if both it and `teacher` are optimisers.
+    pub fn retune(&mut self, teacher: &Trainer) {
+        if let (
+            By::Gradient { rate, decay, clip, .. },
+            Trainer::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+        ) = (&mut self.network, teacher)
+        {
+            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+        }
+    }
+
+    /// Whether the network itself learns, so that its rule must follow.
+    pub fn teaches_network(&self) -> bool {
+        !matches!(self.network, By::Nothing) && self.taught.start == 0
+    }
+
+    /// Updates done.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// One update of `w`.
+    ///
+    /// # Errors
+    /// What was not finite, with its value; `w` is as it was then.
+    pub fn learn(
+        &mut self,
+        network: &Network<T>,
+        readout: &Readout,
+        w: &mut [T],
+        lane: &mut Lane<T>,
+        lesson: &Lesson<'_, T>,
+    ) -> std::result::Result<(), (&'static str, f64)> {
+        self.before.copy_from_slice(w);
+        let p = network.wiring().parameters();
+        let done = self
+            .teach_network(p, readout, w, lane, lesson)
+            .and_then(|()| self.teach_readout(p, w, lane, lesson));
+        let bad = || optim::not_finite(w).map(|value| ("weight", value));
+        match done.err().or_else(bad) {
+            Some(trouble) => {
+                w.copy_from_slice(&self.before);
+                Err(trouble)
+            }
+            None => {
+                network.constrain(&mut w[..p]);
+                self.updates += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn teach_network(
+        &mut self,
+        p: usize,
+        readout: &Readout,
+        w: &mut [T],
+        lane: &mut Lane<T>,
+        lesson: &Lesson<'_, T>,
+    ) -> std::result::Result<(), (&'static str, f64)> {
+        match &mut self.network {
+            By::Nothing => Ok(()),
+            By::Gradient { optimiser, rate, decay, clip } => {
+                let (of_network, of_readout) = self.gradient.split_at_mut(p);
+                of_network.fill(T::zero());
+                of_readout.fill(T::zero());
+                let w_out = &w[p..];
+                lane.macs.gradient +=
+                    readout.backward(w_out, lesson.features, lesson.slope, of_readout, &mut self.credit);
+                if self.taught.start == 0 {
+                    lane.rule.credit(&self.credit[..self.emissions], &mut lane.macs);
+                    lane.rule.drain(of_network, &mut lane.macs);
+                }
+                let gradient = &mut self.gradient[self.taught.clone()];
+                let norm = optim::clip(gradient, *clip);
+                if !norm.is_finite() {
+                    return Err(("gradient norm", norm));
+                }
+                optimiser.set_rate(*rate / (1.0 + *decay * self.updates as f64));
+                optimiser.update(&mut w[self.taught.clone()], gradient);
+                Ok(())
+            }
+            By::Kalman { filter, rows, error } => {
+                rows.fill(T::zero());
+                for (k, row) in rows.chunks_exact_mut(self.taught.end).enumerate() {
+                    let of_output = &w[p + k * readout.inputs..p + (k + 1) * readout.inputs];
+                    lane.rule.credit(&of_output[..self.emissions], &mut lane.macs);
+                    lane.rule.drain(&mut row[..p], &mut lane.macs);
+                    if self.taught.end > p {
+                        let own = p + k * readout.inputs;
+                        row[own..own + readout.inputs].copy_from_slice(lesson.features);
+                        row[p + readout.outputs * readout.inputs + k] = T::one();
+                    }
+                }
+                let slope: Vec<f64> = lesson.slope.iter().map(|s| s.as_f64() / *error).collect();
+                let curvature: Vec<f64> = lesson.curvature.iter().map(|f| f / *error).collect();
+                let done = filter.update(&mut w[..self.taught.end], rows, &slope, &curvature);
+                lane.macs.update += done.ok_or(("Kalman gain", f64::NAN))?;
+                Ok(())
+            }
+        }
+    }
+
+    fn teach_readout(
+        &mut self,
+        p: usize,
+        w: &mut [T],
+        lane: &mut Lane<T>,
+        lesson: &Lesson<'_, T>,
+    ) -> std::result::Result<(), (&'static str, f64)> {
+        let Some(rls) = &mut self.readout else { return Ok(()) };
+        let inputs = lesson.features.len();
+        let features = lesson.features.iter().copied().chain([T::one()]);
+        let (weights, biases) = w[p..].split_at_mut(lesson.slope.len() * inputs);
+        let done = rls.update(features, |gain| {
+            for ((&slope, row), bias) in lesson.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
+            {
+                let slope = slope.as_f64();
+                row.iter_mut().zip(gain).for_each(|(w, gain)| *w = (*w - T::of(slope * gain)).flushed());
+                *bias = (*bias - T::of(slope * gain[inputs])).flushed();
+            }
+        });
+        lane.macs.update += done.ok_or(("least-squares gain", f64::NAN))?;
+        lane.macs.update += (lesson.slope.len() * (inputs + 1)) as u64;
+        Ok(())
+    }
+
+    /// # Errors
+    /// If what is read is of another teacher or size.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("updates", &mut self.updates)?;
+        match &mut self.network {
+            By::Nothing => Ok(()),
+            By::Gradient { optimiser, .. } => optimiser.archive(archive),
+            By::Kalman { filter, .. } => filter.archive(archive),
+        }?;
+        self.readout.as_mut().map_or(Ok(()), |rls| rls.archive(archive))
+    }
+}
+
+/// The parameters of each unit: those of all its gates, and its threshold.
+fn nodes(wiring: &Wiring) -> Vec<Vec<usize>> {
+    let mut nodes = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
+    for block in wiring.layout().blocks() {
+        for ((unit, _), &place) in block.kept.entries().zip(&block.places) {
+            nodes.entry((block.spec.layer, unit)).or_default().push(place);
+        }
+    }
+    nodes.into_values().collect()
+}
+
+/// The readout's parameters output by output, from place `p` on.
+fn outputs(readout: &Readout, p: usize) -> Vec<Vec<usize>> {
+    let of = |k: usize| {
+        let weights = p + k * readout.inputs..p + (k + 1) * readout.inputs;
+        weights.chain([p + readout.outputs * readout.inputs + k]).collect()
+    };
+    (0..readout.outputs).map(of).collect()
+}

@@ -1,0 +1,358 @@
+//! The learner: streams that share weights, a rule for each, and an optimiser.
+//!
+//! ```
+//! use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
+//! use sparse_rtrl::readout::Target;
+//!
+//! // CostModel the next value of a wave, learning at every step.
+//! let mut spec = SequenceLearnerSpec::new(1, 16, 1);
+//! spec.mask.sparsity = 0.9;
+//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
+//! let wave = |t: usize| (0.3 * t as f32).sin();
+//! let mut recent = 0.0;
+//! for t in 0..2000 {
+//!     let loss = learner.step(&[wave(t)], Some(Target::Values(&[wave(t + 1)])))?;
+//!     recent = 0.99 * recent + 0.01 * loss.unwrap();
+//! }
+//! assert!(recent < 0.05, "{recent}");
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+
+mod data;
+mod size;
+mod spec;
+mod stream;
+
+pub use data::Sequence;
+pub use size::check_memory;
+pub use spec::{SequenceLearnerSpec, Update};
+pub use stream::{Model, NonFinite, Stream};
+
+use crate::error::{Error, Result};
+use crate::metrics::{Fidelity, Tally};
+use crate::network::Network;
+use crate::optim::{self, Optimiser};
+use crate::params::{Purpose, generator};
+use crate::readout::Target;
+use crate::rule::{self, Skips};
+use crate::scalar::Real;
+use crate::wiring::{State, Step};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// At which steps of a sequence the loss counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossAt {
+    /// At every step after the first `burn_in`.
+    Every {
+        /// Steps that are only listened to.
+        burn_in: usize,
+    },
+    /// At the last step.
+    Last,
+}
+
+impl LossAt {
+    /// Whether step `t` of `steps` counts.
+    pub fn counts(self, t: usize, steps: usize) -> bool {
+        match self {
+            Self::Every { burn_in } => t >= burn_in,
+            Self::Last => t + 1 == steps,
+        }
+    }
+}
+
+/// Sequences that are tested one after another by the same thread.
+const TEST_RUN: usize = 64;
+
+/// A network that learns online.
+pub struct SequenceLearner<T: Real> {
+    model: Model<T>,
+    w: Vec<T>,
+    optimiser: Box<dyn Optimiser<T>>,
+    clip: Option<f64>,
+    update: Update,
+    continuous: bool,
+    streams: Vec<Stream<T>>,
+    gradient: Vec<T>,
+    /// The weights before an update, in case it must be taken back.
+    before: Vec<T>,
+    /// The shadow's gradient; empty without one.
+    exact: Vec<T>,
+    /// Updates done, and steps of [`step`](Self::step) since the last one.
+    updates: usize,
+    since_update: usize,
+}
+
+impl<T: Real> SequenceLearner<T> {
+    /// Draws masks and first values from `seed` and sets up streams. Nothing is allocated after the first sequence (after the
+    /// longest one for `bptt`).
+    ///
+    /// # Errors
+    /// If a name is unknown, a number out of range, or the whole larger than memory.
+    pub fn new(spec: &SequenceLearnerSpec, seed: u64) -> Result<Self> {
+        spec.check()?;
+        size::check::<T>(spec)?;
+        let mut masks = generator(seed, Purpose::Mask);
+        let network =
+            Network::new(&spec.network, |blocks| spec.network.draw_masks(&spec.mask, blocks, &mut masks))?;
+        let model = Model::new(network, spec.outputs, spec.loss);
+        let mut values = generator(seed, Purpose::Init);
+        let mut w = spec.init.draw(model.network.wiring().layout(), &mut values)?;
+        w.extend(model.readout.draw::<T>(&spec.init, &mut values));
+        let build = rule::find::<T>(&spec.rule)?.build;
+        // Streams draw different noise: their seeds are the run's, spread far apart.
+        let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let shadow = spec.shadow.as_ref().map(|name| rule::find::<T>(name)).transpose()?;
+        let wiring = model.network.wiring();
+        let stream = |k| {
+            let stream = Stream::new(&model, build(wiring, Skips::ALL, noise(k)));
+            match &shadow {
+                Some(shadow) => stream.with_shadow((shadow.build)(wiring, Skips::ALL, noise(k))),
+                None => stream,
+            }
+        };
+        let streams = (0..spec.streams).map(stream).collect();
+        let exact = if shadow.is_some() { vec![T::zero(); wiring.parameters()] } else { Vec::new() };
+        let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
+        Ok(Self {
+            gradient: vec![T::zero(); w.len()],
+            before: w.clone(),
+            exact,
+            optimiser,
+            clip: spec.clip,
+            update: spec.update,
+            continuous: spec.continuous,
+            streams,
+            updates: 0,
+            since_update: 0,
+            model,
+            w,
+        })
+    }
+
+    /// Network, readout and loss.
+    pub fn model(&self) -> &Model<T> {
+        &self.model
+    }
+
+    /// All parameters: the network's p, then the readout's.
+    pub fn parameters(&self) -> &[T] {
+        &self.w
+    }
+
+    /// The streams, for what they measured and hold.
+    pub fn streams(&self) -> &[Stream<T>] {
+        &self.streams
+    }
+
+    /// Sets the learning rate of updates to come.
+    pub fn set_rate(&mut self, rate: f64) {
+        self.optimiser.set_rate(rate);
+    }
+
+    /// What the readout of the first stream said at its last step.
+    pub fn output(&self) -> &[T] {
+        self.streams[0].output()
+    }
+
+    /// One step of the first stream: predict from `x`, then learn from the target if there is one, and update if it is
+    /// time to. Returns the loss; the prediction, made before learning, is in [`output`](Self::output).
+    ///
+    /// Memory does not grow with the stream, unless the rule is `bptt`, whose tape does until
+    /// [`end_sequence`](Self::end_sequence).
+    ///
+    /// # Errors
+    /// If an input, an output, the loss, the gradient or a new weight is not finite. Nothing is learned from that step: the
+    /// weights are as they were before it, and all streams begin afresh, without state, influence or gathered gradient. Good
+    /// data can follow at once.
+    ///
+    /// # Panics
+    /// If `x` has not m entries or the target does not fit the loss.
+    pub fn step(&mut self, x: &[T], target: Option<Target<'_, T>>) -> Result<Option<T>> {
+        let loss = self.streams[0].step(&self.model, &self.w, x, target);
+        self.since_update += 1;
+        let due = matches!(self.update, Update::Steps(k) if self.since_update >= k);
+        self.settle(due)?;
+        Ok(loss)
+    }
+
+    /// Ends the sequence of the first stream: updates with what it has gathered and begins afresh, also where streams are continuous.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn end_sequence(&mut self) -> Result<()> {
+        self.settle(true)?;
+        self.streams[0].reset();
+        Ok(())
+    }
+
+    /// After a step of the first stream: notices trouble, and updates if that is `due`.
+    fn settle(&mut self, due: bool) -> Result<()> {
+        let step = self.streams[0].steps().saturating_sub(1);
+        self.check_streams()?;
+        if due {
+            self.since_update = 0;
+            self.streams[0].drain();
+            self.apply(step)?;
+        }
+        Ok(())
+    }
+
+    /// Learns from a batch: one sequence a stream, all streams side by side over the threads of the current rayon pool.
+    /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
+    ///
+    /// Every stream begins its sequence afresh, unless streams are continuous: then it goes on from where it is.
+    ///
+    /// What [`step`](Self::step) has gathered and not learned from yet is dropped. Without a single target nothing is learned,
+    /// and the mean loss is NaN.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); the batch is given up from the update that failed on.
+    ///
+    /// # Panics
+    /// If there is not one sequence a stream, its width is not m, or a class does not fit the loss.
+    pub fn train(&mut self, batch: &[&Sequence<T>], loss_at: LossAt) -> Result<Tally> {
+        assert_eq!(batch.len(), self.streams.len(), "a batch must have one sequence per stream");
+        let steps = batch.iter().map(|s| s.steps()).max().unwrap_or(0);
+        let segment = match self.update {
+            Update::Sequence => steps.max(1),
+            Update::Steps(k) => k,
+        };
+        self.streams.iter_mut().for_each(if self.continuous { Stream::forget } else { Stream::discard });
+        self.since_update = 0;
+        for start in (0..steps).step_by(segment) {
+            let end = (start + segment).min(steps);
+            let (model, w) = (&self.model, &self.w);
+            let run = |(stream, sequence): (&mut Stream<T>, &&Sequence<T>)| {
+                run_segment(stream, model, w, sequence, loss_at, start..end)
+            };
+            if rayon::current_num_threads() == 1 {
+                self.streams.iter_mut().zip(batch).for_each(run);
+            } else {
+                self.streams.par_iter_mut().zip(batch).for_each(run);
+            }
+            self.check_streams()?;
+            self.apply(end - 1)?;
+        }
+        let mut total = Tally::default();
+        for stream in &mut self.streams {
+            total.merge(&std::mem::take(&mut stream.tally));
+        }
+        Ok(total)
+    }
+
+    /// The share of judged steps at which the output stands for the right class; NaN if none is judged. Learns nothing.
+    /// Every sequence begins afresh; where streams are continuous, every 64th does.
+    ///
+    /// # Panics
+    /// If an input has not m entries.
+    pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
+        self.test_with(&self.w, sequences)
+    }
+
+    /// [`test`](Self::test) with other parameters `w` in place of the learner's: the network's p, then the readout's.
+    ///
+    /// # Panics
+    /// If `w` has another length than [`parameters`](Self::parameters), or an input has not m entries.
+    pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
+        assert_eq!(w.len(), self.w.len(), "w must have p entries for the network and those of the readout");
+        let (model, continuous) = (&self.model, self.continuous);
+        let wiring = model.network.wiring();
+        let (w, w_out) = w.split_at(wiring.parameters());
+        let judge = |chunk: &[Sequence<T>]| {
+            let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+            let mut output = vec![T::zero(); model.readout.outputs];
+            let (mut right, mut judged) = (0, 0);
+            for sequence in chunk {
+                if !continuous {
+                    state.reset();
+                }
+                for t in 0..sequence.steps() {
+                    model.network.forward(w, sequence.input(t), &state, &mut step);
+                    state.follow(&step);
+                    if let Some(class) = sequence.judged(t) {
+                        model.readout.forward(w_out, &state.y[wiring.outputs()], &mut output);
+                        right += usize::from(model.loss.class(&output) == class);
+                        judged += 1;
+                    }
+                }
+            }
+            (right, judged)
+        };
+        let add = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
+        let (right, judged) = sequences.par_chunks(TEST_RUN).map(judge).reduce(|| (0, 0), add);
+        right as f64 / judged as f64
+    }
+
+    /// An error if a stream has met a number that is not finite.
+    fn check_streams(&mut self) -> Result<()> {
+        match self.streams.iter().find_map(Stream::trouble) {
+            Some(NonFinite { what, step, value }) => Err(self.give_up(what, step, value)),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops what streams have gathered, so that good data can follow, and says what was wrong.
+    fn give_up(&mut self, what: &'static str, step: usize, value: f64) -> Error {
+        self.streams.iter_mut().for_each(Stream::discard);
+        self.since_update = 0;
+        Error::NotFinite { what, update: self.updates + 1, step, value }
+    }
+
+    /// One update with the mean of the drained gradients over all losses since the last one; none, if there were none.
+    /// `step` is the step it follows.
+    fn apply(&mut self, step: usize) -> Result<()> {
+        self.gradient.fill(T::zero());
+        let mut losses = 0;
+        for stream in &mut self.streams {
+            losses += stream.hand_over(&mut self.gradient);
+        }
+        if losses == 0 {
+            return Ok(());
+        }
+        if !self.exact.is_empty() {
+            self.exact.fill(T::zero());
+            self.streams.iter_mut().for_each(|stream| stream.hand_over_shadow(&mut self.exact));
+            let fidelity = Fidelity::between(&self.gradient[..self.exact.len()], &self.exact);
+            self.streams[0].tally.fidelity(fidelity);
+        }
+        let scale = T::of(1.0 / losses as f64);
+        self.gradient.iter_mut().for_each(|g| *g *= scale);
+        let norm = optim::clip(&mut self.gradient, self.clip);
+        if !norm.is_finite() {
+            return Err(self.give_up("gradient norm", step, norm));
+        }
+        self.before.copy_from_slice(&self.w);
+        self.optimiser.update(&mut self.w, &self.gradient);
+        if let Some(bad) = optim::not_finite(&self.w) {
+            self.w.copy_from_slice(&self.before);
+            return Err(self.give_up("weight", step, bad));
+        }
+        let p = self.model.network.wiring().parameters();
+        self.model.network.constrain(&mut self.w[..p]);
+        self.updates += 1;
+        Ok(())
+    }
+}
+
+/// The steps `range` of a sequence through its stream, and the gradient they earned.
+fn run_segment<T: Real>(
+    stream: &mut Stream<T>,
+    model: &Model<T>,
+    w: &[T],
+    sequence: &Sequence<T>,
+    loss_at: LossAt,
+    range: Range<usize>,
+) {
+    for t in range.start..range.end.min(sequence.steps()) {
+        let class = sequence.classes[t].filter(|_| loss_at.counts(t, sequence.steps()));
+        stream.step(model, w, sequence.input(t), class.map(Target::Class));
+        if let Some(class) = sequence.judged(t) {
+            let correct = stream.decides(model, class);
+            stream.tally.decision(correct);
+        }
+    }
+    stream.drain();
+}

@@ -1,0 +1,129 @@
+//! What a learner is made of, as plain data.
+
+use crate::cell::CellConfig;
+use crate::error::{Error, Result};
+use crate::network::{LayerSpec, NetworkSpec};
+use crate::optim;
+use crate::params::{Init, MaskSpec};
+use crate::readout::Loss;
+use crate::rule::{self, Claim};
+use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
+
+/// When weights are updated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Update {
+    /// At the end of every sequence: the gradient is that of fixed weights.
+    #[default]
+    Sequence,
+    /// Every that many steps, 1 for every step. Influence then stems from slightly older weights, as always in online
+    /// RTRL.
+    Steps(usize),
+}
+
+/// What a [`SequenceLearner`](super::SequenceLearner) is made of. Fields can be set one by one over the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SequenceLearnerSpec {
+    /// Inputs, layers and trace.
+    pub network: NetworkSpec,
+    /// Outputs of the readout.
+    pub outputs: usize,
+    /// The loss on them.
+    pub loss: Loss,
+    /// Which parameters exist.
+    pub mask: MaskSpec,
+    /// What they start from.
+    pub init: Init,
+    /// The learning rule's name.
+    pub rule: String,
+    /// An exact rule's name, if one is to follow along and tell how true the gradient is at every update.
+    pub shadow: Option<String>,
+    /// The optimiser's name.
+    pub optimiser: String,
+    /// Its learning rate, η.
+    pub learning_rate: f64,
+    /// The longest gradient that is let through unscaled, if any.
+    pub clip: Option<f64>,
+    /// When weights are updated.
+    pub update: Update,
+    /// Whether sequences follow one another without a reset: state and influence are carried over, and each stream is endless.
+    pub continuous: bool,
+    /// Streams that share the weights.
+    pub streams: usize,
+}
+
+impl SequenceLearnerSpec {
+    /// One layer of `units` EGRU units between `inputs` and `outputs`, and the defaults of everything else: exact RTRL,
+    /// Adam at 1e-2, an update at every step, squared error.
+    pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
+        let layer = LayerSpec::new("egru", units, CellConfig::default());
+        Self {
+            network: NetworkSpec { inputs, layers: vec![layer], trace: None },
+            outputs,
+            loss: Loss::SquaredError,
+            mask: MaskSpec::default(),
+            init: Init::default(),
+            rule: "rtrl".into(),
+            shadow: None,
+            optimiser: "adam".into(),
+            learning_rate: 1e-2,
+            clip: None,
+            update: Update::Steps(1),
+            continuous: false,
+            streams: 1,
+        }
+    }
+
+    /// # Errors
+    /// If the whole would be larger than memory, once [`check`](Self::check) is passed.
+    pub fn check_size<T: Real>(&self) -> Result<()> {
+        super::size::check::<T>(self)
+    }
+
+    /// # Errors
+    /// If a name is unknown or a number out of range, anywhere in it.
+    pub fn check(&self) -> Result<()> {
+        self.network.check()?;
+        self.mask.check()?;
+        self.init.check()?;
+        let shadow = self.shadow.as_ref().map(|name| ("shadow", name));
+        for (what, name) in std::iter::once(("rule", &self.rule)).chain(shadow) {
+            if rule::find::<f64>(name)?.grows && self.continuous {
+                return Err(Error::setting(
+                    what,
+                    "a rule whose memory does not grow on an endless stream",
+                    name,
+                ));
+            }
+        }
+        if let Some(shadow) = &self.shadow
+            && rule::find::<f64>(shadow)?.claim != Claim::Exact
+        {
+            return Err(Error::setting("shadow", "an exact rule", shadow));
+        }
+        optim::find::<f64>(&self.optimiser)?;
+        let at_least_one = |name, n: usize| match n {
+            0 => Err(Error::setting(name, "at least 1", n)),
+            1..=1_000_000 => Ok(()),
+            _ => Err(Error::setting(name, "at most 1000000", n)),
+        };
+        at_least_one("outputs", self.outputs)?;
+        at_least_one("streams", self.streams)?;
+        if let Update::Steps(k) = self.update {
+            at_least_one("update", k)?;
+        }
+        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
+            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
+        }
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::setting("learning-rate", "a finite number above 0", self.learning_rate));
+        }
+        match self.clip {
+            Some(clip) if !(clip.is_finite() && clip > 0.0) => {
+                Err(Error::setting("clip", "a finite number above 0", clip))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One stream of data through one network: the five lines that every online learner is made of.
+
+use crate::macs::Macs;
+use crate::metrics::{Dense, Spoken, Tally};
+use crate::network::Network;
+use crate::readout::{Loss, Readout, Target};
+use crate::rule::{self, Rule};
+use crate::scalar::Real;
+use crate::wiring::{State, Step};
+
+/// What streams share: the network, the readout on it and the loss. Parameters are kept apart, in one flat buffer: the
+/// network's p, then the readout's.
+pub struct Model<T> {
+    /// The recurrent network.
+    pub network: Network<T>,
+    /// The linear readout of its output rows.
+    pub readout: Readout,
+    /// The loss on the readout.
+    pub loss: Loss,
+    /// Entries the influence matrix would have without masks.
+    dense_influence: Dense,
+}
+
+impl<T: Real> Model<T> {
+    /// Puts a readout with that many outputs on a network.
+    pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
+        let wiring = network.wiring();
+        let readout = Readout { inputs: wiring.outputs().len(), outputs };
+        let dense_influence = Dense::new(wiring);
+        Self { network, readout, loss, dense_influence }
+    }
+
+    /// Length of the flat buffer: p and the readout's parameters.
+    pub fn parameters(&self) -> usize {
+        self.network.wiring().parameters() + self.readout.parameters()
+    }
+}
+
+/// The first number of a stream that was not finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NonFinite {
+    /// "input", "loss" or "output".
+    pub what: &'static str,
+    /// At which step since the reset.
+    pub step: usize,
+    /// What it became.
+    pub value: f64,
+}
+
+/// An exact rule that follows along, to tell how true the gradient of the learning one is. Its work is not counted.
+struct Shadow<T> {
+    rule: Box<dyn Rule<T>>,
+    gradient: Vec<T>,
+}
+
+/// The state of one stream: where its network is, what its rule has gathered, and what was measured.
+pub struct Stream<T> {
+    state: State<T>,
+    step: Step<T>,
+    rule: Box<dyn Rule<T>>,
+    shadow: Option<Shadow<T>>,
+    output: Vec<T>,
+    slope: Vec<T>,
+    credit: Vec<T>,
+    gradient: Vec<T>,
+    /// Share of units with nonzero pseudo-derivative at the step before.
+    steep: Option<f64>,
+    spoken: Spoken,
+    /// Steps since the reset; losses since the gradient was handed over.
+    t: usize,
+    earned: u64,
+    trouble: Option<NonFinite>,
+    /// Everything measured since the tally was last taken.
+    pub tally: Tally,
+}
+
+impl<T: Real> Stream<T> {
+    /// A stream at the beginning of a sequence.
+    pub fn new(model: &Model<T>, rule: Box<dyn Rule<T>>) -> Self {
+        let wiring = model.network.wiring();
+        let zeros = |n: usize| vec![T::zero(); n];
+        Self {
+            state: State::new(wiring),
+            step: Step::new(wiring),
+            rule,
+            shadow: None,
+            output: zeros(model.readout.outputs),
+            slope: zeros(model.readout.outputs),
+            credit: zeros(model.readout.inputs),
+            gradient: zeros(model.parameters()),
+            steep: None,
+            spoken: Spoken::new(wiring),
+            t: 0,
+            earned: 0,
+            trouble: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Lets another rule follow along; its gradient is handed over by [`hand_over_shadow`](Self::hand_over_shadow).
+    pub fn with_shadow(mut self, rule: Box<dyn Rule<T>>) -> Self {
+        let p = self.gradient.len() - self.readout_parameters();
+        self.shadow = Some(Shadow { rule, gradient: vec![T::zero(); p] });
+        self
+    }
+
+    fn readout_parameters(&self) -> usize {
+        self.slope.len() * (self.credit.len() + 1)
+    }
+
+    /// Begins a new sequence. Gradients already earned are kept.
+    pub fn reset(&mut self) {
+        self.state.reset();
+        self.rule.reset();
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.reset();
+        }
+        self.steep = None;
+        self.spoken.reset();
+        self.trouble = None;
+        self.t = 0;
+    }
+
+    /// One step: the network advances, the rule observes, and where there is a target the loss gives credit.
+    /// Returns that loss.
+    ///
+    /// # Panics
+    /// If `x` has not m entries, `w` not the model's number, or the target does not fit the loss.
+    pub fn step(&mut self, model: &Model<T>, w: &[T], x: &[T], target: Option<Target<'_, T>>) -> Option<T> {
+        let wiring = model.network.wiring();
+        let (w, w_out) = w.split_at(wiring.parameters());
+        let mut macs = Macs::default();
+
+        model.network.advance(w, x, &self.state, &mut self.step, &mut macs);
+        self.state.follow(&self.step);
+        self.rule.observe(&self.step, &mut macs);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.observe(&self.step, &mut Macs::default());
+        }
+        let y = &self.state.y[wiring.outputs()];
+        macs.forward += model.readout.forward(w_out, y, &mut self.output);
+        let loss = target.map(|target| {
+            let loss = model.loss.evaluate(&self.output, target, &mut self.slope);
+            let gradient = &mut self.gradient[wiring.parameters()..];
+            macs.gradient += model.readout.backward(w_out, y, &self.slope, gradient, &mut self.credit);
+            self.rule.credit(&self.credit, &mut macs);
+            if let Some(shadow) = &mut self.shadow {
+                shadow.rule.credit(&self.credit, &mut Macs::default());
+            }
+            loss
+        });
+
+        self.steep = Some(self.tally.observe(wiring, &self.step, self.steep));
+        if let Some(influence) = self.rule.influence() {
+            let zeros = self.spoken.observe(wiring, &self.step, model.dense_influence);
+            self.tally.influence(influence, zeros, model.dense_influence);
+        }
+        if let Some(loss) = loss {
+            self.tally.loss(loss.as_f64());
+            self.earned += 1;
+        }
+        self.tally.macs += macs;
+        self.watch(x, loss);
+        self.t += 1;
+        loss
+    }
+
+    /// Drops state, influence, gradients, also those already earned, and measurements.
+    pub fn discard(&mut self) {
+        self.reset();
+        self.forget();
+    }
+
+    /// Drops gradients, also those already earned, and measurements; state and influence stay.
+    pub fn forget(&mut self) {
+        self.drain();
+        self.gradient.fill(T::zero());
+        if let Some(shadow) = &mut self.shadow {
+            shadow.gradient.fill(T::zero());
+        }
+        self.earned = 0;
+        self.tally = Tally::default();
+    }
+
+    /// Remembers the first input, loss or output that is not finite.
+    fn watch(&mut self, x: &[T], loss: Option<T>) {
+        let bad = |what, x: &T| NonFinite { what, step: self.t, value: x.as_f64() };
+        let input = x.iter().find(|x| !x.is_finite()).map(|x| bad("input", x));
+        let output = || self.output.iter().find(|o| !o.is_finite()).map(|o| bad("output", o));
+        let loss = loss.filter(|loss| !loss.is_finite()).map(|loss| bad("loss", &loss));
+        self.trouble = self.trouble.or(input).or(loss).or_else(output);
+    }
+
+    /// Steps since the reset.
+    pub fn steps(&self) -> usize {
+        self.t
+    }
+
+    /// The first input, loss or output that was not finite since the reset, if any was.
+    pub fn trouble(&self) -> Option<NonFinite> {
+        self.trouble
+    }
+
+    /// Moves what the rule has gathered into [`gradient`](Self::gradient).
+    pub fn drain(&mut self) {
+        let p = self.gradient.len() - self.readout_parameters();
+        self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.rule.drain(&mut shadow.gradient, &mut Macs::default());
+        }
+    }
+
+    /// The drained gradient of the summed loss: the network's p entries, then the readout's.
+    pub fn gradient(&self) -> &[T] {
+        &self.gradient
+    }
+
+    /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
+    pub fn hand_over(&mut self, total: &mut [T]) -> u64 {
+        rule::hand_over(&mut self.gradient, total);
+        std::mem::take(&mut self.earned)
+    }
+
+    /// Adds the shadow's drained gradient to `total` and forgets it.
+    pub fn hand_over_shadow(&mut self, total: &mut [T]) {
+        if let Some(shadow) = &mut self.shadow {
+            rule::hand_over(&mut shadow.gradient, total);
+        }
+    }
+
+    /// Whether the last output stands for that class.
+    pub fn decides(&self, model: &Model<T>, class: usize) -> bool {
+        model.loss.class(&self.output) == class
+    }
+
+    /// What the readout said at the last step.
+    pub fn output(&self) -> &[T] {
+        &self.output
+    }
+
+    /// State and emission of every row after the last step.
+    pub fn state(&self) -> &State<T> {
+        &self.state
+    }
+
+    /// The rule, for what it holds.
+    pub fn rule(&self) -> &dyn Rule<T> {
+        self.rule.as_ref()
+    }
+}

@@ -1,0 +1,172 @@
+//! The live columns of a coupling A at one step, in the form in which credit is carried back: `(Aᵀ λ)_l = Σ_i a_il λ_i` for every live row l.
+//!
+//! A walk reads all of it, from memory more often than not, so that it must be short: which rows read a live one is known from the pattern, and
+//! kept only for columns some of whose entries happen to be zero.
+
+use crate::scalar::Real;
+use crate::sparse::Pattern;
+use crate::sparse::lanes::add_product;
+use serde::{Deserialize, Serialize};
+
+/// One live column: where its entries end, and where the rows that read them do if they are listed.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Place {
+    row: u32,
+    end: u32,
+    listed: Option<u32>,
+}
+
+/// The live columns of a coupling, one after another.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "T: Real")]
+pub struct Live<T> {
+    columns: Vec<Place>,
+    values: Vec<T>,
+    rows: Vec<u32>,
+}
+
+/// One live column: coefficients, and the rows that read it.
+pub struct Column<'a, T> {
+    pub row: usize,
+    pub values: &'a [T],
+    pub rows: &'a [u32],
+}
+
+impl<T: Real> Live<T> {
+    /// Room for all columns of a pattern.
+    pub fn new(pattern: &Pattern) -> Self {
+        Self {
+            columns: Vec::with_capacity(pattern.cols()),
+            values: Vec::with_capacity(pattern.len()),
+            rows: Vec::with_capacity(pattern.len()),
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.columns.clear();
+        self.values.clear();
+        self.rows.clear();
+    }
+
+    /// Some columns of `pattern`, last row first, without entries that happen to be zero unless all are to be kept.
+    pub fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
+        self.clear();
+        for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
+            let (readers, positions) = pattern.col_of(row);
+            let start = self.values.len();
+            self.values.extend(positions.iter().map(|&at| values[at as usize]));
+            let own = &mut self.values[start..];
+            let mut listed = None;
+            if !all && own.contains(&T::zero()) {
+                let mut kept = 0;
+                for k in 0..readers.len() {
+                    if own[k] != T::zero() {
+                        own[kept] = own[k];
+                        self.rows.push(readers[k]);
+                        kept += 1;
+                    }
+                }
+                self.values.truncate(start + kept);
+                listed = Some(self.rows.len() as u32);
+            }
+            if self.values.len() > start {
+                self.columns.push(Place { row: row as u32, end: self.values.len() as u32, listed });
+            }
+        }
+    }
+
+    /// The columns, last row first, of the pattern they were made for.
+    #[inline(always)]
+    pub fn columns<'a>(&'a self, pattern: &'a Pattern) -> impl Iterator<Item = Column<'a, T>> {
+        let (mut start, mut start_row) = (0, 0);
+        self.columns.iter().map(move |place| {
+            let values = &self.values[start..place.end as usize];
+            start = place.end as usize;
+            let rows = match place.listed {
+                Some(end) => &self.rows[std::mem::replace(&mut start_row, end as usize)..end as usize],
+                None => pattern.col_of(place.row as usize).0,
+            };
+            Column { row: place.row as usize, values, rows }
+        })
+    }
+
+    /// Makes room for all columns of a pattern.
+    pub fn reserve(&mut self, pattern: &Pattern) {
+        self.columns.reserve(pattern.cols().saturating_sub(self.columns.len()));
+        self.values.reserve(pattern.len().saturating_sub(self.values.len()));
+        self.rows.reserve(pattern.len().saturating_sub(self.rows.len()));
+    }
+
+    /// Whether all of it is of that pattern.
+    pub fn is_of(&self, pattern: &Pattern) -> bool {
+        let (mut start, mut start_row) = (0, 0);
+        let mut last = pattern.cols() as u32;
+        let fits = |place: &Place| {
+            let column = place.row < std::mem::replace(&mut last, place.row);
+            let values = (place.end as usize).checked_sub(start);
+            start = place.end as usize;
+            let rows = match place.listed {
+                Some(end) => (end as usize).checked_sub(std::mem::replace(&mut start_row, end as usize)),
+                None if column => Some(pattern.col_of(place.row as usize).0.len()),
+                None => None,
+            };
+            column && values.is_some() && values == rows
+        };
+        self.columns.iter().all(fits)
+            && (start, start_row) == (self.values.len(), self.rows.len())
+            && self.columns(pattern).all(|column| {
+                let readers = pattern.col_of(column.row).0;
+                column.rows.is_sorted_by(|a, b| a < b)
+                    && column.rows.iter().all(|row| readers.binary_search(row).is_ok())
+            })
+    }
+
+    /// Entries in all columns.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+impl<T: Real> Column<'_, T> {
+    /// `Σ_i a_i λ_i`, in four sums, so that no product waits for the one before.
+    #[inline(always)]
+    pub fn dot<const FUSED: bool>(&self, lambda: &[T]) -> T {
+        let mut sums = [T::zero(); 4];
+        let ((values, last_values), (rows, last_rows)) =
+            (self.values.as_chunks::<4>(), self.rows.as_chunks::<4>());
+        for (values, rows) in values.iter().zip(rows) {
+            for (sum, (&a, &i)) in sums.iter_mut().zip(values.iter().zip(rows)) {
+                *sum = add_product::<T, FUSED>(*sum, a, lambda[i as usize]);
+            }
+        }
+        let rest =
+            last_values.iter().zip(last_rows).fold(T::zero(), |sum, (&a, &i)| sum + a * lambda[i as usize]);
+        (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_of_the_pattern_is_noticed() {
+        let pattern = Pattern::full(3, 3);
+        let mut live = Live::<f64>::new(&pattern);
+        // Column 1 is listed: one of its entries is zero.
+        live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
+        assert!(live.is_of(&pattern) && live.len() == 8 && live.rows == [1, 2]);
+        let mut spoilt = |spoil: &dyn Fn(&mut Live<f64>)| {
+            live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
+            spoil(&mut live);
+            assert!(!live.is_of(&pattern));
+        };
+        spoilt(&|live| live.columns[0].row = 0);
+        spoilt(&|live| live.columns[2].row = 1);
+        spoilt(&|live| live.columns[0].row = 3);
+        spoilt(&|live| live.columns[0].end = 2);
+        spoilt(&|live| live.rows.reverse());
+        spoilt(&|live| live.rows[1] = 3);
+        spoilt(&|live| live.values.truncate(7));
+    }
+}

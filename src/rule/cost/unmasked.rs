@@ -1,0 +1,42 @@
+//! A rule run as if nothing were masked costs what it costs on the unmasked network.
+
+use super::CostModel;
+use crate::macs::Macs;
+use crate::rule::unmasked::Expansion;
+use crate::scalar::Real;
+use crate::wiring::{Step, Wiring};
+use std::sync::Arc;
+
+pub(in crate::rule) struct UnmaskedCost<T, P> {
+    inner: P,
+    expansion: Expansion<T>,
+}
+
+impl<T: Real, P: CostModel<T>> UnmaskedCost<T, P> {
+    pub fn new(wiring: &Wiring, predict: impl FnOnce(Arc<Wiring>) -> P) -> Self {
+        let full = Arc::new(wiring.unmasked());
+        Self { expansion: Expansion::new(wiring, &full), inner: predict(full) }
+    }
+}
+
+impl<T: Real, P: CostModel<T>> CostModel<T> for UnmaskedCost<T, P> {
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    fn observe(&mut self, step: &Step<T>) -> Macs {
+        self.inner.observe(self.expansion.expand(step))
+    }
+
+    fn credit(&mut self, credit: &[T]) -> Macs {
+        self.inner.credit(credit)
+    }
+
+    fn drain(&mut self) -> Macs {
+        self.inner.drain()
+    }
+
+    fn numbers(&self) -> usize {
+        self.inner.numbers()
+    }
+}

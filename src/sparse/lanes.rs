@@ -1,0 +1,242 @@
+//! PatternRtrl: some neighbouring columns of one row of an influence matrix, and the one thing that is done to them,
+//!
+//! `sum ← sum + Σ_j a_j row_j`.
+//!
+//! Columns never interact, so that a step can be carried through for one block of columns after another: the blocks of all rows
+//! then fit into the first-level cache, and a destination stays in registers while all its sources pass by. With `FUSED`, products
+//! and sums are rounded once, on machines that do so in one instruction; without it the same is done in two.
+
+use crate::archive::Archive;
+use crate::error::Result;
+use crate::scalar::{Real, flush};
+
+/// `C` neighbouring columns of one row, where vector units like to find them.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Lanes<T, const C: usize>(pub [T; C]);
+
+impl<T: Real, const C: usize> Lanes<T, C> {
+    /// All zero.
+    pub fn zero() -> Self {
+        Self([T::zero(); C])
+    }
+}
+
+/// A block as it is stored: entries below [`Real::LEAST`] in magnitude are zero.
+#[inline(always)]
+pub fn flushed<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
+    flush(&mut block);
+    block
+}
+
+/// A block whose subnormal entries are zero.
+#[inline(always)]
+pub fn normal<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
+    block.iter_mut().for_each(|x| *x = x.normal());
+    block
+}
+
+/// Writes blocks, or takes them back.
+///
+/// # Errors
+/// If what is read are not as many.
+pub fn archive<T: Real, const C: usize>(
+    archive: &mut Archive,
+    name: &'static str,
+    blocks: &mut [Lanes<T, C>],
+) -> Result<()> {
+    let mut values: Vec<T> = blocks.iter().flat_map(|block| block.0).collect();
+    archive.list(name, &mut values)?;
+    blocks.iter_mut().zip(values.chunks_exact(C)).for_each(|(block, values)| block.0.copy_from_slice(values));
+    Ok(())
+}
+
+/// A loop over blocks, to be compiled for the machine's vector units: `FUSED` where it has fused products, `WIDTH` columns of
+/// several rows at a time in its registers. Implementations are `#[inline(always)]`.
+pub trait Loop {
+    /// What it returns.
+    type Output;
+
+    /// The loop.
+    fn run<const FUSED: bool, const WIDTH: usize>(self) -> Self::Output;
+}
+
+/// Runs a loop on the widest vector units this machine has.
+pub fn dispatch<L: Loop>(arch: pulp::Arch, work: L) -> L::Output {
+    arch.dispatch(OnVectors(work))
+}
+
+struct OnVectors<L>(L);
+
+impl<L: Loop> pulp::WithSimd for OnVectors<L> {
+    type Output = L::Output;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> L::Output {
+        if S::IS_SCALAR || cfg!(target_family = "wasm") {
+            self.0.run::<false, 16>()
+        } else if S::F32_LANES >= 16 {
+            self.0.run::<true, 64>()
+        } else {
+            self.0.run::<true, 16>()
+        }
+    }
+}
+
+/// `sum + a x`.
+#[inline(always)]
+pub fn add_product<T: Real, const FUSED: bool>(sum: T, a: T, x: T) -> T {
+    if FUSED { a.mul_add(x, sum) } else { sum + a * x }
+}
+
+/// `sum + Σ_j a_j from_j` over pairs `(a_j, j)`. Cost: `C` MACs a pair.
+///
+/// # Panics
+/// If there is no such block.
+#[inline(always)] // into callers that are compiled for the machine's vector units
+pub fn combine<T: Real, const FUSED: bool, const C: usize>(
+    mut sum: [T; C],
+    terms: &[(T, u32)],
+    from: &[Lanes<T, C>],
+) -> [T; C] {
+    for &(a, j) in terms {
+        let row = &from[j as usize].0;
+        for k in 0..C {
+            sum[k] = add_product::<T, FUSED>(sum[k], a, row[k]);
+        }
+    }
+    sum
+}
+
+/// [`combine`] for two destinations, as long as both have terms side by side: their sums do not wait for one another.
+///
+/// # Panics
+/// If there is no such block.
+#[inline(always)]
+pub fn combine_two<T: Real, const FUSED: bool, const C: usize>(
+    [mut one, mut two]: [[T; C]; 2],
+    [ones, twos]: [&[(T, u32)]; 2],
+    from: &[Lanes<T, C>],
+) -> [[T; C]; 2] {
+    for (&(a, i), &(b, j)) in ones.iter().zip(twos) {
+        let (x, y) = (&from[i as usize].0, &from[j as usize].0);
+        for k in 0..C {
+            one[k] = add_product::<T, FUSED>(one[k], a, x[k]);
+        }
+        for k in 0..C {
+            two[k] = add_product::<T, FUSED>(two[k], b, y[k]);
+        }
+    }
+    let both = ones.len().min(twos.len());
+    one = combine::<T, FUSED, C>(one, &ones[both..], from);
+    two = combine::<T, FUSED, C>(two, &twos[both..], from);
+    [one, two]
+}
+
+/// Destinations of [`combine_dense`].
+pub const ROWS: usize = 4;
+
+/// `sum_r ← sum_r + Σ_j a_jr from_j`, for the first `R` destinations r at once: every source is read once for all of them. `WIDTH` columns
+/// at a time stay in registers. Cost: `R · C` MACs a source.
+///
+/// # Panics
+/// If there are not as many coefficients as sources.
+#[inline(always)]
+pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: usize, const R: usize>(
+    sums: &mut [[T; C]; ROWS],
+    coefficients: &[[T; ROWS]],
+    from: &[Lanes<T, C>],
+) {
+    assert_eq!(coefficients.len(), from.len(), "there must be one set of coefficients per source");
+    for start in (0..C).step_by(WIDTH) {
+        // Every sum by its own name: an array of them would live in memory.
+        let [mut a, mut b, mut c, mut d] = sums.each_ref().map(|sum| part::<T, WIDTH>(sum, start));
+        for (k, row) in coefficients.iter().zip(from) {
+            let x = part::<T, WIDTH>(&row.0, start);
+            for i in 0..WIDTH {
+                a[i] = add_product::<T, FUSED>(a[i], k[0], x[i]);
+            }
+            for i in 0..if R > 1 { WIDTH } else { 0 } {
+                b[i] = add_product::<T, FUSED>(b[i], k[1], x[i]);
+            }
+            for i in 0..if R > 2 { WIDTH } else { 0 } {
+                c[i] = add_product::<T, FUSED>(c[i], k[2], x[i]);
+            }
+            for i in 0..if R > 3 { WIDTH } else { 0 } {
+                d[i] = add_product::<T, FUSED>(d[i], k[3], x[i]);
+            }
+        }
+        for (sum, own) in sums.iter_mut().zip([a, b, c, d]) {
+            sum[start..start + WIDTH].copy_from_slice(&own);
+        }
+    }
+}
+
+/// `WIDTH` columns from `start` on.
+#[inline(always)]
+fn part<T: Real, const WIDTH: usize>(row: &[T], start: usize) -> [T; WIDTH] {
+    row[start..start + WIDTH].try_into().expect("of that width")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Purpose, generator};
+    use rand::RngExt;
+
+    const COLUMNS: usize = 128;
+
+    /// Small integers, so that every sum is exact in any order and however it is rounded.
+    fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Lanes<f64, COLUMNS>> {
+        let mut one = || Lanes(std::array::from_fn(|_| f64::from(rng.random_range(-3..=3))));
+        (0..n).map(|_| one()).collect()
+    }
+
+    #[test]
+    fn combining_blocks_equals_the_dense_product() {
+        let mut rng = generator(8, Purpose::Data);
+        for sources in 0..=6 {
+            let from = blocks(sources, &mut rng);
+            let starts = blocks(ROWS, &mut rng);
+            let mut draw = || std::array::from_fn(|_| f64::from(rng.random_range(-3..=3)));
+            let coefficients: Vec<[f64; ROWS]> = (0..sources).map(|_| draw()).collect();
+            let expected: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| {
+                let entry =
+                    |k: usize| -> f64 { (0..sources).map(|j| coefficients[j][r] * from[j].0[k]).sum() };
+                std::array::from_fn(|k| starts[r].0[k] + entry(k))
+            });
+            let sums: [[f64; COLUMNS]; ROWS] = std::array::from_fn(|r| starts[r].0);
+            let (mut wide, mut narrow) = (sums, sums);
+            combine_dense::<f64, true, 64, COLUMNS, ROWS>(&mut wide, &coefficients, &from);
+            combine_dense::<f64, false, 16, COLUMNS, ROWS>(&mut narrow, &coefficients, &from);
+            assert_eq!((wide, narrow), (expected, expected));
+            let mut some = sums;
+            combine_dense::<f64, true, 16, COLUMNS, 2>(&mut some, &coefficients, &from);
+            assert_eq!(some, [expected[0], expected[1], sums[2], sums[3]]);
+            let terms_of = |r: usize| -> Vec<_> {
+                coefficients.iter().enumerate().map(|(j, c)| (c[r], j as u32)).collect()
+            };
+            for r in 0..ROWS {
+                let terms = terms_of(r);
+                assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
+                assert_eq!(combine::<f64, false, COLUMNS>(sums[r], &terms, &from), expected[r]);
+                // The other of two has more terms, or fewer.
+                let (other, fewer) = ((r + 1) % ROWS, sources / 2);
+                let others = terms_of(other);
+                let alone = combine::<f64, true, COLUMNS>(sums[other], &others[..fewer], &from);
+                let two = [sums[r], sums[other]];
+                let two = combine_two::<f64, true, COLUMNS>(two, [&terms, &others[..fewer]], &from);
+                assert_eq!(two, [expected[r], alone]);
+                let two = [sums[other], sums[r]];
+                let two = combine_two::<f64, false, COLUMNS>(two, [&others[..fewer], &terms], &from);
+                assert_eq!(two, [alone, expected[r]]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "one set of coefficients per source")]
+    fn too_few_coefficients_panic() {
+        combine_dense::<f32, true, 16, COLUMNS, ROWS>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Lanes::zero()]);
+    }
+}

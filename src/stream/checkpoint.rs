@@ -1,0 +1,182 @@
+//! Checkpoint files: saved state, whole or not at all.
+//!
+//! | bytes | |
+//! |---|---|
+//! | 16 | `sparse-rtrl\0\0\0\0\0` |
+//! | 4 | version of the format, little-endian |
+//! | 8 | n, the length of what follows the header, little-endian |
+//! | 4 | its CRC-32, little-endian |
+//! | n | an [`Archive`] |
+//!
+//! A file is written beside the old one, synced and renamed: whatever stops the program leaves the old one or the new one.
+
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use crate::file;
+use std::path::Path;
+
+const MAGIC: [u8; 16] = *b"sparse-rtrl\0\0\0\0\0";
+const HEADER: usize = 32;
+
+/// The version of the format this program writes; it reads no other.
+pub const VERSION: u32 = 3;
+
+/// Writes what was archived.
+///
+/// # Errors
+/// If it cannot be written; an older checkpoint is untouched then.
+pub fn write(path: &Path, archive: Archive) -> Result<()> {
+    file::replace(path, pack(&archive.into_bytes()))
+}
+
+/// Says whether a checkpoint could be written there, without writing one.
+///
+/// # Errors
+/// If it could not.
+pub fn check_writable(path: &Path) -> Result<()> {
+    file::check_replaceable(path)
+}
+
+/// Opens a checkpoint to be read.
+///
+/// # Errors
+/// If the file cannot be read, is no checkpoint, or is truncated, altered, or of another version.
+pub fn read(path: &Path) -> Result<Archive> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    unpack(&bytes)
+        .map(|content| Archive::reader(content.to_vec()))
+        .map_err(|why| Error::Format { path: path.into(), why })
+}
+
+/// Header and content.
+fn pack(content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + content.len());
+    bytes.extend(MAGIC);
+    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend((content.len() as u64).to_le_bytes());
+    bytes.extend(crc32fast::hash(content).to_le_bytes());
+    bytes.extend(content);
+    bytes
+}
+
+/// The content of a file, or what is wrong with it.
+fn unpack(bytes: &[u8]) -> std::result::Result<&[u8], String> {
+    let Some((header, content)) =
+        bytes.split_at_checked(HEADER).filter(|(header, _)| header.starts_with(&MAGIC))
+    else {
+        return Err(format!("expected a checkpoint of sparse-rtrl, found {}", describe(bytes)));
+    };
+    let number =
+        |at: usize, len: usize| header[at..at + len].iter().rev().fold(0u64, |n, &b| n << 8 | u64::from(b));
+    let (version, length, sum) = (number(16, 4), number(20, 8), number(28, 4));
+    if version != u64::from(VERSION) {
+        let newer = if version > u64::from(VERSION) { "a newer" } else { "an older" };
+        return Err(format!(
+            "expected a checkpoint of format {VERSION}, found format {version}, which {newer} program wrote"
+        ));
+    }
+    if content.len() as u64 != length {
+        return Err(format!(
+            "expected {length} bytes after the header, found {}: the file is truncated or has grown",
+            content.len()
+        ));
+    }
+    match crc32fast::hash(content) {
+        found if u64::from(found) == sum => Ok(content),
+        found => {
+            Err(format!("expected the checksum {sum:08x}, found {found:08x}: the file has been altered"))
+        }
+    }
+}
+
+fn describe(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0 => "an empty file".into(),
+        n if n < HEADER => format!("{n} bytes, fewer than its header has"),
+        _ => "a file of another kind".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        assert_eq!(unpack(&pack(b"content")).unwrap(), b"content");
+        assert_eq!(unpack(&pack(b"")).unwrap(), b"");
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let whole = pack(b"some content");
+        for cut in 0..whole.len() {
+            assert!(unpack(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+        for bit in 0..8 * whole.len() {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(unpack(&bytes).is_err(), "bit {bit}");
+        }
+        for (version, whose) in
+            [(VERSION as u8 + 1, "a newer program"), (VERSION as u8 - 1, "an older program")]
+        {
+            let mut other = whole.clone();
+            other[16] = version;
+            assert!(unpack(&other).unwrap_err().contains(whose));
+        }
+    }
+
+    /// The table at the top, byte by byte. (CRC-32 of "123456789" is cbf43926.)
+    #[test]
+    fn header_is_magic_version_length_and_checksum() {
+        let mut expected = b"sparse-rtrl\0\0\0\0\0".to_vec();
+        expected.extend([VERSION as u8, 0, 0, 0]);
+        expected.extend([9, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([0x26, 0x39, 0xf4, 0xcb]);
+        expected.extend(b"123456789");
+        assert_eq!(pack(b"123456789"), expected);
+        let long = pack(&[7; 0x1_0203]);
+        assert_eq!(long[20..28], [3, 2, 1, 0, 0, 0, 0, 0]);
+        assert_eq!(unpack(&long).unwrap().len(), 0x1_0203);
+    }
+
+    #[test]
+    fn file_that_is_no_checkpoint_is_said_to_be_what_it_is() {
+        let said = |bytes: &[u8]| unpack(bytes).unwrap_err();
+        let whole = pack(b"content");
+        assert!(said(b"").ends_with("found an empty file"));
+        assert!(said(&whole[..31]).ends_with("found 31 bytes, fewer than its header has"));
+        assert!(said(&[0; 32]).ends_with("found a file of another kind"));
+        assert!(said(&whole[..38]).contains("expected 7 bytes after the header, found 6"));
+        assert!(said(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, found 8"));
+        let mut altered = whole.clone();
+        altered[33] ^= 1;
+        let (was, is) = (crc32fast::hash(b"content"), crc32fast::hash(b"cnntent"));
+        assert!(said(&altered).starts_with(&format!("expected the checksum {was:08x}, found {is:08x}")));
+    }
+
+    #[test]
+    fn file_is_written_whole_and_read_back() {
+        let folder = std::env::temp_dir().join(format!("sparse-rtrl-checkpoint-{}", std::process::id()));
+        let path = folder.join("deep/c.ckpt");
+        assert!(matches!(read(&path), Err(Error::Read { .. })));
+        check_writable(&path).unwrap();
+        assert!(!path.exists(), "nothing is left of the trial");
+        for value in [1u64, 2] {
+            let mut archive = Archive::writer();
+            archive.field("value", &mut value.clone()).unwrap();
+            write(&path, archive).unwrap();
+            check_writable(&path).unwrap();
+            let (mut archive, mut found) = (read(&path).unwrap(), 0u64);
+            archive.field("value", &mut found).unwrap();
+            archive.finish().unwrap();
+            assert_eq!(found, value);
+        }
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
+        std::fs::write(&path, b"x").unwrap();
+        let Err(Error::Format { path: named, .. }) = read(&path) else { panic!("no checkpoint") };
+        assert_eq!(named, path);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,380 @@
+//! Rows from the world: lines of CSV or JSON in, inputs and targets for a learner out.
+//!
+//! ```
+//! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec, Format, Splitter, Truth};
+//!
+//! let mut spec = RowReaderSpec::new("load");
+//! spec.cyclic = vec!["hour:24".into()];
+//! let columns = Splitter::header(Format::Csv, b',', b"hour,load")?;
+//! let mut feed = RowReader::new(&spec, &columns)?;
+//! let mut splitter = Splitter::new(Format::Csv, b',', columns);
+//! let row = feed.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
+//! assert_eq!((row.x.len(), row.target), (2, Some(Truth::Value(31.5)))); // sine and cosine
+//! let wrong = splitter.split(b"six,31.5").map(|fields| feed.read(fields).unwrap_err().to_string());
+//! assert_eq!(wrong.unwrap(), "column 'hour': expected a number, got 'six'");
+//! # Ok::<(), sparse_rtrl::Error>(())
+//! ```
+//!
+//! A row is taken whole or not at all: a field that does not fit is a [`Misfit`], and nothing of its row is remembered. Only the target may be
+//! missing. Where it is an input as well (with a horizon), the value that came last stands in for it.
+
+mod encode;
+mod fields;
+mod labels;
+mod lines;
+mod misfit;
+mod plausible;
+mod position;
+mod spec;
+mod tap;
+
+pub use encode::{Encoding, LARGEST};
+pub use fields::{Fields, Format, Splitter};
+pub use labels::Labels;
+pub use lines::{LONGEST, Line, Lines};
+pub use misfit::Misfit;
+pub use plausible::WARM_UP;
+pub use position::Position;
+pub use spec::{RowReaderSpec, TargetKind};
+pub use tap::{Stop, Tap};
+
+use crate::archive::Archive;
+use crate::error::{Error, Result};
+use crate::stats::Moments;
+use serde::{Deserialize, Serialize};
+
+/// What a target was.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Truth {
+    /// A number.
+    Value(f64),
+    /// A class, from 0.
+    Class(usize),
+}
+
+/// A row, ready to be learned from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Example<'a> {
+    /// The stream it belongs to.
+    pub stream: usize,
+    /// Inputs: the network's, then those that only the readout reads.
+    pub x: &'a [f64],
+    /// The target that came with it.
+    pub target: Option<Truth>,
+}
+
+/// A column to learn from.
+struct Feature {
+    name: String,
+    from: From,
+    moments: Moments,
+}
+
+/// Where inputs come from.
+enum From {
+    /// A column, encoded.
+    Column(usize, Encoding),
+    /// The target of this row.
+    Target,
+}
+
+/// Reads rows.
+pub struct RowReader {
+    target: usize,
+    spec: RowReaderSpec,
+    classes: Option<Labels>,
+    features: Vec<Feature>,
+    /// Inputs of the network; the others are direct.
+    inputs: usize,
+    group: Option<(usize, Labels)>,
+    /// The stream of the row that came last.
+    stream: usize,
+    moments: Moments,
+    /// The target that came last, by stream.
+    last: Vec<Option<Truth>>,
+    x: Vec<f64>,
+}
+
+impl RowReader {
+    /// For rows of these columns.
+    ///
+    /// # Errors
+    /// If a column that is named is not there, or two settings do not go together.
+    pub fn new(spec: &RowReaderSpec, columns: &[String]) -> Result<Self> {
+        let find = |setting: &str, name: &str| {
+            let expected = || format!("one of the columns {}", columns.join(", "));
+            let found = columns.iter().position(|column| column == name);
+            found.ok_or_else(|| Error::setting(setting, &expected(), name))
+        };
+        let target = find("target", &spec.target)?;
+        let (streams, group) = match &spec.group {
+            Some(name) if spec.streams > 1 => {
+                (spec.streams, Some((find("group", name)?, Labels::seen(spec.streams))))
+            }
+            Some(_) => return Err(Error::setting("streams", "2 or more, with a group", spec.streams)),
+            None if spec.streams == 1 => (1, None),
+            None => return Err(Error::setting("streams", "1 without a group", spec.streams)),
+        };
+        if spec.absurd.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
+            return Err(Error::setting("absurd", "a number above 0, or off", format!("{:?}", spec.absurd)));
+        }
+        let mut encodings = encodings(spec)?;
+        let every = || {
+            let others = columns.iter().filter(|name| Some(*name) != spec.group.as_ref());
+            others.filter(|name| **name != spec.target || spec.horizon > 0).cloned().collect()
+        };
+        let wanted: Vec<String> = spec.features.clone().unwrap_or_else(every);
+        let (mut own, mut direct) = (Vec::new(), Vec::new());
+        for name in wanted {
+            let column = find("features", &name)?;
+            let encoding = encodings.iter().position(|(of, _)| *of == name).map(|k| encodings.remove(k).1);
+            let from = match encoding {
+                None if column == target => From::Target,
+                encoding => From::Column(column, encoding.unwrap_or(Encoding::Number)),
+            };
+            if column == target && spec.horizon == 0 {
+                return Err(Error::setting("features", "not the target, with a horizon of 0", name));
+            }
+            let of = if spec.direct.contains(&name) { &mut direct } else { &mut own };
+            of.push(Feature { name, from, moments: Moments::default() });
+        }
+        if let Some((name, _)) = encodings.first() {
+            return Err(Error::setting("cyclic, one-hot", "a column among the features", name));
+        }
+        if let Some(name) = spec.direct.iter().find(|name| !direct.iter().any(|f| f.name == **name)) {
+            return Err(Error::setting("direct", "a column among the features", name));
+        }
+        if own.is_empty() {
+            return Err(Error::setting("features", "a column for the network to learn from", "none"));
+        }
+        let mut feed = Self {
+            target,
+            classes: classes(spec)?,
+            inputs: 0,
+            features: own,
+            group,
+            stream: 0,
+            moments: Moments::default(),
+            last: vec![None; streams],
+            x: Vec::new(),
+            spec: spec.clone(),
+        };
+        feed.inputs = feed.names().len();
+        feed.features.extend(direct);
+        feed.x.resize(feed.names().len(), 0.0);
+        Ok(feed)
+    }
+
+    /// Inputs of the network, and those that only the readout reads.
+    pub fn widths(&self) -> (usize, usize) {
+        (self.inputs, self.x.len() - self.inputs)
+    }
+
+    /// What each input is called.
+    pub fn names(&self) -> Vec<String> {
+        let of = |feature: &Feature| match (&feature.from, &self.classes) {
+            (From::Column(_, encoding), _) => encoding.names(&feature.name),
+            (From::Target, Some(labels)) if self.spec.task == TargetKind::Classes => {
+                Encoding::Name(labels.clone()).names(&feature.name)
+            }
+            (From::Target, _) => vec![feature.name.clone()],
+        };
+        self.features.iter().flat_map(of).collect()
+    }
+
+    /// For each input, whether it is a number to be standardised.
+    pub fn standardise(&self) -> Vec<bool> {
+        let of = |feature: &Feature| match &feature.from {
+            From::Column(_, encoding) => vec![*encoding == Encoding::Number; encoding.width()],
+            From::Target => vec![self.spec.task != TargetKind::Classes; self.target_width()],
+        };
+        self.features.iter().flat_map(of).collect()
+    }
+
+    /// The names of classes, if the target is one.
+    pub fn classes(&self) -> Option<&Labels> {
+        self.classes.as_ref()
+    }
+
+    /// The name of a stream, if there are many.
+    pub fn stream_name(&self, stream: usize) -> Option<&str> {
+        let (_, labels) = self.group.as_ref()?;
+        labels.known().get(stream).map(String::as_str)
+    }
+
+    /// The stream of the row that was read last.
+    pub fn stream(&self) -> usize {
+        self.stream
+    }
+
+    /// What a row says; nothing (but which stream it is of) if its target is an input, and neither it nor any before it is known.
+    ///
+    /// # Errors
+    /// What is wrong with it. Nothing of it is remembered then.
+    pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, Misfit> {
+        let limit = self.spec.absurd;
+        let stream = match &self.group {
+            None => 0,
+            Some((column, labels)) => {
+                let (column, field) = (self.spec.group.as_deref().unwrap_or_default(), fields.get(*column));
+                let found = labels.index(encode::name(column, field)?);
+                found.ok_or_else(|| {
+                    Misfit::field(column, format!("one of {} streams (--streams)", labels.most()), field)
+                })?
+            }
+        };
+        let field = fields.get(self.target);
+        let target = (!field.is_empty()).then(|| self.truth(field)).transpose()?;
+        if let Some(Truth::Value(value)) = target {
+            plausible::check(&self.spec.target, field, value, &self.moments, limit)?;
+        }
+        let known = target.or(self.last[stream]);
+        let mut at = 0;
+        for feature in &self.features {
+            match (&feature.from, known) {
+                (From::Column(column, encoding), _) => {
+                    let (field, to) = (fields.get(*column), &mut self.x[at..at + encoding.width()]);
+                    encoding.encode(&feature.name, field, to)?;
+                    if *encoding == Encoding::Number {
+                        plausible::check(&feature.name, field, to[0], &feature.moments, limit)?;
+                    }
+                    at += encoding.width();
+                }
+                (From::Target, None) => {
+                    self.remember_stream(stream, fields);
+                    return Ok(None);
+                }
+                (From::Target, Some(Truth::Class(class))) if self.spec.task == TargetKind::Classes => {
+                    let width = self.classes.as_ref().map_or(1, Labels::most);
+                    encode::unit(&mut self.x[at..at + width], class);
+                    at += width;
+                }
+                (From::Target, Some(truth)) => {
+                    self.x[at] = match truth {
+                        Truth::Value(value) => value,
+                        Truth::Class(class) => class as f64,
+                    };
+                    at += 1;
+                }
+            }
+        }
+        self.remember(stream, fields, target);
+        Ok(Some(Example { stream, x: &self.x, target }))
+    }
+
+    /// Takes in what a row that fits has shown.
+    fn remember(&mut self, stream: usize, fields: &Fields, target: Option<Truth>) {
+        self.remember_stream(stream, fields);
+        if let Some(truth) = target {
+            self.last[stream] = target;
+            match (truth, &mut self.classes) {
+                (Truth::Value(value), _) => self.moments.observe(value),
+                (_, Some(labels)) => {
+                    labels.learn(std::str::from_utf8(fields.get(self.target)).unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        let mut at = 0;
+        for feature in &mut self.features {
+            at += match &mut feature.from {
+                From::Column(_, Encoding::Number) => {
+                    feature.moments.observe(self.x[at]);
+                    1
+                }
+                From::Column(column, encoding) => {
+                    encoding.learn(fields.get(*column));
+                    encoding.width()
+                }
+                From::Target => match (self.spec.task, &self.classes) {
+                    (TargetKind::Classes, Some(labels)) => labels.most(),
+                    _ => 1,
+                },
+            };
+        }
+    }
+
+    fn remember_stream(&mut self, stream: usize, fields: &Fields) {
+        self.stream = stream;
+        if let Some((column, labels)) = &mut self.group {
+            labels.learn(std::str::from_utf8(fields.get(*column)).unwrap_or_default());
+        }
+    }
+
+    fn truth(&self, field: &[u8]) -> std::result::Result<Truth, Misfit> {
+        let column = &self.spec.target;
+        match &self.classes {
+            None => encode::number(column, field).map(Truth::Value),
+            Some(labels) => {
+                let class = labels.index(encode::name(column, field)?);
+                class.map(Truth::Class).ok_or_else(|| Misfit::field(column, labels.expected(), field))
+            }
+        }
+    }
+
+    /// Inputs the target's own value takes.
+    fn target_width(&self) -> usize {
+        match &self.classes {
+            Some(labels) if self.spec.task == TargetKind::Classes => labels.most(),
+            _ => 1,
+        }
+    }
+
+    /// # Errors
+    /// If what is read is of other columns.
+    pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.field("target moments", &mut self.moments)?;
+        archive.list("last targets", &mut self.last)?;
+        let most = self.target_width();
+        if self
+            .last
+            .iter()
+            .flatten()
+            .any(|truth| matches!(truth, Truth::Class(class) if *class >= most.max(2)))
+        {
+            return Err(Error::State { field: "last targets", found: "a class there is not".into() });
+        }
+        self.classes.as_mut().map_or(Ok(()), |labels| labels.archive(archive))?;
+        self.group.as_mut().map_or(Ok(()), |(_, labels)| labels.archive(archive))?;
+        for feature in &mut self.features {
+            archive.field("feature moments", &mut feature.moments)?;
+            if let From::Column(_, encoding) = &mut feature.from {
+                encoding.archive(archive)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The encodings that are asked for, by column.
+fn encodings(spec: &RowReaderSpec) -> Result<Vec<(String, Encoding)>> {
+    let cyclic = spec.cyclic.iter().map(|text| Encoding::cyclic(text));
+    let all: Vec<_> =
+        cyclic.chain(spec.one_hot.iter().map(|text| Encoding::one_hot(text))).collect::<Result<_>>()?;
+    match all.iter().enumerate().find(|(k, (name, _))| all[..*k].iter().any(|(other, _)| other == name)) {
+        Some((_, (name, _))) => Err(Error::setting("cyclic, one-hot", "one encoding a column", name)),
+        None => Ok(all),
+    }
+}
+
+/// The classes a task has.
+fn classes(spec: &RowReaderSpec) -> Result<Option<Labels>> {
+    match (spec.task, &spec.classes) {
+        (TargetKind::Regression, None) => Ok(None),
+        (TargetKind::Regression, Some(classes)) => {
+            Err(Error::setting("classes", "nothing, for a regression", classes))
+        }
+        (TargetKind::Classes, None) => Err(Error::setting("classes", "their number, or a,b,c", "nothing")),
+        (TargetKind::Classes, Some(classes)) => Labels::parse("classes", classes).map(Some),
+        (TargetKind::Binary, classes) => {
+            let labels = Labels::parse("classes", classes.as_deref().unwrap_or("0,1"))?;
+            match labels.most() {
+                2 => Ok(Some(labels)),
+                n => Err(Error::setting("classes", "2, for a binary task", n)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

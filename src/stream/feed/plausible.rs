@@ -1,0 +1,65 @@
+//! Which numbers can be believed: those within N running standard deviations σ of the running mean μ,
+//!
+//! `|v − μ| ≤ N σ`,
+//!
+//! once enough have come to tell. What is not believed is not taken into μ and σ either.
+
+use super::misfit::{Misfit, quote};
+use crate::stats::Moments;
+
+/// Values that come before any is judged.
+pub const WARM_UP: u64 = 100;
+
+/// # Errors
+/// If a value of that column lies further off than `limit` standard deviations, and has been seen to vary at all.
+pub fn check(
+    column: &str,
+    field: &[u8],
+    value: f64,
+    moments: &Moments,
+    limit: Option<f64>,
+) -> Result<(), Misfit> {
+    let Some(limit) = limit.filter(|_| moments.count() >= WARM_UP && moments.varied()) else { return Ok(()) };
+    let (mean, deviation) = (moments.mean(), moments.deviation());
+    match (value - mean).abs() <= limit * deviation {
+        true => Ok(()),
+        false => Err(Misfit {
+            column: Some(column.into()),
+            expected: format!("a value within {limit} standard deviations ({deviation:.3e}) of {mean:.6}"),
+            got: quote(field),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_values_and_constants_are_believed() {
+        let mut moments = Moments::default();
+        let check = |moments: &Moments, value, limit| check("c", b"x", value, moments, limit).is_ok();
+        (0..WARM_UP).for_each(|_| moments.observe(1.0));
+        assert!(check(&moments, 1e9, Some(10.0)), "nothing has varied yet");
+        (0..WARM_UP).for_each(|k| moments.observe(f64::from(k as u32 % 2)));
+        assert!(check(&moments, 4.0, Some(10.0)));
+        assert!(!check(&moments, 40.0, Some(10.0)));
+        assert!(check(&moments, 40.0, None));
+    }
+
+    #[test]
+    fn limit_counts_deviations_from_the_mean() {
+        assert_eq!(WARM_UP, 100);
+        let mut moments = Moments::default();
+        (0..100).for_each(|k| moments.observe([10.0, 14.0][k % 2]));
+        assert_eq!((moments.mean(), moments.deviation()), (12.0, 2.0));
+        for (value, believed) in [(17.0, true), (17.01, false), (7.0, true), (6.99, false), (12.0, true)] {
+            assert_eq!(check("c", b"x", value, &moments, Some(2.5)).is_ok(), believed, "{value}");
+        }
+        let said = check("c", b"x", 99.0, &moments, Some(2.5)).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "column 'c': expected a value within 2.5 standard deviations (2.000e0) of 12.000000, got 'x'"
+        );
+    }
+}

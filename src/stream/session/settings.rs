@@ -1,0 +1,295 @@
+//! Everything a session is made of, as plain data. A field has the name of its flag on the command line.
+
+use crate::cell::{CellConfig, ResetGate};
+use crate::error::{Error, Result};
+use crate::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
+use crate::network::LayerSpec;
+use crate::params::MaskOn;
+use crate::readout::Loss;
+use crate::stream::feed::{Format, RowReader, RowReaderSpec, TargetKind};
+use crate::stream::score::Metric;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Settings that may change when a session is resumed, since nothing that was saved depends on them.
+pub const TUNABLE: [&str; 5] = ["absurd", "learning-rate", "decay", "clip", "error-clip"];
+
+/// Bits of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32.
+    #[default]
+    F32,
+    /// 64.
+    F64,
+}
+
+/// What teaches the readout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadoutBy {
+    /// Recursive least squares.
+    Rls,
+    /// What teaches the network.
+    Trainer,
+}
+
+/// What a session is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settings {
+    /// Which columns mean what.
+    #[serde(flatten)]
+    pub feed: RowReaderSpec,
+    /// How rows are written; the first line tells, if nothing is said.
+    pub input_format: Option<Format>,
+    /// Between fields of CSV, one byte.
+    pub delimiter: char,
+    /// The columns, for CSV without a line of names.
+    pub columns: Option<Vec<String>>,
+    /// Lines beneath that line which are no rows.
+    pub skip_lines: usize,
+    /// The cell's name.
+    pub cell: String,
+    /// Units of a layer.
+    pub units: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Where EGRU's reset gate acts.
+    pub reset_gate: ResetGate,
+    /// ω of the weights that are masked.
+    pub param_sparsity: f64,
+    /// Which weights these are.
+    pub mask: MaskOn,
+    /// The learning rule's name.
+    pub rule: String,
+    /// What teaches the network: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
+    pub teacher: String,
+    /// η₀ of an optimiser.
+    pub learning_rate: f64,
+    /// δ of its rate `η₀ / (1 + δ t)`.
+    pub decay: f64,
+    /// The longest gradient it is given unscaled.
+    pub clip: Option<f64>,
+    /// The variance a weight starts with in a Kalman filter.
+    pub variance: f64,
+    /// The variance of errors that are not the weights' fault.
+    pub error_variance: f64,
+    /// λ of the filter.
+    pub forgetting: f64,
+    /// The variance a weight gains at each step.
+    pub noise: f64,
+    /// What teaches the readout; least squares for values, the network's teacher for classes, if nothing is said.
+    pub readout: Option<ReadoutBy>,
+    /// The variance a weight of the readout starts with in least squares.
+    pub readout_variance: f64,
+    /// Their λ.
+    pub readout_forgetting: f64,
+    /// Errors beyond this many standard deviations teach as if they were no larger.
+    pub error_clip: Option<f64>,
+    /// Single or double.
+    pub precision: Precision,
+    /// Of masks and first weights.
+    pub seed: u64,
+    /// What is measured; what suits the task, if nothing is said.
+    pub metrics: Option<Vec<Metric>>,
+    /// Predictions in the window of windowed metrics; 0 for none.
+    pub window: usize,
+    /// Rows to a line of output.
+    pub every: u64,
+    /// How output is written.
+    pub format: Format,
+}
+
+impl Settings {
+    /// The defaults, for a target that is given.
+    pub fn new(target: &str) -> Self {
+        let (least, teacher) = (LeastSquares::default(), Trainer::default());
+        let Trainer::Gradient { optimiser, rate, decay, clip } = teacher else {
+            unreachable!("the default teacher is an optimiser")
+        };
+        Self {
+            feed: RowReaderSpec::new(target),
+            input_format: None,
+            delimiter: ',',
+            columns: None,
+            skip_lines: 0,
+            cell: "egru".into(),
+            units: 32,
+            layers: 1,
+            reset_gate: ResetGate::default(),
+            param_sparsity: 0.9,
+            mask: MaskOn::default(),
+            rule: "rtrl".into(),
+            teacher: optimiser,
+            learning_rate: rate,
+            decay,
+            clip,
+            variance: 1.0,
+            error_variance: 1.0,
+            forgetting: 0.9999,
+            noise: 0.0,
+            readout: None,
+            readout_variance: least.variance,
+            readout_forgetting: least.forgetting,
+            error_clip: None,
+            precision: Precision::F32,
+            seed: 0,
+            metrics: None,
+            window: 1000,
+            every: 1,
+            format: Format::Csv,
+        }
+    }
+
+    /// These settings with others laid over them, by name.
+    ///
+    /// # Errors
+    /// If a name is unknown, or a value is not what it should be.
+    pub fn overlaid(&self, others: &Map<String, Value>) -> Result<Self> {
+        let mut laid = self.clone();
+        for (name, value) in others {
+            let mut all = laid.as_map();
+            match all.get_mut(name) {
+                Some(place) => place.clone_from(value),
+                None => return Err(Error::setting(name, "a setting", value)),
+            }
+            laid = serde_json::from_value(Value::Object(all))
+                .map_err(|why| Error::setting(name, "a value that fits", why))?;
+        }
+        Ok(laid)
+    }
+
+    /// Every setting by its name.
+    pub fn as_map(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => unreachable!("settings are numbers, words and lists of them"),
+        }
+    }
+
+    /// These settings with those of `others` laid over them that a session may [take up](TUNABLE) on its way.
+    ///
+    /// # Errors
+    /// If another of them says something else.
+    pub fn retuned(&self, others: &Map<String, Value>) -> Result<Self> {
+        let tuned = |(name, _): &(&String, &Value)| TUNABLE.contains(&name.as_str());
+        let tuned = others.iter().filter(tuned).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let retuned = self.overlaid(&tuned)?;
+        retuned.check_same(others)?;
+        Ok(retuned)
+    }
+
+    /// # Errors
+    /// If one of `others` says something else.
+    pub fn check_same(&self, others: &Map<String, Value>) -> Result<()> {
+        let own = self.as_map();
+        // A whole number is the same with a point and without one.
+        let same = |a: &Value, b: &Value| a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64());
+        match others.iter().find(|(name, value)| !own.get(*name).is_some_and(|own| same(own, value))) {
+            Some((name, value)) => {
+                let expected = own.get(name).map_or("nothing".into(), |own| own.to_string());
+                Err(Error::setting(name, &format!("{expected}, as in the checkpoint"), value))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Settings that depend on others, filled in.
+    pub fn resolved(mut self) -> Self {
+        let of_values = self.feed.task == TargetKind::Regression;
+        self.readout.get_or_insert(if of_values { ReadoutBy::Rls } else { ReadoutBy::Trainer });
+        let suited = if of_values { [Metric::Mae, Metric::Nrmse] } else { Metric::OF_CLASSES };
+        self.metrics.get_or_insert(suited.into());
+        self
+    }
+
+    /// What is measured.
+    pub fn metrics(&self) -> &[Metric] {
+        self.metrics.as_deref().unwrap_or_default()
+    }
+
+    /// The delimiter as a byte.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn delimiter(&self) -> Result<u8> {
+        match u8::try_from(self.delimiter) {
+            Ok(byte) if byte.is_ascii() && !b"\"\r\n".contains(&byte) => Ok(byte),
+            _ => {
+                Err(Error::setting("delimiter", "one ASCII character, no quote or line end", self.delimiter))
+            }
+        }
+    }
+
+    /// The learner they ask for, on what `feed` reads.
+    ///
+    /// # Errors
+    /// If one is out of range, or two do not go together.
+    pub fn learner(&self, feed: &RowReader) -> Result<StreamLearnerSpec> {
+        let of_values = self.feed.task == TargetKind::Regression;
+        let fitting: &[Metric] = if of_values { &Metric::OF_VALUES } else { &Metric::OF_CLASSES };
+        if let Some(metric) = self.metrics().iter().find(|metric| !fitting.contains(metric)) {
+            let names = fitting.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
+            return Err(Error::setting("metrics", &format!("some of {names}, for this task"), metric.name()));
+        }
+        for (name, got, range) in [
+            ("window", self.window as u64, 0..=10_000_000),
+            ("every", self.every, 1..=u64::MAX),
+            ("layers", self.layers as u64, 1..=1000),
+        ] {
+            if !range.contains(&got) {
+                return Err(Error::setting(name, &format!("{} to {}", range.start(), range.end()), got));
+            }
+        }
+        self.delimiter()?;
+        let (inputs, direct) = feed.widths();
+        let outputs = match self.feed.task {
+            TargetKind::Regression | TargetKind::Binary => 1,
+            TargetKind::Classes => feed.classes().map_or(1, |labels| labels.most()),
+        };
+        let mut spec = StreamLearnerSpec::new(inputs, self.units, outputs);
+        let config = CellConfig { reset_gate: self.reset_gate, ..CellConfig::default() };
+        let layer = LayerSpec::new(&self.cell, self.units, config);
+        spec.network.layers = vec![layer; self.layers];
+        spec.direct = direct;
+        spec.loss = match self.feed.task {
+            TargetKind::Regression => Loss::SquaredError,
+            TargetKind::Binary => Loss::BinaryCrossEntropy,
+            TargetKind::Classes => Loss::CrossEntropy,
+        };
+        (spec.mask.sparsity, spec.mask.on) = (self.param_sparsity, self.mask);
+        spec.rule.clone_from(&self.rule);
+        spec.teacher = self.teacher();
+        let least = LeastSquares { variance: self.readout_variance, forgetting: self.readout_forgetting };
+        spec.least = (self.readout == Some(ReadoutBy::Rls)).then_some(least);
+        spec.error_clip = self.error_clip;
+        spec.horizon = self.feed.horizon;
+        spec.standardise = feed.standardise();
+        spec.streams = self.feed.streams;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn teacher(&self) -> Trainer {
+        let kalman = |grouping| Trainer::Kalman {
+            grouping,
+            variance: self.variance,
+            error: self.error_variance,
+            forgetting: self.forgetting,
+            noise: self.noise,
+        };
+        match self.teacher.as_str() {
+            "none" => Trainer::Untrained,
+            "kalman-node" => kalman(Grouping::Node),
+            "kalman-full" => kalman(Grouping::Full),
+            optimiser => Trainer::Gradient {
+                optimiser: optimiser.into(),
+                rate: self.learning_rate,
+                decay: self.decay,
+                clip: self.clip,
+            },
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A session that is saved and restored, at whatever moment, goes on as one that never was: every row says the same, scores the same, and
+//! ends in the same bytes. What it says is held against the rows themselves.
+
+use super::*;
+use crate::params::{Generator, Purpose, generator};
+use crate::stream::feed::{TargetKind, Truth};
+use crate::stream::score::Metric;
+use rand::RngExt;
+
+/// Of columns `who,y,a,b,c`.
+fn columns() -> Vec<String> {
+    ["who", "y", "a", "b", "c"].map(String::from).into()
+}
+
+fn settings(task: TargetKind, horizon: usize, change: impl Fn(&mut Settings)) -> Settings {
+    let mut settings = Settings::new("y");
+    (settings.units, settings.param_sparsity, settings.window) = (4, 0.5, 9);
+    (settings.feed.task, settings.feed.horizon) = (task, horizon);
+    settings.feed.classes = (task == TargetKind::Classes).then(|| "3".into());
+    (settings.feed.group, settings.feed.streams) = (Some("who".into()), 3);
+    (settings.feed.one_hot, settings.feed.cyclic) = (vec!["b:seen-3".into()], vec!["c:24".into()]);
+    (settings.feed.direct, settings.feed.absurd) = (vec!["b".into()], Some(30.0));
+    change(&mut settings);
+    settings.resolved()
+}
+
+/// Rows with gaps, rows that do not fit, and names that come late.
+fn rows(task: TargetKind, n: usize, seed: u64) -> Vec<String> {
+    let mut rng = generator(seed, Purpose::Data);
+    let one = |of: &[&str], rng: &mut Generator| of[rng.random_range(0..of.len())].to_string();
+    let row = |t: usize| {
+        let known = (1 + t / 12).min(3);
+        let who = one(&["k", "h", "m"][..known], &mut rng);
+        let y = match (t % 9, task) {
+            (4, _) => String::new(),
+            (_, TargetKind::Regression) => format!("{:.3}", 20.0 + 5.0 * (0.7 * t as f64).sin()),
+            (_, TargetKind::Binary) => one(&["0", "1"], &mut rng),
+            (_, TargetKind::Classes) => one(&["r", "p", "q"][..known], &mut rng),
+        };
+        match t % 23 {
+            7 => format!("{who},{y},x,u,1"),
+            15 => format!("{who},{y}"),
+            19 if t > 40 => format!("unheard of {t},{y},1,w,1"),
+            _ => format!("{who},{y},{},{},{}", t % 5, one(&["w", "v", "u"][..known], &mut rng), t % 24),
+        }
+    };
+    (0..n).map(row).collect()
+}
+
+fn line(text: &str) -> Line<'_> {
+    Line { text: text.as_bytes(), number: 1, whole: true, ended: true }
+}
+
+/// Everything that can be seen of a row, and of the session after it. What diverges goes back to its mark, or begins anew.
+fn step(session: &mut Session<f32>, text: &str) -> String {
+    let (said, trouble) = match session.row(line(text)) {
+        Ok(said) => (format!("{said:?}"), None),
+        Err(trouble) => (format!("{trouble:?}"), Some(trouble)),
+    };
+    match trouble {
+        None => {}
+        Some(RowError::Row(_)) => session.skip(line(text)),
+        Some(RowError::Diverged(_)) if session.is_marked() => drop(session.roll_back().unwrap()),
+        Some(RowError::Diverged(_)) => session.reset().unwrap(),
+    }
+    let scores = |metric: &Metric| (session.score().overall(*metric), session.score().recent(*metric));
+    let scores: Vec<_> = session.settings().metrics().iter().map(scores).collect();
+    let (counts, position) = (session.counts(), session.position());
+    let learner = session.learner();
+    format!("{said} {scores:?} {counts:?} {position:?} {} {}", learner.updates(), learner.macs().total())
+}
+
+/// Runs straight through, keeping what is saved before each row; then from each of those on.
+fn holds(settings: &Settings, lines: &[String], marks: impl Fn(usize) -> bool) -> Vec<String> {
+    let mut whole = Session::<f32>::begin(settings, columns()).unwrap();
+    let (mut states, mut expected) = (Vec::new(), Vec::new());
+    for (t, line) in lines.iter().enumerate() {
+        if marks(t) {
+            whole.mark().unwrap();
+        }
+        states.push(saved(&mut whole));
+        expected.push(step(&mut whole, line));
+    }
+    let last = saved(&mut whole);
+    // From every row a stretch, and all the way from some.
+    for (from, state) in states.iter().enumerate() {
+        let to = if from % 17 == 3 { lines.len() } else { lines.len().min(from + 8) };
+        let mut again = resumed(state.clone()).unwrap();
+        assert!(saved(&mut again) == *state, "what was restored after {from} rows is saved alike");
+        for t in from..to {
+            if marks(t) && t > from {
+                again.mark().unwrap();
+            }
+            assert_eq!(step(&mut again, &lines[t]), expected[t], "from row {from}, at {t}: {}", lines[t]);
+        }
+        assert!(to < lines.len() || saved(&mut again) == last, "from row {from}");
+    }
+    // And restored between any two rows.
+    let mut again = Session::<f32>::begin(settings, columns()).unwrap();
+    for (t, line) in lines.iter().enumerate() {
+        if marks(t) {
+            again.mark().unwrap();
+        }
+        again = resumed(saved(&mut again)).unwrap();
+        assert_eq!(step(&mut again, line), expected[t], "restored before each row, at {t}");
+    }
+    assert!(saved(&mut again) == last);
+    expected
+}
+
+#[test]
+fn session_restored_at_any_row_goes_on_as_uninterrupted() {
+    for (k, (task, horizon)) in [
+        (TargetKind::Regression, 0),
+        (TargetKind::Regression, 3),
+        (TargetKind::Binary, 1),
+        (TargetKind::Classes, 0),
+        (TargetKind::Classes, 2),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let expected = holds(&settings(task, horizon, |_| {}), &rows(task, 90, k as u64), |t| t % 31 == 20);
+        assert!(expected.iter().any(|said| said.contains("predicted: Some")), "{task:?}, horizon {horizon}");
+        assert!(expected.iter().filter(|said| said.starts_with("Row(")).count() >= 9);
+    }
+}
+
+#[test]
+fn session_that_diverges_goes_on_as_uninterrupted() {
+    for (rate, marked) in [(40.0, true), (40.0, false), (1e30, true)] {
+        let settings = settings(TargetKind::Regression, 1, |s| {
+            (s.teacher, s.learning_rate, s.decay) = ("sgd".into(), rate, 0.0);
+            s.readout = Some(ReadoutBy::Trainer);
+        });
+        let expected = holds(&settings, &rows(TargetKind::Regression, 70, 9), |t| marked && t % 13 == 6);
+        let diverged = expected.iter().filter(|said| said.starts_with("Diverged")).count();
+        assert!((3..60).contains(&diverged), "{diverged} times at a rate of {rate}");
+    }
+}
+
+/// What the rows mean, kept beside the session: targets by stream, how late they are predicted, counts and scores.
+#[test]
+fn predictions_counts_and_scores_are_those_of_the_rows() {
+    for (task, horizon) in [
+        (TargetKind::Regression, 0),
+        (TargetKind::Regression, 2),
+        (TargetKind::Classes, 0),
+        (TargetKind::Classes, 3),
+    ] {
+        let mut session = Session::<f32>::begin(&settings(task, horizon, |_| {}), columns()).unwrap();
+        let (mut classes, mut names) = (Vec::<String>::new(), Vec::<String>::new());
+        let mut forecasts: Vec<Vec<Vec<f64>>> = vec![Vec::new(); 3];
+        let (mut scored, mut learned, mut skipped) = (Vec::new(), 0, 0);
+        let mut known = [false; 3];
+        for text in rows(task, 120, 4) {
+            let fields: Vec<_> = text.split(',').map(String::from).collect();
+            let Ok(said) = session.row(line(&text)) else {
+                session.skip(line(&text));
+                skipped += 1;
+                continue;
+            };
+            let place = |known: &mut Vec<String>, name: &String| {
+                known.iter().position(|other| other == name).unwrap_or_else(|| {
+                    known.push(name.clone());
+                    known.len() - 1
+                })
+            };
+            let stream = place(&mut names, &fields[0]);
+            let target = match (fields[1].as_str(), task) {
+                ("", _) => None,
+                (text, TargetKind::Regression) => Some(Truth::Value(text.parse().unwrap())),
+                _ => Some(Truth::Class(place(&mut classes, &fields[1]))),
+            };
+            assert_eq!((said.stream, said.target), (stream, target), "{text}");
+            known[stream] |= target.is_some();
+            if horizon > 0 && !known[stream] {
+                assert_eq!((said.predicted, said.next), (None, None), "nothing can be said yet");
+                continue;
+            }
+            let waiting = &mut forecasts[stream];
+            let predicted = match horizon {
+                0 => said.predicted.map(<[f64]>::to_vec),
+                h => (waiting.len() >= h).then(|| waiting[waiting.len() - h].clone()),
+            };
+            assert_eq!(said.predicted.map(<[f64]>::to_vec), predicted, "{text}");
+            assert_eq!(said.next.is_some(), horizon > 0);
+            waiting.push(said.next.unwrap_or_default().to_vec());
+            if let (Some(target), Some(predicted)) = (target, predicted) {
+                learned += 1;
+                scored.push((target, predicted));
+            }
+        }
+        let counts = session.counts();
+        assert_eq!((counts.learned, counts.skipped, counts.diverged), (learned, skipped, 0));
+        assert_eq!((session.position().rows, session.score().count()), (120, learned));
+        assert!(skipped > 10 && learned > 50, "{skipped}, {learned}");
+        // Not symmetric in target and prediction, over all rows and over the window of 9.
+        for samples in [&scored[..], &scored[scored.len() - 9..]] {
+            let of = |metric| match samples.len() {
+                9 => session.score().recent(metric).unwrap(),
+                _ => session.score().overall(metric).unwrap(),
+            };
+            measured_as(task, samples, of);
+        }
+    }
+}
+
+/// The first two metrics of a task by their formulas.
+fn measured_as(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(Metric) -> f64) {
+    let n = samples.len() as f64;
+    let mean = |of: &dyn Fn(f64, &[f64]) -> f64| {
+        let each = samples.iter().map(|(target, predicted)| match *target {
+            Truth::Value(y) => of(y, predicted),
+            Truth::Class(class) => of(class as f64, predicted),
+        });
+        each.sum::<f64>() / n
+    };
+    let same = |metric, expected| approx::assert_relative_eq!(found(metric), expected, max_relative = 1e-9);
+    if task == TargetKind::Regression {
+        same(Metric::Mae, mean(&|y, p| (y - p[0]).abs()));
+        let center = mean(&|y, _| y);
+        let (squared, variance) = (mean(&|y, p| (y - p[0]).powi(2)), mean(&|y, _| (y - center).powi(2)));
+        same(Metric::Nrmse, (squared / variance).sqrt());
+    } else {
+        same(Metric::Accuracy, mean(&|k, p| f64::from(u8::from(p.iter().all(|p_k| *p_k <= p[k as usize])))));
+        same(Metric::LogLoss, mean(&|k, p| -p[k as usize].ln()));
+    }
+}
+
+/// A line that was cut is a row that does not fit, whatever is left of it.
+#[test]
+fn line_that_was_cut_is_a_bad_row() {
+    let mut session = session(|_| {});
+    let cut = Line { text: b"1,50", number: 1, whole: false, ended: true };
+    let RowError::Row(misfit) = session.row(cut).unwrap_err() else { panic!("a row that does not fit") };
+    assert_eq!(misfit.to_string(), "expected a line of at most 1048576 bytes, got a longer one");
+    assert_eq!(session.position().rows, 0);
+    session.skip(cut);
+    assert_eq!((session.position().rows, session.counts().skipped, session.counts().learned), (1, 1, 0));
+    assert_eq!(session.position().crc, crc32fast::hash(b"1,50\n"));
+}

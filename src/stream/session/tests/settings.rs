@@ -1,0 +1,212 @@
+//! Settings by name: which learner they ask for, which may change on the way, and what range they have.
+
+use super::*;
+use crate::cell::ResetGate;
+use crate::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
+use crate::params::MaskOn;
+use crate::readout::Loss;
+use crate::stream::feed::TargetKind;
+use crate::stream::score::Metric;
+use serde_json::{Map, Value, json};
+
+fn columns() -> Vec<String> {
+    ["hour", "load", "who"].map(String::from).into()
+}
+
+fn learner(change: impl Fn(&mut Settings)) -> Result<StreamLearnerSpec> {
+    let mut settings = Settings::new("load");
+    settings.feed.features = Some(vec!["hour".into()]);
+    change(&mut settings);
+    let settings = settings.resolved();
+    settings.learner(&RowReader::new(&settings.feed, &columns())?)
+}
+
+fn said(change: impl Fn(&mut Settings)) -> String {
+    learner(change).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_those_of_the_manual() {
+    let map = Settings::new("load").as_map();
+    let expected = json!({
+        "target": "load", "horizon": 0, "task": "regression", "classes": null, "features": null, "cyclic": [],
+        "one-hot": [], "direct": [], "group": null, "streams": 1, "absurd": 1000.0, "input-format": null,
+        "delimiter": ",", "columns": null, "skip-lines": 0, "cell": "egru", "units": 32, "layers": 1,
+        "reset-gate": "before", "param-sparsity": 0.9, "mask": "recurrent", "rule": "rtrl", "teacher": "adam",
+        "learning-rate": 0.01, "decay": 0.001, "clip": null, "variance": 1.0, "error-variance": 1.0,
+        "forgetting": 0.9999, "noise": 0.0, "readout": null, "readout-variance": 1.0,
+        "readout-forgetting": 0.9998, "error-clip": null, "precision": "f32", "seed": 0, "metrics": null,
+        "window": 1000, "every": 1, "format": "csv",
+    });
+    assert_eq!(Value::Object(map), expected);
+}
+
+#[test]
+fn task_decides_readout_loss_and_metrics() {
+    let of = |task| {
+        let mut settings = Settings::new("load");
+        settings.feed.task = task;
+        let settings = settings.resolved();
+        (settings.readout, settings.metrics().to_vec())
+    };
+    assert_eq!(of(TargetKind::Regression), (Some(ReadoutBy::Rls), vec![Metric::Mae, Metric::Nrmse]));
+    let classes = (Some(ReadoutBy::Trainer), vec![Metric::Accuracy, Metric::LogLoss]);
+    assert_eq!((of(TargetKind::Binary), of(TargetKind::Classes)), (classes.clone(), classes));
+    let spec = learner(|_| {}).unwrap();
+    assert_eq!((spec.loss, spec.outputs), (Loss::SquaredError, 1));
+    assert_eq!(spec.least, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
+    let spec = learner(|s| s.feed.task = TargetKind::Binary).unwrap();
+    assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::BinaryCrossEntropy, 1, None));
+    let spec = learner(|s| (s.feed.task, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
+    assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::CrossEntropy, 5, None));
+    // What is said stays.
+    let mut settings = Settings::new("load");
+    (settings.readout, settings.metrics) = (Some(ReadoutBy::Trainer), Some(vec![Metric::Mape]));
+    let settings = settings.resolved();
+    assert_eq!((settings.readout, settings.metrics()), (Some(ReadoutBy::Trainer), &[Metric::Mape][..]));
+}
+
+/// Every setting of the learner, away from its default.
+#[test]
+fn settings_reach_the_learner() {
+    let spec = learner(|s| {
+        (s.units, s.layers, s.cell, s.reset_gate) = (7, 2, "egru".into(), ResetGate::After);
+        (s.param_sparsity, s.mask, s.rule) = (0.25, MaskOn::All, "snap-2".into());
+        (s.learning_rate, s.decay, s.clip, s.teacher) = (0.5, 0.25, Some(2.0), "sgd".into());
+        (s.readout_variance, s.readout_forgetting, s.error_clip) = (4.0, 0.75, Some(3.0));
+        (s.feed.horizon, s.feed.group, s.feed.streams) = (3, Some("who".into()), 5);
+        (s.feed.features, s.feed.cyclic) = (None, vec!["hour:24".into()]);
+        s.feed.direct = vec!["hour".into()];
+    })
+    .unwrap();
+    let layers: Vec<_> =
+        spec.network.layers.iter().map(|l| (l.cell.as_str(), l.units, l.config.reset_gate, l.mask)).collect();
+    assert_eq!(layers, [("egru", 7, ResetGate::After, None); 2]);
+    assert_eq!((spec.network.inputs, spec.direct, spec.network.trace), (1, 2, None));
+    assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is taught");
+    assert_eq!((spec.mask.sparsity, spec.mask.on, spec.rule.as_str()), (0.25, MaskOn::All, "snap-2"));
+    let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
+    assert_eq!((spec.teacher, spec.error_clip), (teacher, Some(3.0)));
+    assert_eq!(spec.least, Some(LeastSquares { variance: 4.0, forgetting: 0.75 }));
+    assert_eq!((spec.horizon, spec.streams, spec.standardise), (3, 5, vec![true, false, false]));
+    assert!(learner(|s| s.readout = Some(ReadoutBy::Trainer)).unwrap().least.is_none());
+}
+
+#[test]
+fn teacher_is_a_filter_an_optimiser_or_none() {
+    let of = |name: &str| {
+        learner(|s| {
+            s.teacher = name.into();
+            (s.variance, s.error_variance, s.forgetting, s.noise) = (0.5, 0.25, 0.75, 0.125);
+        })
+        .map(|spec| spec.teacher)
+    };
+    let kalman =
+        |grouping| Trainer::Kalman { grouping, variance: 0.5, error: 0.25, forgetting: 0.75, noise: 0.125 };
+    assert_eq!(of("kalman-node").unwrap(), kalman(Grouping::Node));
+    assert_eq!(of("kalman-full").unwrap(), kalman(Grouping::Full));
+    assert_eq!(of("none").unwrap(), Trainer::Untrained);
+    assert!(of("kalman").is_err());
+}
+
+#[test]
+fn settings_out_of_their_range_are_errors() {
+    assert!(learner(|s| (s.window, s.every, s.layers) = (10_000_000, u64::MAX, 3)).is_ok());
+    assert!(learner(|s| (s.window, s.every) = (0, 1)).is_ok());
+    assert_eq!(said(|s| s.window = 10_000_001), "window: expected 0 to 10000000, got 10000001");
+    assert!(said(|s| s.every = 0).starts_with("every: expected 1 to "));
+    assert_eq!(said(|s| s.layers = 0), "layers: expected 1 to 1000, got 0");
+    assert_eq!(said(|s| s.layers = 1001), "layers: expected 1 to 1000, got 1001");
+    assert_eq!(
+        said(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
+        "metrics: expected some of mae, rmse, nrmse, mape, for this task, got log-loss"
+    );
+    let binary = |s: &mut Settings| (s.feed.task, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
+    assert_eq!(said(binary), "metrics: expected some of accuracy, log-loss, for this task, got rmse");
+    for wrong in ['"', '\n', '\r', 'é', '…'] {
+        assert!(said(|s| s.delimiter = wrong).starts_with("delimiter: expected one ASCII character"));
+    }
+    for (delimiter, byte) in [(';', b';'), ('\t', b'\t'), (' ', b' ')] {
+        assert_eq!(Settings { delimiter, ..Settings::new("y") }.delimiter().unwrap(), byte);
+    }
+}
+
+/// What may change when a session is resumed, what it then is, and that nothing else may.
+#[test]
+fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
+    assert_eq!(TUNABLE, ["absurd", "learning-rate", "decay", "clip", "error-clip"]);
+    let settings = session(|s| s.teacher = "sgd".into()).settings().clone();
+    let one = |name: &str, value: Value| Map::from_iter([(name.to_string(), value)]);
+    let mut taken = Map::new();
+    for (name, value) in
+        [("absurd", 5.0), ("learning-rate", 0.125), ("decay", 0.5), ("clip", 0.25), ("error-clip", 1.5)]
+    {
+        taken.insert(name.into(), json!(value));
+        assert_eq!(settings.retuned(&one(name, json!(value))).unwrap().as_map()[name], json!(value));
+    }
+    let names: Vec<String> = settings.as_map().keys().cloned().collect();
+    let others = names.iter().filter(|name| !TUNABLE.contains(&name.as_str()));
+    for name in others {
+        let error = settings.retuned(&one(name, json!("another"))).unwrap_err().to_string();
+        assert!(error.contains(name.as_str()) && error.contains("as in the checkpoint"), "{error}");
+        assert!(settings.retuned(&one(name, settings.as_map()[name].clone())).is_ok(), "{name} as it was");
+    }
+    assert!(settings.retuned(&one("units", json!(6.0))).is_ok(), "a whole number may have a point");
+    assert!(settings.retuned(&one("unit", json!(6))).is_err());
+
+    let retuned = settings.retuned(&taken).unwrap();
+    let mut whole = session(|s| s.teacher = "sgd".into());
+    feed(&mut whole, &text(0..120));
+    whole.mark().unwrap();
+    feed(&mut whole, &text(120..130));
+    let bytes = saved(&mut whole);
+    let resume = |settings: &Settings| {
+        let mut archive = Archive::reader(bytes.clone());
+        let (_, columns) = peek(&mut archive).unwrap();
+        Session::<f32>::resume(settings, columns, &mut archive)
+    };
+    let mut again = resume(&retuned).unwrap();
+    assert_eq!(again.settings(), &retuned);
+    let expected = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.125, decay: 0.5, clip: Some(0.25) };
+    let tuned = |session: &Session<f32>| {
+        assert_eq!(session.learner().spec().teacher, expected);
+        assert_eq!(session.learner().spec().error_clip, Some(1.5));
+    };
+    tuned(&again);
+    // At the first hour past 130 rows, a load five deviations off.
+    let mut lines = Lines::new(&b"1,95\n"[..]);
+    let trouble = again.row(lines.next_line().unwrap().unwrap()).unwrap_err();
+    assert!(matches!(trouble, RowError::Row(_)), "{trouble:?}");
+    // The learner it goes back to, and the one it begins anew with, are tuned alike.
+    again.roll_back().unwrap();
+    tuned(&again);
+    again.reset().unwrap();
+    tuned(&again);
+    for wrong in [
+        Settings { units: 7, ..settings.clone() },
+        Settings { window: 9, ..settings.clone() },
+        Settings { cell: "gru".into(), ..settings.clone() },
+        Settings { variance: 2.0, teacher: "kalman-node".into(), ..settings.clone() },
+    ] {
+        assert!(resume(&wrong).is_err());
+    }
+}
+
+#[test]
+fn session_remembers_its_columns_and_format() {
+    let mut settings = Settings::new("load");
+    (settings.units, settings.delimiter, settings.input_format) = (3, ';', Some(Format::Jsonl));
+    let json = Session::<f32>::begin(&settings.clone().resolved(), columns());
+    assert!(json.is_ok());
+    settings.input_format = Some(Format::Csv);
+    settings.feed.features = Some(vec!["hour".into()]);
+    let mut session = Session::<f32>::begin(&settings.resolved(), columns()).unwrap();
+    feed(&mut session, "1;50;x\n2;51;y\n");
+    let mut archive = Archive::reader(saved(&mut session));
+    let (settings, columns) = peek(&mut archive).unwrap();
+    assert_eq!((&settings, &columns[..]), (session.settings(), session.columns()));
+    assert_eq!(columns, self::columns());
+    let mut again = Session::<f32>::resume(&settings, columns, &mut archive).unwrap();
+    assert_eq!(again.position().rows, 2);
+    assert_eq!(feed(&mut again, "3;52;z\n"), feed(&mut session, "3;52;z\n"));
+}

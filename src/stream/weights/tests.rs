@@ -1,0 +1,122 @@
+use super::*;
+use crate::cell;
+use crate::readout::{Loss, Target};
+
+fn spec() -> StreamLearnerSpec {
+    let mut spec = StreamLearnerSpec::new(2, 5, 2);
+    spec.mask.sparsity = 0.5;
+    spec.direct = 1;
+    spec
+}
+
+fn taught<T: Real>(spec: &StreamLearnerSpec) -> StreamLearner<T> {
+    let mut learner = StreamLearner::new(spec, 1).unwrap();
+    for t in 0..30 {
+        let x = [(t as f64).sin(), f64::from(t % 3), 0.5];
+        learner.step(&x, Some(Target::Values(&[x[0] * x[1], -x[0]]))).unwrap();
+    }
+    learner
+}
+
+fn said<T: Real>(spec: &StreamLearnerSpec, bytes: &[u8]) -> String {
+    match unpack::<T>(spec, 0, bytes) {
+        Ok(_) => "fine".into(),
+        Err(ImportError::Format(why)) => why,
+        Err(ImportError::Other(error)) => error.to_string(),
+    }
+}
+
+/// A file with one tensor changed, or left out.
+fn altered(
+    bytes: &[u8],
+    name: &str,
+    change: impl Fn(&TensorView<'_>) -> Option<(Dtype, Vec<usize>, Vec<u8>)>,
+) -> Vec<u8> {
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    let of = |(found, view): (String, TensorView<'_>)| match found == name {
+        true => change(&view).map(|(dtype, shape, bytes)| (found, dtype, shape, bytes)),
+        false => Some((found, view.dtype(), view.shape().to_vec(), view.data().to_vec())),
+    };
+    let all: Vec<_> = file.tensors().into_iter().filter_map(of).collect();
+    let views = all
+        .iter()
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+#[test]
+fn every_cell_goes_there_and_back() {
+    for cell in cell::registry::<f32>() {
+        let mut spec = spec();
+        spec.network.layers[0].cell = cell.name.into();
+        spec.network.layers.push(spec.network.layers[0].clone());
+        let learner = taught::<f32>(&spec);
+        let bytes = pack(&learner);
+        let again = unpack::<f32>(&spec, 9, &bytes).unwrap();
+        assert_eq!(again.weights(), learner.weights(), "{}", cell.name);
+        let masks = |learner: &StreamLearner<f32>| -> Vec<Vec<_>> {
+            learner.network().wiring().layout().blocks().iter().map(|b| b.kept.entries().collect()).collect()
+        };
+        assert_eq!(masks(&again), masks(&learner));
+        assert_eq!(pack(&again), bytes);
+        let double = unpack::<f64>(&spec, 9, &bytes).unwrap();
+        assert!(double.weights().iter().zip(learner.weights()).all(|(a, b)| *a == f64::from(*b)));
+    }
+}
+
+#[test]
+fn without_masks_zeros_decide_where_weights_are_pruned() {
+    let spec = spec();
+    let learner = taught::<f64>(&spec);
+    let p = learner.weights().len();
+    let mut bytes = pack(&learner);
+    for block in learner.network().wiring().layout().blocks() {
+        bytes = altered(&bytes, &mask_of(&block.spec), |_| None);
+    }
+    assert_eq!(unpack::<f64>(&spec, 0, &bytes).unwrap().weights().len(), p);
+    let mut dense = spec.clone();
+    dense.mask.sparsity = 0.0;
+    let full = unpack::<f64>(&dense, 0, &bytes).unwrap();
+    assert_eq!(full.weights().len(), StreamLearner::<f64>::new(&dense, 0).unwrap().weights().len());
+}
+
+#[test]
+fn the_readout_may_be_left_out() {
+    let mut spec = spec();
+    (spec.least, spec.loss, spec.standardise_target) = (None, Loss::SquaredError, false);
+    let bytes = pack(&taught::<f64>(&spec));
+    let without = altered(&bytes, WEIGHT, |_| None);
+    assert!(said::<f64>(&spec, &without).contains("both of readout.weight and readout.bias or none"));
+    let without = altered(&without, BIAS, |_| None);
+    let learner = unpack::<f64>(&spec, 3, &without).unwrap();
+    let drawn = StreamLearner::<f64>::new(&spec, 3).unwrap();
+    assert_eq!(learner.weights().last_chunk::<8>(), drawn.weights().last_chunk::<8>());
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let spec = spec();
+    let bytes = pack(&taught::<f32>(&spec));
+    assert_eq!(said::<f32>(&spec, &bytes), "fine");
+    let none = altered(&bytes, "layer0.wu_x", |_| None);
+    assert_eq!(said::<f32>(&spec, &none), "expected a tensor 'layer0.wu_x', found none");
+    let turned = altered(&bytes, "layer0.wu_x", |t| Some((t.dtype(), vec![2, 5], t.data().to_vec())));
+    assert_eq!(said::<f32>(&spec, &turned), "expected 'layer0.wu_x' of shape [5, 2], found [2, 5]");
+    let whole = altered(&bytes, "layer0.wu_x", |t| Some((Dtype::I32, t.shape().to_vec(), t.data().to_vec())));
+    assert!(said::<f32>(&spec, &whole).contains("of type F32 or F64, found I32"));
+    let mask = altered(&bytes, "layer0.wu_y.mask", |_| Some((Dtype::U8, vec![1], vec![1])));
+    assert!(said::<f32>(&spec, &mask).contains("'layer0.wu_y.mask' of type U8 and shape [5, 5]"));
+    let infinite = altered(&bytes, "layer0.bu", |t| {
+        Some((Dtype::F32, t.shape().to_vec(), f32::INFINITY.to_le_bytes().repeat(5)))
+    });
+    assert!(said::<f32>(&spec, &infinite).contains("finite numbers"));
+    let mut other = spec.clone();
+    other.network.layers[0].cell = "rnn".into();
+    assert!(said::<f32>(&other, &bytes).contains("and masks, found '"));
+    for cut in 0..bytes.len() {
+        assert!(said::<f32>(&spec, &bytes[..cut]).contains("expected a safetensors file"), "cut at {cut}");
+    }
+}
+
+mod by_hand;
+mod meaning;

@@ -1,0 +1,243 @@
+//! The fixed structure of a network: what can influence what, in the terms that learning rules read,
+//!
+//! `S_t = diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄`,  `Y_t = diag(e) S_t + Ē`.
+//!
+//! A *row* is a row of S: a unit's state or a quantity inside a step. `A` couples rows to the emissions of the step
+//! before, `B` (strictly lower triangular) to those of earlier rows within the step. Both follow from the
+//! parameters: a weight `w` from the emission of row l into pre-activation s of row i adds `∂c_i/∂s · w` to entry
+//! `(i, l)`. So does M̄: its only entry for that weight is `∂c_i/∂s · φ`. A cell therefore gives one *gain* `∂c/∂s` per
+//! pre-activation, and everything else is done here, once for all cells.
+
+use super::plan::{Plan, Source};
+use super::step::Step;
+use crate::params::Layout;
+use crate::scalar::{self, Real};
+use crate::sparse::{Pattern, kernel};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Neighbouring weights of one pre-activation that couple neighbouring pairs of rows: `value[at..] += gain[pre] · w[column..]`.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    column: u32,
+    pre: u32,
+    at: u32,
+    len: u32,
+}
+
+/// A coupling matrix: its pattern, the weights that make it up, and the entries no weight is in.
+#[derive(Clone, Debug)]
+struct Coupling {
+    pattern: Pattern,
+    runs: Vec<Run>,
+    /// Whether most runs are longer than one weight.
+    long: bool,
+    terms: usize,
+    direct: Vec<usize>,
+}
+
+/// The structure of a network with its masks drawn. Fixed for life, shared by everything that reads it.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    plan: Arc<Plan>,
+    layout: Layout,
+    previous: Coupling,
+    current: Coupling,
+    thresholds: Vec<Option<usize>>,
+    gates_of_row: Vec<Vec<usize>>,
+}
+
+impl Wiring {
+    /// Wires a plan with the kept entries of each of its blocks.
+    ///
+    /// # Panics
+    /// If there is not one pattern per block, of the block's shape.
+    pub fn new(plan: Arc<Plan>, kept: &[Pattern]) -> Self {
+        let layout = Layout::new(plan.pre_rows.len(), plan.sources.len(), &plan.blocks, kept);
+        let from_previous = |s| if let Source::Previous(row) = s { Some(row) } else { None };
+        let from_current = |s| if let Source::Current(row) = s { Some(row) } else { None };
+        let previous = Coupling::new(&plan, &layout, &plan.direct_previous, from_previous);
+        let current = Coupling::new(&plan, &layout, &plan.direct_current, from_current);
+        let ordered = current.pattern.entries().all(|(row, source)| source < row);
+        assert!(ordered, "a row may read only earlier rows of the same step");
+        let mut thresholds = vec![None; plan.carries.len()];
+        for (rows, gate) in &plan.thresholds {
+            for (row, pre) in rows.clone().zip(gate.clone()) {
+                thresholds[row] = layout.weights().position(pre, 0);
+            }
+        }
+        let mut gates_of_row = vec![Vec::new(); plan.carries.len()];
+        for (pre, &row) in plan.pre_rows.iter().enumerate() {
+            gates_of_row[row].push(pre);
+        }
+        Self { plan, layout, previous, current, thresholds, gates_of_row }
+    }
+
+    /// The same network with nothing masked.
+    pub fn unmasked(&self) -> Self {
+        let full = |b: &crate::params::ParamBlockSpec| Pattern::full(b.rows.len(), b.cols.len());
+        Self::new(self.plan.clone(), &self.plan.blocks.iter().map(full).collect::<Vec<_>>())
+    }
+
+    /// Rows of the influence matrix, inner ones included.
+    pub fn rows(&self) -> usize {
+        self.plan.carries.len()
+    }
+
+    /// The rows that are units, ascending.
+    pub fn units(&self) -> &[usize] {
+        &self.plan.units
+    }
+
+    /// The rows whose emission is read out.
+    pub fn outputs(&self) -> Range<usize> {
+        self.plan.outputs.clone()
+    }
+
+    /// External inputs, m.
+    pub fn inputs(&self) -> usize {
+        self.plan.inputs
+    }
+
+    /// Kept parameters, p.
+    pub fn parameters(&self) -> usize {
+        self.layout.len()
+    }
+
+    /// Whether `d` of this row may differ from zero.
+    pub fn carries(&self, row: usize) -> bool {
+        self.plan.carries[row]
+    }
+
+    /// What weights read, by index.
+    pub fn sources(&self) -> &[Source] {
+        &self.plan.sources
+    }
+
+    /// For every pre-activation, the row whose state it feeds.
+    pub fn pre_rows(&self) -> &[usize] {
+        &self.plan.pre_rows
+    }
+
+    /// The pre-activations that feed this row.
+    pub fn gates_of(&self, row: usize) -> &[usize] {
+        &self.gates_of_row[row]
+    }
+
+    /// Number of layers that have parameters.
+    pub fn layers(&self) -> usize {
+        self.plan.layers
+    }
+
+    /// The layer whose parameters feed this pre-activation.
+    pub fn layer_of(&self, pre: usize) -> usize {
+        let feeds = |block: &&crate::params::ParamBlockSpec| block.rows.contains(&pre);
+        self.plan.blocks.iter().find(feeds).map_or(0, |block| block.layer)
+    }
+
+    /// The parameters by name, and the pattern of `W`.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Pattern of `A`, rows × rows: coupling to the step before.
+    pub fn previous(&self) -> &Pattern {
+        &self.previous.pattern
+    }
+
+    /// Pattern of `B`, rows × rows, strictly lower triangular: coupling within the step.
+    pub fn current(&self) -> &Pattern {
+        &self.current.pattern
+    }
+
+    /// The parameter that Ē of this row belongs to: its threshold, if it has one.
+    pub fn threshold(&self, row: usize) -> Option<usize> {
+        self.thresholds[row]
+    }
+
+    /// The direct coupling of a row to its own previous emission, as an index of
+    /// [`Step::direct_previous`](super::Step::direct_previous), if there is one.
+    pub fn direct_to_itself(&self, row: usize) -> Option<usize> {
+        self.plan.direct_previous.iter().position(|&pair| pair == (row, row))
+    }
+
+    pub(crate) fn direct_len(&self) -> (usize, usize) {
+        (self.previous.direct.len(), self.current.direct.len())
+    }
+
+    /// Adds what `sources` contribute to the pre-activations: `s ← s + W[:, sources] φ[sources]`, silent sources
+    /// skipped. Returns the MACs.
+    pub fn integrate<T: Real>(&self, w: &[T], step: &mut Step<T>, sources: Range<usize>) -> u64 {
+        kernel::product(&mut step.pre, self.layout.weights(), w, &step.phi, sources)
+    }
+
+    /// Fills the values of `A` and `B` from the gains, the weights and the direct couplings. Returns the MACs.
+    pub fn couple<T: Real>(&self, w: &[T], step: &mut Step<T>) -> u64 {
+        let macs = self.previous.fill(w, &step.gain, &step.direct_previous, &mut step.a)
+            + self.current.fill(w, &step.gain, &step.direct_current, &mut step.b);
+        scalar::flush(&mut step.a);
+        scalar::flush(&mut step.b);
+        macs
+    }
+}
+
+impl Coupling {
+    fn new(
+        plan: &Plan,
+        layout: &Layout,
+        direct: &[(usize, usize)],
+        row_behind: impl Fn(Source) -> Option<usize>,
+    ) -> Self {
+        let weights = || layout.weights().entries().enumerate();
+        let pair = |(pre, source): (usize, usize)| {
+            row_behind(plan.sources[source]).map(|from| (plan.pre_rows[pre], from))
+        };
+        let mut entries: Vec<_> = weights().filter_map(|(_, e)| pair(e)).collect();
+        entries.extend(direct);
+        let pattern = Pattern::new(plan.carries.len(), plan.carries.len(), entries);
+        let at = |(i, j)| pattern.position(i, j).expect("just entered");
+        let (mut runs, mut terms): (Vec<Run>, usize) = (Vec::new(), 0);
+        for (column, e) in weights() {
+            let Some(pair) = pair(e) else { continue };
+            let next = Run { column: column as u32, pre: e.0 as u32, at: at(pair) as u32, len: 1 };
+            terms += 1;
+            match runs.last_mut() {
+                Some(run)
+                    if (run.column + run.len, run.pre, run.at + run.len)
+                        == (next.column, next.pre, next.at) =>
+                {
+                    run.len += 1;
+                }
+                _ => runs.push(next),
+            }
+        }
+        let direct = direct.iter().map(|&e| at(e)).collect();
+        let long = terms >= 3 * runs.len();
+        Self { pattern, runs, long, terms, direct }
+    }
+
+    fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
+        values.fill(T::zero());
+        for (&at, &value) in self.direct.iter().zip(direct) {
+            values[at] = value;
+        }
+        if !self.long {
+            // Mostly runs of one: what a loop costs to begin is more than what it saves.
+            for run in &self.runs {
+                let gain = gain[run.pre as usize];
+                for k in 0..run.len {
+                    values[(run.at + k) as usize] += gain * w[(run.column + k) as usize];
+                }
+            }
+            return self.terms as u64;
+        }
+        for run in &self.runs {
+            let (gain, len) = (gain[run.pre as usize], run.len as usize);
+            let from = &w[run.column as usize..][..len];
+            for (value, &w) in values[run.at as usize..][..len].iter_mut().zip(from) {
+                *value += gain * w;
+            }
+        }
+        self.terms as u64
+    }
+}

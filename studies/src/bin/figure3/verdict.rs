@@ -1,0 +1,121 @@
+//! Which setting learns with the least compute, and how sure that is.
+
+use crate::curve::{Estimate, Setting};
+use crate::store::Point;
+
+/// Loss at which a run counts as having learned.
+pub const LEARNED: f64 = 0.1;
+/// Standard errors of a difference from which on it counts as one: the two-sided 5 % bound of Student's t for five seeds a side, whatever
+/// their variances (4 degrees of freedom, the fewest Welch's test can have there).
+pub const SURE: f64 = 2.78;
+
+/// A way to count compute.
+pub struct Measure {
+    pub name: &'static str,
+    pub of: fn(&Point) -> f64,
+}
+
+pub const MEASURES: [Measure; 3] = [
+    Measure {
+        name: "Σ (1−ω)²β̃(t)β̃(t−1), the paper's factor", of: |p| p.compute_adjusted_iteration
+    },
+    Measure { name: "Σ density of the influence matrix", of: |p| p.density_adjusted_iteration },
+    Measure { name: "MACs counted", of: |p| p.macs as f64 },
+];
+
+/// `ω = 0.9 with activity sparsity`.
+pub fn name(setting: &Setting) -> String {
+    let with = if setting.activity { "with" } else { "without" };
+    format!("ω = {} {with} activity sparsity", setting.omega)
+}
+
+/// Mean ± standard error to about three digits, with a sign before it where it is a lower bound.
+pub fn show(cost: Estimate, bound: bool) -> String {
+    let sign = if bound { "≥ " } else { "" };
+    let digits = |x: f64| match x.abs() {
+        0.0 => "0".into(),
+        1e6.. => format!("{x:.2e}"),
+        x if x >= 100.0 => format!("{x:.0}"),
+        x if x >= 10.0 => format!("{x:.1}"),
+        _ => format!("{x:.2}"),
+    };
+    match cost.error.is_finite() {
+        true => format!("{sign}{} ± {}", digits(cost.mean), digits(cost.error)),
+        false => format!("{sign}{}", digits(cost.mean)),
+    }
+}
+
+/// The claim that the sparsest setting with activity sparsity learns with the least compute, held against `settings`.
+pub struct Verdict {
+    pub says: &'static str,
+    /// The cost of the claimed setting, the best other one, and its cost.
+    pub claimed: String,
+    pub rival: String,
+    pub rival_cost: String,
+    /// Standard errors of the difference by which the claimed one is cheaper.
+    pub gap: f64,
+}
+
+/// None if there is nothing to compare.
+pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<Verdict> {
+    let cost = |setting: &&Setting| {
+        let (cost, reached) = setting.when(LEARNED, measure.of);
+        (name(setting), cost, reached < setting.runs.len())
+    };
+    let sparsest = settings.iter().filter(|s| s.activity).map(|s| s.omega).fold(0.0, f64::max);
+    let is_claimed = |s: &&&Setting| s.activity && s.omega == sparsest;
+    let (_, claimed, bound) = cost(settings.iter().find(is_claimed)?);
+    let rivals = settings.iter().filter(|s| !is_claimed(s)).map(cost);
+    // Those that learned come before those whose cost is a lower bound.
+    let rival = rivals.min_by(|a, b| a.2.cmp(&b.2).then(a.1.mean.total_cmp(&b.1.mean)))?;
+    let gap = claimed.below(rival.1);
+    let says = match gap {
+        g if g.is_nan() => "undecided: one seed",
+        // A cost that is a lower bound is not known to be low.
+        _ if bound => "undecided: not every run learned",
+        g if g >= SURE => "**confirmed**",
+        g if g <= -SURE && !rival.2 => "**refuted**",
+        g if g > 0.0 => "the least, within error",
+        _ => "not the least, within error",
+    };
+    Some(Verdict {
+        says,
+        claimed: show(claimed, bound),
+        rival: rival.0,
+        rival_cost: show(rival.1, rival.2),
+        gap,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Point;
+    use crate::store::tests::point;
+
+    /// Two settings, three seeds: one iteration to learn, at the costs given.
+    fn verdict(claimed: [f64; 3], rival: [f64; 3], learns: bool) -> Verdict {
+        let run = |cost: &f64, loss| vec![Point { loss, compute_adjusted_iteration: *cost, ..point() }];
+        let own: Vec<_> = claimed.iter().map(|c| run(c, if learns { 0.05 } else { 0.2 })).collect();
+        let other: Vec<_> = rival.iter().map(|c| run(c, 0.05)).collect();
+        fn slices(runs: &[Vec<Point>]) -> Vec<&[Point]> {
+            runs.iter().map(Vec::as_slice).collect()
+        }
+        let a = Setting { omega: 0.9, activity: true, runs: slices(&own) };
+        let b = Setting { omega: 0.9, activity: false, runs: slices(&other) };
+        sparsest_is_cheapest(&[&a, &b], &MEASURES[0]).unwrap()
+    }
+
+    #[test]
+    fn a_verdict_needs_two_standard_errors_and_every_run() {
+        let (low, high) = ([1.0, 1.1, 1.2], [2.0, 2.1, 2.2]);
+        assert_eq!(verdict(low, high, true).says, "**confirmed**");
+        assert_eq!(verdict(high, low, true).says, "**refuted**");
+        assert_eq!(verdict(low, [1.05, 1.15, 1.25], true).says, "the least, within error");
+        assert_eq!(verdict([1.05, 1.15, 1.25], low, true).says, "not the least, within error");
+        // What never learned is no confirmation, however little it spent.
+        let bound = verdict(low, high, false);
+        assert_eq!(bound.says, "undecided: not every run learned");
+        assert!(bound.claimed.starts_with('≥'));
+    }
+}

@@ -1,0 +1,283 @@
+//! One rule on one network: what it costs, and how true its gradient is.
+
+use serde::Serialize;
+use sparse_rtrl::cell::{CellConfig, ResetGate, Surrogate};
+use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl::macs::Macs;
+use sparse_rtrl::metrics::Fidelity;
+use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
+use sparse_rtrl::params::{Generator, Init, Kind, MaskSpec, Purpose, generator};
+use sparse_rtrl::rule;
+use sparse_rtrl::rule::cost::{Means, Shape, expected, paper};
+use sparse_rtrl::rule::{RuleEntry, Skips};
+use sparse_rtrl::wiring::{State, Step};
+use std::time::Instant;
+
+const INPUTS: usize = 2;
+
+/// Standard deviation of the input, large enough for most units to speak at some time.
+const INPUT_SCALE: f32 = 3.0;
+
+/// Beyond this many MACs a step, rules whose steps all cost the same (from the second on) are run for three steps only.
+const PATIENCE: f64 = 2e7;
+
+/// A network and how long to run it.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    pub cell: &'static str,
+    pub units: usize,
+    pub sparsity: f64,
+    pub epsilon: f64,
+    pub steps: usize,
+    pub warm_up: usize,
+    pub seed: u64,
+}
+
+/// A row of the table. Costs are means a step, of the rule alone.
+#[derive(Clone, Serialize)]
+pub struct Measured {
+    pub cell: &'static str,
+    pub units: usize,
+    pub param_sparsity: f64,
+    pub epsilon: f64,
+    pub seed: u64,
+    pub rule: String,
+    pub claim: String,
+    pub parameters: usize,
+    pub activity_sparsity: f64,
+    pub backward_sparsity: f64,
+    pub live_share: f64,
+    pub paper_formula: &'static str,
+    pub paper_macs: Option<f64>,
+    /// In the mean, from sizes and measured sparsities; the other two from what was live, exactly, and from the kernels.
+    pub expected_macs: Option<f64>,
+    pub predicted_macs: f64,
+    pub counted_macs: f64,
+    pub paper_numbers: Option<f64>,
+    pub predicted_bytes: usize,
+    pub bytes: usize,
+    pub seconds: f64,
+    pub gradient_cosine: f64,
+    /// Of the products A Y over the columns of recurrent weights, the share that was done; `rtrl` only.
+    pub recurrent_share: Option<f64>,
+    /// Share of the recurrent weights' columns that a source had touched.
+    pub awake_share: f64,
+    /// The share of A Y by the paper's law, ω̃² β̃(t) β̃(t−1), and by the law that is true of the cell.
+    pub paper_law: f64,
+    pub true_law: f64,
+}
+
+impl Setting {
+    fn spec(&self) -> NetworkSpec {
+        let surrogate = Surrogate::new(0.7, self.epsilon);
+        // The reset gate after the product, as in the RTRL paper's own code: every coupling is one weight's.
+        let config = CellConfig { surrogate, reset_gate: ResetGate::After, ..CellConfig::default() };
+        let layer = LayerSpec::new(self.cell, self.units, config);
+        NetworkSpec { inputs: INPUTS, layers: vec![layer], trace: None }
+    }
+
+    fn mask(&self) -> MaskSpec {
+        MaskSpec { sparsity: self.sparsity, ..MaskSpec::default() }
+    }
+
+    pub fn check(&self) -> Result<()> {
+        if self.units > 512 {
+            return Err(Error::setting("units", "at most 512, dense RTRL being among the rules", self.units));
+        }
+        self.spec().check()?;
+        self.mask().check()
+    }
+}
+
+fn normals(n: usize, rng: &mut Generator) -> Vec<f32> {
+    use rand_distr::{Distribution, StandardNormal};
+    (0..n).map(|_| INPUT_SCALE * Distribution::<f32>::sample(&StandardNormal, rng)).collect()
+}
+
+/// Steps of a running network with credit for each, and what of it is sparse.
+struct Drive {
+    steps: Vec<(Step<f32>, Vec<f32>)>,
+    active: f64,
+    steep: f64,
+    live: f64,
+    steep_pairs: f64,
+    /// Share of the kept recurrent weights whose source had spoken by the step before; and the same times what is live.
+    awake: f64,
+    /// Share of all parameters whose source had spoken by the step before, or speaks; live share at the step before, and
+    /// times the live share of now.
+    awake_all: f64,
+    spoken: f64,
+    live_pairs: f64,
+    live_before: f64,
+    awake_steep_pairs: f64,
+    awake_live: f64,
+}
+
+fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
+    let wiring = net.wiring();
+    let mut rng = generator(setting.seed, Purpose::Data);
+    let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
+    let mut steps = Vec::new();
+    let n = setting.units as f64;
+    let share = |of: &dyn Fn(usize) -> bool| wiring.units().iter().filter(|&&row| of(row)).count() as f64 / n;
+    let (mut shares, mut awake, mut awake_all, mut speaking) = (Vec::new(), vec![0.0], vec![0.0], Vec::new());
+    let weights = wiring.layout().weights();
+    let recurrent: Vec<usize> = {
+        let blocks = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+        let places: std::collections::HashSet<_> = blocks.flat_map(|b| b.places.iter().copied()).collect();
+        let entries = weights.entries().enumerate().filter(|(k, _)| places.contains(k));
+        entries.map(|(_, (_, source))| source).collect()
+    };
+    let mut spoken = vec![false; wiring.sources().len()];
+    for _ in 0..setting.warm_up + setting.steps {
+        net.advance(w, &normals(INPUTS, &mut rng), &state, &mut step, &mut Macs::default());
+        state.follow(&step);
+        let credit = normals(wiring.outputs().len(), &mut rng);
+        shares.push([
+            share(&|row| step.y[row] != 0.0),
+            share(&|row| step.slope[row] != 0.0),
+            share(&|row| step.is_live(row)),
+        ]);
+        steps.push((step.clone(), credit));
+        spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
+        let touched = recurrent.iter().filter(|&&source| spoken[source]).count();
+        let share = |speaks: &dyn Fn(usize) -> bool| {
+            weights.entries().filter(|&(_, source)| speaks(source)).count() as f64 / weights.len() as f64
+        };
+        awake_all.push(share(&|source| spoken[source]));
+        speaking.push(share(&|source| step.phi[source] != 0.0));
+        awake.push(touched as f64 / recurrent.len().max(1) as f64);
+    }
+    let from = setting.warm_up;
+    let count = setting.steps as f64;
+    let mean = |of: &dyn Fn(usize) -> f64| (from..shares.len()).map(of).sum::<f64>() / count;
+    Drive {
+        active: mean(&|t| shares[t][0]),
+        steep: mean(&|t| shares[t][1]),
+        live: mean(&|t| shares[t][2]),
+        steep_pairs: mean(&|t| shares[t][1] * shares[t - 1][1]),
+        awake: mean(&|t| awake[t]),
+        awake_all: mean(&|t| awake_all[t]),
+        spoken: mean(&|t| speaking[t]),
+        live_pairs: mean(&|t| shares[t - 1][2] * shares[t][2]),
+        live_before: mean(&|t| shares[t - 1][2]),
+        awake_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
+        awake_live: mean(&|t| awake[t] * shares[t - 1][2]),
+        steps,
+    }
+}
+
+/// Runs a rule over a network's steps.
+///
+/// # Errors
+/// If the setting is out of range.
+pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
+    let mut masks = generator(setting.seed, Purpose::Mask);
+    let net = Network::<f32>::new(&setting.spec(), |blocks| setting.mask().draw(blocks, &mut masks))?;
+    let wiring = net.wiring();
+    let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(setting.seed, Purpose::Init))?;
+    let mut driven = drive(&net, &w, setting);
+    let dense = rule::DenseCost::new(&wiring.unmasked());
+    let constant = ["rtrl-dense", "rtrl-param"].contains(&entry.name.as_str());
+    let warm_up = if constant && dense.influence as f64 > PATIENCE {
+        driven.steps.truncate(3);
+        1
+    } else if entry.name == "bptt" {
+        // Its work is one walk over all steps, at the end: it is shared out over all of them.
+        0
+    } else {
+        setting.warm_up
+    };
+    let measured = (driven.steps.len() - warm_up) as f64;
+
+    let mut rule = (entry.build)(wiring, Skips::ALL, setting.seed);
+    let mut prediction = (entry.predict)(wiring);
+    let mut gradient = vec![0.0; wiring.parameters()];
+    let (mut counted, mut predicted, mut seconds) = (Macs::default(), Macs::default(), 0.0);
+    let (mut bytes, mut predicted_bytes) = (0, 0);
+    for (t, (step, credit)) in driven.steps.iter().enumerate() {
+        if t == warm_up {
+            (counted, predicted, seconds) = (Macs::default(), Macs::default(), 0.0);
+        }
+        let started = Instant::now();
+        rule.observe(step, &mut counted);
+        rule.credit(credit, &mut counted);
+        seconds += started.elapsed().as_secs_f64();
+        predicted += prediction.observe(step);
+        predicted += prediction.credit(credit);
+        bytes = rule.bytes().max(bytes);
+        predicted_bytes = (size_of::<f32>() * prediction.numbers()).max(predicted_bytes);
+    }
+    let started = Instant::now();
+    rule.drain(&mut gradient, &mut counted);
+    seconds += started.elapsed().as_secs_f64();
+    predicted += prediction.drain();
+
+    let mut exact = vec![0.0; wiring.parameters()];
+    let mut tape = (rule::find::<f32>("bptt")?.build)(wiring, Skips::ALL, 0);
+    for (step, credit) in &driven.steps {
+        tape.observe(step, &mut Macs::default());
+        tape.credit(credit, &mut Macs::default());
+    }
+    tape.drain(&mut exact, &mut Macs::default());
+
+    let kept = wiring.layout().kept_share(&[Kind::Recurrent]);
+    let n = setting.units as f64;
+    let recurrent = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+    let recurrent: usize = recurrent.map(|b| b.spec.dense_len()).sum();
+    let coupled = wiring.previous().len() as f64 / (n * n);
+    let paper_law = kept * kept * driven.steep_pairs;
+    let shape = Shape {
+        units: n,
+        parameters: recurrent as f64,
+        kept,
+        active: driven.active,
+        steep: driven.steep,
+        steps: driven.steps.len() as f64,
+    };
+    let paper = paper(&entry.name, &shape);
+    let carry = wiring.carries(wiring.units()[0]);
+    let means = Means {
+        units: n,
+        parameters: wiring.parameters() as f64,
+        dense_parameters: wiring.unmasked().parameters() as f64,
+        couplings: wiring.previous().len() as f64,
+        carry,
+        thresholds: true,
+        live: driven.live,
+        live_pairs: if carry { driven.live_before } else { driven.live_pairs },
+        awake: driven.awake_all,
+        spoken: driven.spoken,
+    };
+    Ok(Measured {
+        cell: setting.cell,
+        units: setting.units,
+        param_sparsity: 1.0 - kept,
+        epsilon: setting.epsilon,
+        seed: setting.seed,
+        rule: entry.name.clone(),
+        claim: format!("{:?}", entry.claim),
+        parameters: wiring.parameters(),
+        activity_sparsity: 1.0 - driven.active,
+        backward_sparsity: 1.0 - driven.steep,
+        live_share: driven.live,
+        paper_formula: paper.map_or("", |p| p.time_formula),
+        paper_macs: paper.map(|p| p.time),
+        expected_macs: expected(&entry.name, &means),
+        predicted_macs: predicted.total() as f64 / measured,
+        counted_macs: counted.total() as f64 / measured,
+        paper_numbers: paper.map(|p| p.memory),
+        predicted_bytes,
+        bytes,
+        seconds: seconds / measured,
+        gradient_cosine: Fidelity::between(&gradient, &exact).cosine,
+        recurrent_share: (entry.name == "rtrl")
+            .then(|| counted.recurrent as f64 / measured / (n * n * recurrent as f64)),
+        awake_share: driven.awake,
+        paper_law,
+        true_law: match setting.cell {
+            "event-rnn" => kept * kept * driven.awake_steep_pairs,
+            _ => kept * coupled * driven.awake_live,
+        },
+    })
+}

@@ -1,0 +1,174 @@
+//! The rows as CSV, as Markdown, and in short for the terminal.
+
+use super::measure::Measured;
+use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
+use comfy_table::{CellAlignment, Table, TableStyle};
+use sparse_rtrl::error::{Error, Result};
+use sparse_rtrl_studies::origin;
+use std::fmt::Write as _;
+use std::path::Path;
+
+const NOTES: &str = "\
+Costs are means a step, of the learning rule alone, with a credit at every step. `paper` is the formula of the RTRL paper's
+Table 1 with p the recurrent weights, ω̃ as drawn, α̃ and β̃ as measured; its first term is the forward pass, which the counts do not
+include, as they do include biases, inputs, thresholds and credit. `expected` is our closed form in the mean, from n, m, p, ω and
+measured α and β alone; `predicted` the closed form from what was live, which a test holds to be exact (both in `rule/predict`); `counted` is what the kernels counted. `bytes` are of influence or tape in use, index structure apart. BPTT is
+drained once, at the end, and its work shared out over all steps; its bytes grow with the sequence. `cosine` is to the exact gradient
+of the whole run, readout excluded. Rules whose steps all cost the same are run for three steps only where they
+are slow.
+
+`A Y` is the product that RTRL's cost is about: the share of its dense cost, over the columns of recurrent weights, that exact
+sparse RTRL did. `paper's law` is ω̃² β̃(t) β̃(t−1). `true law` is that times κ for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU, with κ the
+share of these columns that a source has touched since the reset, ω̃′ the share of pairs of units that any gate couples and ν the
+share of units with e ≠ 0. An EGRU's rows are carried on by 1 − u: they do not vanish, and the paper's second β̃ is not to be had.";
+
+/// # Errors
+/// If the file cannot be written.
+pub fn write_csv(path: &Path, rows: &[Measured]) -> Result<()> {
+    let failed = |source| Error::Csv { path: path.into(), source };
+    let mut csv = csv::Writer::from_path(path).map_err(failed)?;
+    rows.iter().try_for_each(|row| csv.serialize(row)).map_err(failed)?;
+    csv.flush().map_err(|source| Error::Write { path: path.into(), source })
+}
+
+fn big(x: f64) -> String {
+    match x {
+        _ if x < 1e4 => format!("{x:.0}"),
+        _ => format!("{x:.2e}"),
+    }
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-3 => format!("{:.1} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        s => format!("{s:.1} s"),
+    }
+}
+
+/// A table of costs, one line a rule.
+fn costs(style: TableStyle, rows: &[&Measured]) -> String {
+    let mut table = Table::new();
+    table.load_style(style);
+    let heads =
+        ["rule", "claim", "paper", "= MACs", "expected", "predicted", "counted", "bytes", "a step", "cosine"];
+    table.set_header(heads);
+    for row in rows {
+        table.add_row([
+            row.rule.clone(),
+            row.claim.clone(),
+            row.paper_formula.into(),
+            row.paper_macs.map_or("–".into(), big),
+            row.expected_macs.map_or("–".into(), big),
+            big(row.predicted_macs),
+            big(row.counted_macs),
+            big(row.bytes as f64),
+            time(row.seconds),
+            format!("{:.3}", row.gradient_cosine),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+fn ratio(a: f64, b: f64) -> String {
+    if b > 0.0 { format!("{:.3}", a / b) } else { "–".into() }
+}
+
+/// A table of laws, one line a network.
+fn laws(style: TableStyle, rows: &[&Measured]) -> String {
+    let mut table = Table::new();
+    table.load_style(style);
+    table.set_header([
+        "cell",
+        "n",
+        "ω",
+        "ε",
+        "α",
+        "β",
+        "ν",
+        "κ",
+        "A Y done",
+        "paper's law",
+        "done/paper",
+        "true law",
+        "done/true",
+    ]);
+    for row in rows {
+        let Some(done) = row.recurrent_share else { continue };
+        let share = |x: f64| format!("{x:.3}");
+        table.add_row([
+            row.cell.to_string(),
+            row.units.to_string(),
+            share(row.param_sparsity),
+            row.epsilon.to_string(),
+            share(row.activity_sparsity),
+            share(row.backward_sparsity),
+            share(row.live_share),
+            share(row.awake_share),
+            format!("{done:.5}"),
+            format!("{:.5}", row.paper_law),
+            ratio(done, row.paper_law),
+            format!("{:.5}", row.true_law),
+            ratio(done, row.true_law),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+/// Rows of the same network, in order.
+fn networks(rows: &[Measured]) -> impl Iterator<Item = Vec<&Measured>> {
+    let same = |a: &Measured, b: &Measured| {
+        (a.cell, a.units) == (b.cell, b.units)
+            && a.param_sparsity == b.param_sparsity
+            && a.epsilon == b.epsilon
+    };
+    rows.chunk_by(same).map(|chunk| chunk.iter().collect())
+}
+
+fn title(row: &Measured) -> String {
+    format!(
+        "{}, n = {}, ω = {:.3}, ε = {} (p = {}, α = {:.2}, β = {:.2})",
+        row.cell,
+        row.units,
+        row.param_sparsity,
+        row.epsilon,
+        row.parameters,
+        row.activity_sparsity,
+        row.backward_sparsity
+    )
+}
+
+/// # Errors
+/// If the file cannot be written.
+pub fn write_markdown(path: &Path, rows: &[Measured]) -> Result<()> {
+    let mut text = format!(
+        "# Table 1 of the RTRL paper, measured\n\n{}\n\nSeed {}; times are of one thread.\n\n{NOTES}\n\n## The law\n\n{}\n",
+        origin::said(&origin::command("cargo study table1", None)),
+        rows.first().map_or(0, |row| row.seed),
+        laws(ASCII_MARKDOWN, &rows.iter().collect::<Vec<_>>())
+    );
+    for network in networks(rows) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n## {}\n\n{}\n", title(network[0]), costs(ASCII_MARKDOWN, &network));
+    }
+    std::fs::write(path, text).map_err(|source| Error::Write { path: path.into(), source })
+}
+
+/// The law, and the largest networks at this width of the pseudo-derivative.
+pub fn terminal(rows: &[Measured], epsilon: f64) -> String {
+    let largest = rows.iter().map(|row| row.units).max();
+    let shown = |row: &&Measured| row.epsilon == epsilon;
+    let mut text = String::new();
+    for network in networks(rows).filter(|n| shown(&n[0]) && Some(n[0].units) == largest) {
+        let _ = write!(text, "{}\n\n{}\n\n", title(network[0]), costs(NOTHING, &network));
+    }
+    let law = laws(NOTHING, &rows.iter().filter(shown).collect::<Vec<_>>());
+    let _ = write!(text, "{law}\n\n{NOTES}\n");
+    text
+}
