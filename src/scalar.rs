@@ -26,10 +26,18 @@
 //! or 2⁻¹⁰²² (f64) can differ.
 
 use num_traits::{Float, NumAssign};
+use std::any::{Any, TypeId};
 
-/// A real number the engine computes with. Implemented for `f32` and `f64`.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A real number the engine computes with. Implemented for `f32` and `f64`, and for no other type.
 pub trait Real:
-    Float
+    sealed::Sealed
+    + Float
     + NumAssign
     + nalgebra::Scalar
     + std::iter::Sum
@@ -82,6 +90,27 @@ impl Real for f64 {
     fn as_f64(self) -> f64 {
         self
     }
+}
+
+/// Whether `T` is `f32`.
+pub(crate) fn is_single<T: Real>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<f32>()
+}
+
+/// The result of `single` or of `double`, whichever is of type `R`.
+///
+/// Generic functions of this crate that hold much code end in this call. `single` and `double` are not generic and not inlined, so that
+/// this crate compiles that code once for each type, instead of every crate that calls it.
+///
+/// # Panics
+/// If neither result is of type `R`.
+pub(crate) fn compiled_once<S: 'static, D: 'static, R: 'static>(
+    single: impl FnOnce() -> S,
+    double: impl FnOnce() -> D,
+) -> R {
+    let result: Box<dyn Any> =
+        if TypeId::of::<R>() == TypeId::of::<S>() { Box::new(single()) } else { Box::new(double()) };
+    *result.downcast::<R>().expect("the result of one of both")
 }
 
 /// Flushes every number of a slice: `x_k ← flush(x_k)`.

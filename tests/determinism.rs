@@ -187,7 +187,7 @@ fn what_a_seed_gives_is_pinned() {
     let w = learner.parameters();
     approx::assert_relative_eq!([w[0], w[1], w[w.len() - 2]][..], PINNED_WEIGHTS, max_relative = 1e-12);
 
-    let data = (dataset::find::<f64>("spiral").unwrap().draw)(7, &task::DatasetOptions::default());
+    let data = (dataset::find::<f64>("spiral").unwrap().draw)(7, &dataset::DatasetOptions::default());
     approx::assert_relative_eq!(data.train[0].inputs[..2], PINNED_SPIRAL, max_relative = 1e-12);
 
     // Single precision through a platform's own exp and tanh: nearly the same everywhere.

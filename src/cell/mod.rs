@@ -15,7 +15,7 @@ pub use surrogate::Surrogate;
 pub(crate) use trace::Trace;
 
 use crate::error::{Error, Result};
-use crate::scalar::Real;
+use crate::scalar::{Real, compiled_once};
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -91,6 +91,20 @@ pub struct CellEntry<T> {
 
 /// All cells.
 pub fn registry<T: Real>() -> Vec<CellEntry<T>> {
+    compiled_once(in_single, in_double)
+}
+
+#[inline(never)]
+fn in_single() -> Vec<CellEntry<f32>> {
+    all()
+}
+
+#[inline(never)]
+fn in_double() -> Vec<CellEntry<f64>> {
+    all()
+}
+
+fn all<T: Real>() -> Vec<CellEntry<T>> {
     vec![
         CellEntry {
             name: "egru",

@@ -19,7 +19,7 @@ use crate::learner::sequence::SequenceLearner;
 use crate::optim;
 use crate::params;
 use crate::rule::DenseCost;
-use crate::scalar::Real;
+use crate::scalar::{Real, is_single};
 use keep::Kept;
 use params::{Purpose, generator};
 use rand::seq::SliceRandom;
@@ -68,6 +68,24 @@ pub fn run<T: Real>(
     config: &Config,
     seed: u64,
     mut each: impl FnMut(&Row) -> Result<()>,
+) -> Result<RunSummary> {
+    if is_single::<T>() { run_single(config, seed, &mut each) } else { run_double(config, seed, &mut each) }
+}
+
+#[inline(never)]
+fn run_single(config: &Config, seed: u64, each: &mut dyn FnMut(&Row) -> Result<()>) -> Result<RunSummary> {
+    run_in::<f32>(config, seed, each)
+}
+
+#[inline(never)]
+fn run_double(config: &Config, seed: u64, each: &mut dyn FnMut(&Row) -> Result<()>) -> Result<RunSummary> {
+    run_in::<f64>(config, seed, each)
+}
+
+fn run_in<T: Real>(
+    config: &Config,
+    seed: u64,
+    each: &mut dyn FnMut(&Row) -> Result<()>,
 ) -> Result<RunSummary> {
     config.check()?;
     let data: Dataset<T> = (dataset::find(&config.task)?.draw)(seed, &config.task_options);

@@ -20,7 +20,7 @@ pub use sgd::Sgd;
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
-use crate::scalar::Real;
+use crate::scalar::{Real, compiled_once};
 
 /// Turns gradients into updates.
 pub trait Optimiser<T: Real>: Send {
@@ -52,6 +52,20 @@ pub struct OptimiserEntry<T> {
 
 /// All optimisers.
 pub fn registry<T: Real>() -> Vec<OptimiserEntry<T>> {
+    compiled_once(in_single, in_double)
+}
+
+#[inline(never)]
+fn in_single() -> Vec<OptimiserEntry<f32>> {
+    all()
+}
+
+#[inline(never)]
+fn in_double() -> Vec<OptimiserEntry<f64>> {
+    all()
+}
+
+fn all<T: Real>() -> Vec<OptimiserEntry<T>> {
     vec![
         OptimiserEntry {
             name: "adam",

@@ -8,7 +8,7 @@ use super::{
     snap,
 };
 use crate::error::{Error, Result};
-use crate::scalar::Real;
+use crate::scalar::{Real, compiled_once};
 use crate::wiring::Wiring;
 use std::sync::Arc;
 
@@ -70,6 +70,20 @@ impl<T: Real> RuleEntry<T> {
 
 /// All rules; of families with a number, the members people use.
 pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
+    compiled_once(in_single, in_double)
+}
+
+#[inline(never)]
+fn in_single() -> Vec<RuleEntry<f32>> {
+    all()
+}
+
+#[inline(never)]
+fn in_double() -> Vec<RuleEntry<f64>> {
+    all()
+}
+
+fn all<T: Real>() -> Vec<RuleEntry<T>> {
     vec![
         RuleEntry::maskable(
             "rtrl",
@@ -202,6 +216,20 @@ const MOST: usize = 1_000_000;
 /// # Errors
 /// If there is none.
 pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
+    compiled_once(|| find_single(name), || find_double(name))
+}
+
+#[inline(never)]
+fn find_single(name: &str) -> Result<RuleEntry<f32>> {
+    find_in(name)
+}
+
+#[inline(never)]
+fn find_double(name: &str) -> Result<RuleEntry<f64>> {
+    find_in(name)
+}
+
+fn find_in<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     let number = |family: &str| {
         let digits = name.strip_prefix(family)?;
         // As it would be printed: no sign, no leading zero.
@@ -216,7 +244,7 @@ pub fn find<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     if let Some(window) = number("tbptt-") {
         return Ok(tbptt_entry(window));
     }
-    let mut known = registry::<T>();
+    let mut known = all::<T>();
     let names: Vec<_> = known.iter().map(|rule| rule.name.clone()).collect();
     match names.iter().position(|known| known == name) {
         Some(at) => Ok(known.swap_remove(at)),

@@ -7,7 +7,7 @@ mod spiral;
 
 use crate::error::{Error, Result};
 use crate::learner::sequence::Sequence;
-use crate::scalar::Real;
+use crate::scalar::{Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
 /// Sequences to learn from, others to be tested on, and others to choose weights by.
@@ -66,6 +66,20 @@ pub struct DatasetEntry<T> {
 
 /// All tasks.
 pub fn registry<T: Real>() -> Vec<DatasetEntry<T>> {
+    compiled_once(in_single, in_double)
+}
+
+#[inline(never)]
+fn in_single() -> Vec<DatasetEntry<f32>> {
+    all()
+}
+
+#[inline(never)]
+fn in_double() -> Vec<DatasetEntry<f64>> {
+    all()
+}
+
+fn all<T: Real>() -> Vec<DatasetEntry<T>> {
     vec![
         DatasetEntry {
             name: "spiral",
