@@ -14,7 +14,7 @@ fn signal(t: usize) -> f32 {
 
 fn main() -> sparse_rtrl::Result<()> {
     let mut spec = SequenceLearnerSpec::new(1, 32, 1); // one input, 32 EGRU units, one output
-    spec.mask.sparsity = 0.9; // nine recurrent weights in ten do not exist
+    spec.mask.sparsity = 0.9; // nine in ten recurrent weights are pruned
     spec.learning_rate = 3e-3;
     let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
 
@@ -32,7 +32,7 @@ fn main() -> sparse_rtrl::Result<()> {
     }
     let stream = &learner.streams()[0];
     println!(
-        "{:.1} % of units silent, {} bytes of influence, {} MACs a step",
+        "{:.1} % of units silent, {} bytes of influence, {} MACs per step",
         100.0 * stream.tally.activity_sparsity(),
         stream.rule().bytes(),
         stream.tally.macs.total() / stream.tally.steps

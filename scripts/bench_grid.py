@@ -3,8 +3,8 @@
 
     python3 scripts/bench_grid.py            # needs nothing but Python; draws results/grid.svg if matplotlib is there
 
-Writes results/grid.csv and results/grid.md: microseconds a step and nanoseconds a MAC over n, ω̃ and the share of live units (single
-precision, one thread, a gradient at every step), and the largest n at 1,000 and at 100 exact steps a second and in 8 GiB.
+Writes results/grid.csv and results/grid.md: microseconds per step and nanoseconds per MAC over n, ω̃ and the share of live units (single
+precision, one thread, a gradient at every step), and the largest n at 1,000 and at 100 exact steps per second and in 8 GiB.
 """
 import argparse
 import csv
@@ -73,7 +73,7 @@ def largest(cell, rule, threads, fits, sizes):
 def at_rate(rate):
     def fits(cell, n, rule, threads):
         r = run(cell, n, 0.1, 0.3, rule, threads, seconds=1.0, repetitions=2)
-        return f"{1e6 / r['microseconds']:,.0f} steps a second" if r["microseconds"] <= 1e6 / rate else None
+        return f"{1e6 / r['microseconds']:,.0f} steps per second" if r["microseconds"] <= 1e6 / rate else None
 
     return fits
 
@@ -90,7 +90,7 @@ def in_memory(cell, n, rule, threads):
     if done.returncode != 0:
         return None
     r = json.loads(done.stdout.splitlines()[-1])
-    return f"{r['bytes'] / GIB:.1f} GiB of influence in use, {1e-6 * r['microseconds']:.2f} s a step"
+    return f"{r['bytes'] / GIB:.1f} GiB of influence in use, {1e-6 * r['microseconds']:.2f} s per step"
 
 
 def scale():
@@ -99,7 +99,7 @@ def scale():
     rows = []
     for cell, rules in (("event-rnn", ["rtrl"]), ("egru", ["rtrl", "rtrl-blocked-64"])):
         for rule in rules:
-            limits = [("1,000 steps a second", at_rate(1000), sizes), ("100 steps a second", at_rate(100), sizes)]
+            limits = [("1,000 steps per second", at_rate(1000), sizes), ("100 steps per second", at_rate(100), sizes)]
             # What blocks keep beside S depends on their length; a process of 8 GiB of addresses holds the direct rule's S.
             limits += [("8 GiB of addresses", in_memory, wide)] if rule == "rtrl" else []
             for what, fits, of in limits:
@@ -134,11 +134,11 @@ def main():
         writer.writerows(rows)
     command = " ".join(["python3", "scripts/bench_grid.py"] + sys.argv[1:])
     lines = ["# Time and work", "", f"Made on {datetime.date.today()} with `{command}` on {processor()}. Single precision, a gradient at every step; one thread in the first "
-             "table, two in the second. The exact rule `rtrl` at every step, unless said otherwise.", "",
-             "| cell | n | ω̃ | live | µs a step | MACs | ns a MAC |", "|---|---|---|---|---|---|---|"]
+             "table, two in the second. The exact rule `rtrl` at every step, unless another rule is named.", "",
+             "| cell | n | ω̃ | live | µs per step | MACs | ns per MAC |", "|---|---|---|---|---|---|---|"]
     lines += [f"| {r['cell']} | {r['units']} | {r['kept']} | {r['live']} | {r['microseconds']:,.1f} | {r['macs']:.2e} | {r['nanoseconds_a_mac']:.4f} |" for r in rows]
     costs = [r["nanoseconds_a_mac"] for r in rows if r["units"] >= 128]
-    lines += ["", f"Time a MAC varies by {max(costs) / min(costs):.1f}× over the grid from 128 units on ({min(costs):.4f} to {max(costs):.4f} ns)."]
+    lines += ["", f"Time per MAC varies by {max(costs) / min(costs):.1f}× over the grid from 128 units on ({min(costs):.4f} to {max(costs):.4f} ns)."]
     if scales:
         lines += ["", "## How large", "", "ω = 0.9, three units in ten live; sizes were tried, not reckoned.", "",
                   "| cell | rule | within | largest n | there |", "|---|---|---|---|---|"]
@@ -167,7 +167,7 @@ def plot(rows, path):
     best = min(r["microseconds"] / r["macs"] for r in rows)
     for factor, style in ((1, "-"), (3, "--")):
         ax.plot([low, high], [factor * best * low, factor * best * high], style, color="grey", lw=1, label=f"{factor} × the fastest MAC")
-    ax.set(xscale="log", yscale="log", xlabel="MACs a step, counted", ylabel="µs a step, one thread", title="Time against counted work")
+    ax.set(xscale="log", yscale="log", xlabel="MACs per step, counted", ylabel="µs per step, one thread", title="Time against counted work")
     ax.legend(fontsize=7)
     ax.grid(alpha=0.3)
     figure.tight_layout()

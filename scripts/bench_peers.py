@@ -598,15 +598,15 @@ def write(table, highest, by_mode, args):
         writer.writeheader()
         writer.writerows(table)
     command = " ".join(["python", "scripts/bench_peers.py"] + sys.argv[1:])
-    lines = ["# Speed", "", f"Made on {datetime.date.today()} with `{command}`, on {processor()}, one thread unless said "
-             "otherwise. Subnormal numbers are flushed in all programs. ω = 0.9, three units in ten live, "
-             "single precision, batch 1, a gradient at every step. The best of several rounds in which programs took turns; all exact gradients agree with "
-             "ours, block by block. Share of the ideal: of the speed-up 1/(ω̃²β̃²) over our own dense update. GB/s: the influence matrix, read and written once a step "
-             "(live rows only where no row carries; in blocks of K steps read once, and made anew every K). Longest step: of the quietest round.", "",
+    lines = ["# Speed", "", f"Made on {datetime.date.today()} with `{command}`, on {processor()}, one thread unless "
+             "the table gives another number. Subnormal numbers are flushed in all programs. ω = 0.9, three units in ten live, "
+             "single precision, batch 1, a gradient at every step. Programs take turns; each time is the best of several rounds. All exact gradients agree with "
+             "ours, block by block. Share of the ideal: of the speed-up 1/(ω̃²β̃²) over our own dense update. GB/s: the influence matrix, read and written once per step "
+             "(without carry, live rows only; in blocks of K steps, read at every step and written every K steps). Longest step: in the round where it was shortest.", "",
              *peaks_table(highest), ""]
     for cell in dict.fromkeys(r["cell"] for r in table):
         for n in dict.fromkeys(r["units"] for r in table if r["cell"] == cell):
-            lines += [f"## {cell}, {n} units", "", "| program | threads | µs a step | longest step | × ours | GFLOP/s | GB/s | share of the ideal |",
+            lines += [f"## {cell}, {n} units", "", "| program | threads | µs per step | longest step | × ours | GFLOP/s | GB/s | share of the ideal |",
                       "|---|---|---|---|---|---|---|---|"]
             for r in (r for r in table if (r["cell"], r["units"]) == (cell, n)):
                 show = lambda x, digits: "" if x is None else f"{x:.{digits}f}"
@@ -634,7 +634,7 @@ def plot(table, path):
                       if r["cell"] == cell and r["threads"] == 1 and r["program"].split(" (")[0] == name]
             style = {"linewidth": 2.5 if name.startswith("sparse-rtrl") else 1.2, "marker": "osv^D*x+"[k % 8]}
             ax.plot(*zip(*points), label=name, color=plt.cm.viridis(k / max(1, len(names))), **style)
-        ax.set(xscale="log", yscale="log", title=cell, xlabel="units", ylabel="µs a step, one thread")
+        ax.set(xscale="log", yscale="log", title=cell, xlabel="units", ylabel="µs per step, one thread")
         ax.legend(fontsize=7)
         ax.grid(alpha=0.3)
     figure.tight_layout()

@@ -18,10 +18,10 @@ const TRACE: f64 = 0.9;
 /// Steps without a loss where `--loss every` is laid over a preset without burn-in.
 const BURN_IN: usize = 10;
 
-/// Learn to tell clockwise from anti-clockwise spirals, online, with exact sparse RTRL.
+/// Learn to classify clockwise and anticlockwise spirals, online, with exact sparse RTRL.
 ///
-/// Trains a small event-based recurrent network on spirals that unwind over 17 steps, shows how it is doing, and ends with
-/// a table of what was reached and what it cost. The learning curve is written as CSV.
+/// Trains a small event-based recurrent network on spirals that unwind over 17 steps, reports progress, and prints
+/// a table of accuracy and cost. The learning curve is written as CSV.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Args {
@@ -33,21 +33,21 @@ pub struct Args {
     layers: usize,
     #[arg(long, default_value = "egru")]
     cell: String,
-    /// Share of masked weights that do not exist, in [0, 1); a comma-separated list runs with each of them
+    /// Share of masked weights that are pruned, in [0, 1); a comma-separated list runs with each of them
     #[arg(long, value_delimiter = ',', default_value = "0")]
     pub param_sparsity: Vec<f64>,
-    /// Let every unit show its state at every step: no events, y = c
+    /// No events: y = c at every step
     #[arg(long)]
     no_activity_sparsity: bool,
     #[arg(long, default_value = "rtrl")]
     rule: String,
-    /// An exact rule that follows along, to record how true the gradient is: rtrl, rtrl-dense, bptt
+    /// An exact rule run beside it, to record the cosine similarity of the gradient to the exact one: rtrl, rtrl-dense, bptt
     #[arg(long, value_name = "RULE")]
     shadow: Option<String>,
     /// Batches to learn from
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
-    /// Sequences a batch
+    /// Sequences per batch
     #[arg(long, default_value_t = 32)]
     batch: usize,
     #[arg(long)]
@@ -60,10 +60,10 @@ pub struct Args {
     /// Scale longer gradients down to this norm; off for never [default: 0.1; paper: off]
     #[arg(long, value_name = "NORM|off")]
     clip: Option<Optional>,
-    /// Update every that many steps instead of once a sequence
+    /// Update after this number of steps instead of once per sequence
     #[arg(long, value_name = "STEPS")]
     update_every: Option<usize>,
-    /// Let sequences follow one another without a reset, as one endless stream a place in the batch
+    /// Do not reset between sequences: each place of the batch is one endless stream
     #[arg(long)]
     no_reset: bool,
     /// Height of the pseudo-derivative [default: 0.7; paper: 0.7]

@@ -33,18 +33,18 @@ fn share(x: f64) -> String {
 const FIGURES: [Figure; 13] = [
     Figure {
         head: "ω",
-        meaning: "share of masked weights that do not exist, as drawn",
+        meaning: "share of masked weights that are pruned, as drawn",
         value: |f| format!("{:.3}", f.run.param_sparsity),
     },
     Figure { head: "seed", meaning: "", value: |f| f.run.last.seed.to_string() },
     Figure {
         head: "p",
-        meaning: "parameters of the network that exist",
+        meaning: "kept parameters of the network",
         value: |f| f.run.parameters.0.to_string(),
     },
     Figure {
         head: "test acc.",
-        meaning: "share of test spirals told rightly, at the end",
+        meaning: "final test accuracy",
         value: |f| f.run.last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a)),
     },
     Figure {
@@ -75,7 +75,7 @@ const FIGURES: [Figure; 13] = [
     },
     Figure {
         head: "MACs",
-        meaning: "multiply-accumulates, counted as they were done",
+        meaning: "multiply-accumulates, counted in the kernels",
         value: |f| format!("{:.2e}", f.run.last.macs as f64),
     },
     Figure {

@@ -81,7 +81,7 @@ fn speed_times_a_step_and_writes_what_it_ran() {
     assert_eq!((gradients.len(), gradients[2].as_array().unwrap().len()), (3, entries));
 }
 
-/// On made-up streams: what is learned is worth more than the same net as drawn, and than the simplest rule.
+/// On synthetic streams: what is learned is worth more than the same net as drawn, and than the simplest rule.
 #[test]
 fn streams_are_learned() {
     let cases = [

@@ -8,7 +8,7 @@ use sparse_rtrl::optim;
 use sparse_rtrl::rule;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  spiral --param-sparsity 0.9                       the main job: nine weights in ten do not exist
+  spiral --param-sparsity 0.9                       the main job: nine in ten recurrent weights pruned
   spiral --param-sparsity 0,0.5,0.8,0.9 --seeds 5   four sparsities, five seeds each
   spiral --rule bptt --out results/bptt.csv         the same gradient by back-propagation through time
   spiral --preset paper                             the setting of the paper's own code

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 /// Writes compare.md. The result does not depend on the number of threads.
 #[derive(Parser)]
 struct Args {
-    /// Share of recurrent weights that do not exist, in [0, 1)
+    /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
     /// Seeds, from 0 up

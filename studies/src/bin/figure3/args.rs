@@ -20,7 +20,7 @@ pub struct Args {
     /// The paper's experiment, the same on endless streams without reset, or both
     #[arg(long, value_enum, value_delimiter = ',', default_value = "spirals,stream")]
     experiment: Vec<Experiment>,
-    /// Shares of recurrent weights that do not exist, in [0, 1); four at most
+    /// Shares of recurrent weights that are pruned, in [0, 1); four at most
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_value = "0,0.5,0.8,0.9")]
     param_sparsity: Vec<f64>,
     /// Batches to learn from

@@ -77,7 +77,7 @@ const STREAM: [Panel; 3] = [
 const SHARES: [Share; 5] = [
     Share { name: "not zero", colour: RGBColor(20, 40, 80) },
     Share { name: "zero: else (no path yet, or faded)", colour: RGBColor(240, 228, 66) },
-    Share { name: "zero: columns whose source is silent", colour: RGBColor(86, 180, 233) },
+    Share { name: "zero: columns whose source has not been active", colour: RGBColor(86, 180, 233) },
     Share { name: "zero: rows without derivative", colour: RGBColor(230, 140, 0) },
     Share { name: "zero: masked columns", colour: RGBColor(205, 205, 205) },
 ];

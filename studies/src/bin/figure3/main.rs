@@ -134,7 +134,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
         }
     }
     if known > 0 {
-        tell!("going on: {known} runs are there, {} are missing", jobs.len());
+        tell!("resuming: {known} runs are finished, {} remain", jobs.len());
     }
     // The costly ones first, so that no thread is left with one in the end.
     jobs.sort_by(|a, b| {
@@ -157,7 +157,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     });
     progress.bar.finish_and_clear();
     if let Err(error) = outcome {
-        tell!("finished runs are kept in {}; the same command goes on with the rest", out.display());
+        tell!("finished runs are kept in {}; the same command resumes", out.display());
         return Err(error);
     }
     studies.into_iter().try_for_each(|running| finish(out, running))
@@ -218,7 +218,7 @@ fn present(out: &Path) -> Result<Vec<String>> {
     }
     let readme = out.join("README.md");
     file::replace(&readme, report::markdown(&finished))?;
-    said.push(format!("what was found: {}", readme.display()));
+    said.push(format!("report: {}", readme.display()));
     Ok(said)
 }
 

@@ -321,7 +321,7 @@ fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
     }
     format!(
         "What remains of the savings when no reset clears the columns (means over the whole run and over seeds ± standard error; rows, columns, \
-         masked: share of the n × p entries that are zero since their unit has no derivative, since their column's source has been silent, since \
+         masked: share of the n × p entries that are zero since their unit has no derivative, since the source of their column has been zero, since \
          their parameter is masked):\n\n{}",
         table.trim_fmt()
     )

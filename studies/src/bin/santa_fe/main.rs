@@ -18,7 +18,7 @@ struct Args {
     /// Folder that scripts/fetch_data.sh has filled
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a made-up series of 2,500 points instead
+    /// Take a synthetic series of 2,500 points instead
     #[arg(long)]
     synthetic: bool,
     /// Seeds, from 0 up
@@ -52,7 +52,7 @@ fn compare(args: &Args) -> Result<()> {
         name: if args.synthetic { "santa_fe-synthetic" } else { "santa_fe" },
         example: "santa_fe",
         title: if args.synthetic {
-            "A made-up laser, one step ahead"
+            "A synthetic laser, one step ahead"
         } else {
             "Santa Fe laser, one step ahead"
         },
@@ -70,7 +70,7 @@ fn compare(args: &Args) -> Result<()> {
 const NOTES: &str = "NMSE: mean squared error over index ≥ 1,000, over the variance of the series there; mean ± standard deviation over seeds. One \
                      pass, an update at every step, inputs and targets standardised as they come, in double precision. Settings were chosen \
                      on other seeds (10 and up) than those shown, on the same series. *Untrained*: the same kind of net as drawn, with only the \
-                     readout learning: what recurrence gives without learning. ω = 0.9: nine recurrent weights in ten do not exist.";
+                     readout learning: what recurrence gives without learning. ω = 0.9: nine in ten recurrent weights are pruned.";
 
 fn models(series: &[f64]) -> Vec<Model<'_>> {
     let lags = move |n: usize| {

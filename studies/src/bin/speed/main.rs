@@ -1,4 +1,4 @@
-//! Microseconds a step of exact RTRL on a network of given size and sparsity: `cargo study speed -- --units 128`.
+//! Microseconds per step of exact RTRL on a network of given size and sparsity: `cargo study speed -- --units 128`.
 
 mod choice;
 mod mode;
@@ -27,7 +27,7 @@ struct Args {
     /// Inputs
     #[arg(long, default_value_t = 2)]
     inputs: usize,
-    /// Share of recurrent weights that do not exist, in [0, 1)
+    /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
     /// Share of units whose emission has a derivative, to be met by the width of the pseudo-derivative or the thresholds
@@ -51,13 +51,13 @@ struct Args {
     /// Repetitions
     #[arg(long, default_value_t = 5)]
     repetitions: usize,
-    /// A gradient every that many steps; 0 for never
+    /// Steps between gradients; 0 for none
     #[arg(long, default_value_t = 1)]
     credit_every: usize,
-    /// Take the network as it is drawn, without looking for the share of live units, and measure at once
+    /// Use the network as drawn: do not search for the share of live units
     #[arg(long)]
     quick: bool,
-    /// Instead of all that: time the direct recursion and blocks of several lengths on networks of many sizes, for that many seconds a rule, and
+    /// Instead of all that: time the direct recursion and blocks of several lengths on networks of many sizes, for that number of seconds per rule, and
     /// print them beside what rtrl-auto chooses
     #[arg(long, value_name = "SECONDS")]
     check_choice: Option<f64>,

@@ -1,6 +1,5 @@
 //! Table 1 of the RTRL paper, running: every rule on the event RNN and the EGRU over a grid of sizes, sparsities and
-//! surrogate widths; what the paper's formula says, what ours predicts, what was counted, held and timed, and how true the
-//! gradient is. `cargo study table1`.
+//! surrogate widths: the paper's formula, our closed form, MACs, bytes, time, and the cosine similarity of the gradient. `cargo study table1`.
 
 mod measure;
 mod report;
@@ -16,13 +15,13 @@ use std::process::ExitCode;
 
 /// Measure every rule of the RTRL paper's Table 1, and some more, on random networks with random input.
 ///
-/// Writes table1.csv and table1.md. Seconds are of one thread; everything else is the same whenever it is run.
+/// Writes table1.csv and table1.md. Times are of one thread; everything else is the same whenever it is run.
 #[derive(Parser)]
 struct Args {
     /// Units
     #[arg(long, value_delimiter = ',', default_value = "16,64,128")]
     units: Vec<usize>,
-    /// Share of recurrent weights that do not exist, in [0, 1)
+    /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, value_delimiter = ',', default_value = "0,0.5,0.8,0.9")]
     param_sparsity: Vec<f64>,
     /// Half-widths of the pseudo-derivative

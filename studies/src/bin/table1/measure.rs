@@ -18,7 +18,7 @@ const INPUTS: usize = 2;
 /// Standard deviation of the input, large enough for most units to speak at some time.
 const INPUT_SCALE: f32 = 3.0;
 
-/// Beyond this many MACs a step, rules whose steps all cost the same (from the second on) are run for three steps only.
+/// Beyond this many MACs per step, rules whose steps all cost the same (from the second on) are run for three steps only.
 const PATIENCE: f64 = 2e7;
 
 /// A network and how long to run it.
@@ -33,7 +33,7 @@ pub struct Setting {
     pub seed: u64,
 }
 
-/// A row of the table. Costs are means a step, of the rule alone.
+/// A row of the table. Costs are means per step, of the rule alone.
 #[derive(Clone, Serialize)]
 pub struct Measured {
     pub cell: &'static str,

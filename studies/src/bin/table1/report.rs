@@ -9,19 +9,26 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 const NOTES: &str = "\
-Costs are means a step, of the learning rule alone, with a credit at every step. `paper` is the formula of the RTRL paper's
-Table 1 with p the recurrent weights, ω̃ as drawn, α̃ and β̃ as measured; its first term is the forward pass, which the counts do not
-include, as they do include biases, inputs, thresholds and credit. `expected` is our closed form in the mean, from n, m, p, ω and
-measured α and β alone; `predicted` the closed form from what was live, which a test holds to be exact (both in `rule/predict`); `counted` is what the kernels counted. `bytes` are of influence or tape in use, index structure apart. BPTT is
-drained once, at the end, and its work shared out over all steps; its bytes grow with the sequence. `cosine` is to the exact gradient
-of the whole run, readout excluded. Rules whose steps all cost the same are run for three steps only where they
-are slow.
+All costs are means per step of the learning rule alone, with a credit at every step.
 
-`A Y` is the product that RTRL's cost is about: the share of its dense cost, over the columns of recurrent weights, that exact
-sparse RTRL did. `paper's law` is ω̃² β̃(t) β̃(t−1). `true law` is that times κ for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU, with κ the
-share of these columns that a source has touched since the reset, ω̃′ the share of pairs of units that any gate couples and ν the
-share of units with e ≠ 0. An EGRU's rows are carried on by 1 − u: they do not vanish, and the paper's second β̃ is not to be had.";
+- `paper`: the formula of the RTRL paper's Table 1, with p the recurrent weights, ω̃ as drawn, and α̃ and β̃ as measured. Its first
+  term is the forward pass, which the counts exclude; the counts include biases, inputs, thresholds and credit, which it excludes.
+- `expected`: our closed form in the mean, from n, m, p, ω and the measured α and β.
+- `predicted`: our closed form from the rows that were live (`rule::cost`). A test holds that it equals `counted`.
+- `counted`: MACs counted in the kernels.
+- `bytes`: influence or tape in use, without index structure. The tape of BPTT grows with the sequence.
+- `cosine`: cosine similarity to the exact gradient of the whole run, without the readout.
 
+BPTT is drained once, at the end; its cost is divided by the number of steps. A rule whose cost is the same at every step and above a
+limit is run for three steps only.
+
+`A Y` is the share that exact sparse RTRL computed of the dense product A Y over the columns of recurrent weights. `paper's law` is
+ω̃² β̃(t) β̃(t−1). `true law` is κ times that for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU. κ is the share of these columns whose
+source has been nonzero since the reset, ω̃′ the share of pairs of units that at least one gate couples, ν the share of units with e ≠ 0.
+The rows of an EGRU carry (1 − u): they do not vanish, so the second β̃ of the paper does not apply to them.";
+
+/// Writes the rows as CSV.
+///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_csv(path: &Path, rows: &[Measured]) -> Result<()> {
@@ -51,7 +58,7 @@ fn costs(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
     table.load_style(style);
     let heads =
-        ["rule", "claim", "paper", "= MACs", "expected", "predicted", "counted", "bytes", "a step", "cosine"];
+        ["rule", "claim", "paper", "= MACs", "expected", "predicted", "counted", "bytes", "time", "cosine"];
     table.set_header(heads);
     for row in rows {
         table.add_row([

@@ -21,7 +21,7 @@ struct Args {
     /// Folder that scripts/fetch_data.sh has filled
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a made-up city of nine weeks instead
+    /// Take a synthetic city of nine weeks instead
     #[arg(long)]
     synthetic: bool,
     /// Judge rows before 10,000 instead of those after: what settings were chosen on
@@ -103,7 +103,7 @@ fn compare(args: &Args) -> Result<()> {
         name: if args.synthetic { "taxi-synthetic" } else { "taxi" },
         example: "taxi",
         title: if args.synthetic {
-            "A made-up city, 2.5 hours ahead"
+            "A synthetic city, 2.5 hours ahead"
         } else {
             "NYC taxi passengers, 2.5 hours ahead"
         },

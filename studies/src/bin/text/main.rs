@@ -24,7 +24,7 @@ struct Args {
     /// A text of your own
     #[arg(long, conflicts_with = "synthetic")]
     file: Option<PathBuf>,
-    /// Take a made-up text instead: 6,000 brackets that nest
+    /// Take a synthetic text instead: 6,000 brackets that nest
     #[arg(long)]
     synthetic: bool,
     /// Stop after that many bytes
@@ -33,7 +33,7 @@ struct Args {
     /// Units of the network
     #[arg(long, default_value_t = 64)]
     units: usize,
-    /// Share of recurrent weights that do not exist, in [0, 1)
+    /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
     /// Adam's learning rate
