@@ -63,7 +63,7 @@ rows_of() { # flags
         echo "| flags | rows per second |"
         echo "|---|---|"
     fi
-    for flags in "" "--reset-gate after" "--mask all" "--mask all --reset-gate after" "--cell event-rnn" "--cell gru" "--teacher none"; do
+    for flags in "" "--reset-gate after" "--mask all" "--mask all --reset-gate after" "--cell event-rnn" "--cell gru" "--trainer none"; do
         rows_of "$flags"
     done
 } > "$folder/stream.md"

@@ -265,7 +265,7 @@ fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
     assert!(far < 6.0, "a mean lies {far:.1} standard errors off");
 }
 
-/// PatternRtrl of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
+/// Blocks of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
 /// then, drained within blocks, at their ends and over several of them, before, in and after the advance over the block before.
 #[test]
 fn blocks_of_any_length_are_exact() {

@@ -41,7 +41,7 @@ fn input(rows: usize) -> String {
 fn words(name: &str) -> String {
     format!(
         "stream in.csv --target y --horizon 2 --group who --streams 3 --cyclic hour:24 --units 8 --param-sparsity 0.5 \
-         --readout teacher --teacher sgd --learning-rate 0.1 --window 40 --on-bad-row skip --on-divergence rollback --quiet --resume \
+         --readout trainer --trainer sgd --learning-rate 0.1 --window 40 --on-bad-row skip --on-divergence rollback --quiet --resume \
          --checkpoint {name}.ckpt --checkpoint-every {EVERY} -o {name}.csv"
     )
 }

@@ -1,4 +1,4 @@
-//! A learner that was saved and restored goes on as the one that was not, bit for bit: every rule, every cell, every teacher.
+//! A learner that was saved and restored goes on as the one that was not, bit for bit: every rule, every cell, every trainer.
 
 use sparse_rtrl::archive::Archive;
 use sparse_rtrl::cell;
@@ -79,7 +79,7 @@ fn deep_nets_without_carry_go_on() {
 }
 
 #[test]
-fn every_teacher_loss_and_horizon_goes_on() {
+fn every_trainer_loss_and_horizon_goes_on() {
     let kalman =
         |grouping| Trainer::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
     let gradient = |optimiser: &str| Trainer::Gradient {
@@ -88,24 +88,24 @@ fn every_teacher_loss_and_horizon_goes_on() {
         decay: 1e-3,
         clip: Some(1.0),
     };
-    let mut teachers: Vec<Trainer> = optim::registry::<f32>().iter().map(|o| gradient(o.name)).collect();
-    teachers.extend([Trainer::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]);
-    for teacher in teachers {
+    let mut trainers: Vec<Trainer> = optim::registry::<f32>().iter().map(|o| gradient(o.name)).collect();
+    trainers.extend([Trainer::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]);
+    for trainer in trainers {
         for (loss, outputs) in
             [(Loss::SquaredError, 1), (Loss::BinaryCrossEntropy, 1), (Loss::CrossEntropy, 2)]
         {
             for horizon in [0, 1, 7] {
                 let mut spec = StreamLearnerSpec::new(2, 8, outputs);
                 spec.mask.sparsity = 0.5;
-                spec.teacher = teacher.clone();
+                spec.trainer = trainer.clone();
                 (spec.loss, spec.horizon) = (loss, horizon);
                 if loss != Loss::SquaredError {
                     spec.least = None;
                 }
-                if teacher == Trainer::Untrained && spec.least.is_none() {
+                if trainer == Trainer::Untrained && spec.least.is_none() {
                     continue;
                 }
-                goes_on(&spec, &format!("{teacher:?}, {loss:?}, horizon {horizon}"));
+                goes_on(&spec, &format!("{trainer:?}, {loss:?}, horizon {horizon}"));
             }
         }
     }

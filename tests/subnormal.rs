@@ -120,7 +120,7 @@ fn rules_with_fading_credit_store_no_subnormal_number() {
 #[test]
 fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
     let mut spec = StreamLearnerSpec::new(2, 3, 1);
-    (spec.horizon, spec.teacher, spec.standardise) = (2, Trainer::Untrained, vec![false; 2]);
+    (spec.horizon, spec.trainer, spec.standardise) = (2, Trainer::Untrained, vec![false; 2]);
     spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
     let drawn = StreamLearner::<f32>::new(&spec, 0).unwrap();
     let mut learner = StreamLearner::<f32>::with_weights(
@@ -212,14 +212,14 @@ fn optimisers_after_20000_steps_store_no_subnormal_number() {
 fn online_learner_after_20000_fading_steps_stores_no_subnormal_number() {
     let kalman =
         |grouping| Trainer::Kalman { grouping, variance: 3.0, error: 0.3, forgetting: 0.999, noise: 0.0 };
-    let teachers = [StreamLearnerSpec::new(2, 3, 1).teacher, kalman(Grouping::Node), kalman(Grouping::Full)];
-    for teacher in teachers {
+    let trainers = [StreamLearnerSpec::new(2, 3, 1).trainer, kalman(Grouping::Node), kalman(Grouping::Full)];
+    for trainer in trainers {
         for cell in cell::registry::<f32>() {
             let mut spec = StreamLearnerSpec::new(2, 3, 1);
             spec.network.layers[0].cell = cell.name.into();
-            spec.teacher = teacher.clone();
+            spec.trainer = trainer.clone();
             spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
-            let label = format!("{} {teacher:?}", cell.name);
+            let label = format!("{} {trainer:?}", cell.name);
             let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
             for t in 0..STEPS {
                 let fading = 1e-3f64.powf(t as f64 / 200.0);

@@ -42,8 +42,8 @@ pub struct Args {
     #[arg(long, default_value = "rtrl")]
     rule: String,
     /// An exact rule run beside it, to record the cosine similarity of the gradient to the exact one: rtrl, rtrl-dense, bptt
-    #[arg(long, value_name = "RULE")]
-    shadow: Option<String>,
+    #[arg(long, alias = "shadow", value_name = "RULE")]
+    reference_rule: Option<String>,
     /// Batches to learn from
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
@@ -169,9 +169,9 @@ impl Args {
         let mut config = Config::spiral(self.preset);
         config.cell = self.cell.clone();
         config.units = self.units;
-        config.depth = self.layers;
+        config.layers = self.layers;
         config.rule = self.rule.clone();
-        config.shadow = self.shadow.clone();
+        config.reference_rule = self.reference_rule.clone();
         config.iterations = self.iterations;
         config.batch = self.batch;
         config.test_every = self.test_every;

@@ -26,34 +26,38 @@ pub enum Preset {
     Paper,
 }
 
-/// Everything a run depends on, but for its seed.
+/// The configuration of a run, without its seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
-    /// The task's name.
-    pub task: String,
-    /// Its settings.
-    pub task_options: DatasetOptions,
+    /// Name of the dataset.
+    #[serde(alias = "task")]
+    pub dataset: String,
+    /// Options of the dataset.
+    #[serde(alias = "task_options")]
+    pub dataset_options: DatasetOptions,
     /// The cell's name.
     pub cell: String,
     /// Units of each layer, n.
     pub units: usize,
-    /// Layers.
-    pub depth: usize,
-    /// How the cell is set up.
+    /// Number of stacked layers.
+    #[serde(alias = "depth")]
+    pub layers: usize,
+    /// Settings of the cell.
     pub cell_config: CellConfig,
     /// κ, if the readout reads a running trace of y.
     pub trace: Option<f64>,
-    /// Which parameters exist.
+    /// Masks: which parameters are kept.
     pub mask: MaskSpec,
-    /// What they start from.
+    /// Initial values.
     pub init: Init,
     /// The learning rule's name.
     pub rule: String,
-    /// An exact rule's name, if one is to follow along and tell how true the gradient is.
-    pub shadow: Option<String>,
+    /// Name of an exact rule that is run beside the rule; the learning curve then records the error of the gradient.
+    #[serde(alias = "shadow")]
+    pub reference_rule: Option<String>,
     /// The loss.
     pub loss: Loss,
-    /// At which steps it counts.
+    /// The steps that have a loss.
     pub loss_at: LossAt,
     /// The optimiser's name.
     pub optimiser: String,
@@ -88,17 +92,17 @@ impl Config {
     /// The spiral experiment in one of the two settings.
     pub fn spiral(preset: Preset) -> Self {
         let ours = Self {
-            task: "spiral".into(),
-            task_options: DatasetOptions::default(),
+            dataset: "spiral".into(),
+            dataset_options: DatasetOptions::default(),
             cell: "egru".into(),
             units: 16,
-            depth: 1,
+            layers: 1,
             cell_config: CellConfig::default(),
             trace: None,
             mask: MaskSpec::default(),
             init: Init::default(),
             rule: "rtrl".into(),
-            shadow: None,
+            reference_rule: None,
             loss: Loss::CrossEntropy,
             loss_at: LossAt::Every { burn_in: 10 },
             optimiser: "amsgrad".into(),
@@ -141,13 +145,13 @@ impl Config {
     pub fn learner(&self, inputs: usize, classes: usize) -> SequenceLearnerSpec {
         let layer = LayerSpec::new(&self.cell, self.units, self.cell_config);
         SequenceLearnerSpec {
-            network: NetworkSpec { inputs, layers: vec![layer; self.depth], trace: self.trace },
+            network: NetworkSpec { inputs, layers: vec![layer; self.layers], trace: self.trace },
             outputs: if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes },
             loss: self.loss,
             mask: self.mask,
             init: self.init,
             rule: self.rule.clone(),
-            shadow: self.shadow.clone(),
+            reference_rule: self.reference_rule.clone(),
             optimiser: self.optimiser.clone(),
             learning_rate: self.learning_rate,
             clip: self.clip,
@@ -163,7 +167,7 @@ impl Config {
         for (name, n, most) in [
             ("iterations", self.iterations, usize::MAX),
             ("batch", self.batch, 1_000_000),
-            ("layers", self.depth, 1_000),
+            ("layers", self.layers, 1_000),
             ("test-every", self.test_every, usize::MAX),
         ] {
             if n == 0 {
@@ -173,8 +177,8 @@ impl Config {
                 return Err(Error::setting(name, &format!("at most {most}"), n));
             }
         }
-        dataset::find::<f64>(&self.task)?;
-        self.task_options.check()?;
+        dataset::find::<f64>(&self.dataset)?;
+        self.dataset_options.check()?;
         optim::find_schedule(&self.schedule)?;
         let learner = self.learner(1, 2);
         learner.check()?;

@@ -54,7 +54,7 @@ pub struct Means {
     pub live_share: f64,
     /// Nonzero share of Y; NaN without an influence matrix.
     pub influence_density: f64,
-    /// Cosine to the exact gradient; NaN without a shadow.
+    /// Cosine to the exact gradient; NaN without a reference rule.
     pub gradient_cosine: f64,
 }
 
@@ -88,7 +88,7 @@ fn run_in<T: Real>(
     each: &mut dyn FnMut(&Row) -> Result<()>,
 ) -> Result<RunSummary> {
     config.check()?;
-    let data: Dataset<T> = (dataset::find(&config.task)?.draw)(seed, &config.task_options);
+    let data: Dataset<T> = (dataset::find(&config.dataset)?.draw)(seed, &config.dataset_options);
     let mut learner = SequenceLearner::<T>::new(&config.learner(data.inputs, data.classes), seed)?;
     let mut shuffle = Shuffle::new(data.train.len(), seed);
 
@@ -136,7 +136,7 @@ fn run_in<T: Real>(
             influence_density: number(tally.influence_density()),
             influence_density_recurrent: number(tally.influence_density_recurrent()),
             rows_without_derivative: number(tally.rows_without_derivative()),
-            columns_silent: number(tally.columns_silent()),
+            columns_inactive: number(tally.columns_inactive()),
             columns_masked: number(tally.columns_masked()),
             influence_held: number(tally.influence_held()),
             gradient_cosine: number(tally.gradient_cosine()),

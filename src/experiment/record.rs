@@ -39,16 +39,16 @@ pub struct Row {
     /// masks, as the next two.
     pub rows_without_derivative: Option<f64>,
     /// Zeros of Y in columns whose source has been silent since the reset, in the rows that are left.
-    pub columns_silent: Option<f64>,
+    pub columns_inactive: Option<f64>,
     /// Entries of Y in columns of masked parameters. What is left to one are zeros no path has led to yet, or whose
     /// influence has faded away. (`rtrl-dense` and
     /// `rtrl-activity` hold these columns too: what is in them is part of their density, and shares add up to more.)
     pub columns_masked: Option<f64>,
     /// Entries of S that the rule holds, relative to n × p without masks; empty without an influence matrix.
     pub influence_held: Option<f64>,
-    /// Cosine of the gradient to the exact one; empty without a shadow.
+    /// Cosine of the gradient to the exact one; empty without a reference rule.
     pub gradient_cosine: Option<f64>,
-    /// Relative error of the gradient to the exact one; empty without a shadow, or where the exact one vanishes and this does not.
+    /// Relative error of the gradient to the exact one; empty without a reference rule, or where the exact one vanishes and this does not.
     pub gradient_error: Option<f64>,
     /// Running sum of ω̃²β̃(t)β̃(t−1), the paper's measure; ω̃ as drawn, β̃ as measured.
     pub compute_adjusted_iteration: f64,

@@ -176,7 +176,7 @@ impl Tally {
     }
 
     /// Zeros of Y in columns whose source has been silent since the reset, in the rows that are left.
-    pub fn columns_silent(&self) -> f64 {
+    pub fn columns_inactive(&self) -> f64 {
         self.zeros.columns as f64 / self.dense as f64
     }
 
@@ -246,7 +246,7 @@ mod tests {
             assert_relative_eq!(t.influence_density_recurrent(), 0.05);
             assert_relative_eq!(t.columns_masked(), 0.2);
             assert_relative_eq!(t.rows_without_derivative(), 0.6);
-            assert_relative_eq!(t.columns_silent(), 0.05);
+            assert_relative_eq!(t.columns_inactive(), 0.05);
             assert_relative_eq!(t.mean_loss(), 2.0);
             assert_relative_eq!(t.accuracy(), 0.75);
             assert_relative_eq!(t.gradient_cosine(), 0.75);
@@ -300,7 +300,7 @@ mod tests {
             (merged.influence_density_recurrent(), 0.106),
             (merged.columns_masked(), 0.059),
             (merged.rows_without_derivative(), 0.061),
-            (merged.columns_silent(), 0.067),
+            (merged.columns_inactive(), 0.067),
             (merged.mean_loss(), 2.5 / 3.0),
             (merged.accuracy(), 2.0 / 11.0),
             (merged.gradient_cosine(), 3.5 / 13.0),

@@ -1,6 +1,6 @@
 //! The extended Kalman filter on weights, full or decoupled by node (G. V. Puskorius & L. A. Feldkamp, *Neurocontrol of nonlinear dynamical
 //! systems with Kalman filter trained recurrent networks*, IEEE Transactions on Neural Networks 5(2), 1994), for any loss
-//! (Y. Ollivier, *StreamLearner natural gradient as a Kalman filter*, Electronic Journal of Statistics 12, 2018):
+//! (Y. Ollivier, *Online natural gradient as a Kalman filter*, Electronic Journal of Statistics 12, 2018):
 //!
 //! `H = ∂o/∂w`,  `G = Σ_g H_g P_g H_gᵀ`,  `M = (I + F G)⁻¹`,
 //! `w_g ← w_g − P_g H_gᵀ M ∂L/∂o`,  `P_g ← P_g − P_g H_gᵀ (M F) H_g P_g`,

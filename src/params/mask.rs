@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// PatternRtrl of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
+    /// Blocks of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
     #[test]
     fn kept_number_is_rounded_and_every_entry_is_as_likely() {
         let block =

@@ -4,7 +4,7 @@
 //!
 //! Whether an entry of S can be reached depends on its row and on the pre-activation its parameter feeds, not on what that
 //! parameter reads. So P is made of blocks, a row × the parameters of one pre-activation, which lie side by side in the
-//! parameter buffer. PatternRtrl of different pre-activations never meet. Inner rows are folded away (`rule/form.rs`).
+//! parameter buffer. Blocks of different pre-activations never meet. Inner rows are folded away (`rule/recursion.rs`).
 //!
 //! [`Reach`] says which blocks there are and which couplings A' are kept. Exact skips (`e = 0`, silent sources) are on.
 //!

@@ -85,7 +85,7 @@ fn run_with_another_choice_of_weights_learns_the_same() {
 /// Held-out sequences are drawn after the others, so that runs of either choice see the same data; and none of them is learned from or tested on.
 #[test]
 fn held_out_sequences_of_the_spiral_are_neither_learned_from_nor_tested_on() {
-    let data = (dataset::find::<f32>("spiral").unwrap().draw)(SEED, &config(|_| {}).task_options);
+    let data = (dataset::find::<f32>("spiral").unwrap().draw)(SEED, &config(|_| {}).dataset_options);
     assert_eq!(data.held_out.len(), 2_000);
     assert!(data.held_out.iter().all(|spiral| !data.train.contains(spiral) && !data.test.contains(spiral)));
 }

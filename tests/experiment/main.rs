@@ -74,7 +74,7 @@ fn by_hand(
     config: &Config,
     mut each: impl FnMut(&mut SequenceLearner<f32>, &[&Sequence<f32>], &Dataset<f32>),
 ) {
-    let data = (dataset::find::<f32>(&config.task).unwrap().draw)(SEED, &config.task_options);
+    let data = (dataset::find::<f32>(&config.dataset).unwrap().draw)(SEED, &config.dataset_options);
     let mut order: Vec<usize> = (0..data.train.len()).collect();
     order.shuffle(&mut generator(SEED, Purpose::Order));
     let mut learner = SequenceLearner::new(&config.learner(data.inputs, data.classes), SEED).unwrap();
@@ -138,9 +138,9 @@ fn compute_adjusted_iteration_grows_by_the_product_of_successive_shares() {
 #[test]
 fn rows_of_a_run_are_those_of_its_learner() {
     for config in [
-        config(|c| (c.mask.sparsity, c.shadow) = (0.9, Some("rtrl-dense".into()))),
-        config(|c| (c.rule, c.shadow, c.continuous) = ("rflo".into(), Some("rtrl".into()), true)),
-        config(|c| (c.task, c.rule, c.batch) = ("copy".into(), "snap-1".into(), 3)),
+        config(|c| (c.mask.sparsity, c.reference_rule) = (0.9, Some("rtrl-dense".into()))),
+        config(|c| (c.rule, c.reference_rule, c.continuous) = ("rflo".into(), Some("rtrl".into()), true)),
+        config(|c| (c.dataset, c.rule, c.batch) = ("copy".into(), "snap-1".into(), 3)),
         config(|c| (c.loss, c.loss_at, c.test_every) = (Loss::BinaryCrossEntropy, LossAt::Last, 4)),
     ] {
         let (run, rows) = run(&config);
@@ -197,7 +197,7 @@ fn row_is_of(row: &Row, tally: &Tally) {
         (row.influence_density, tally.influence_density()),
         (row.influence_density_recurrent, tally.influence_density_recurrent()),
         (row.rows_without_derivative, tally.rows_without_derivative()),
-        (row.columns_silent, tally.columns_silent()),
+        (row.columns_inactive, tally.columns_inactive()),
         (row.columns_masked, tally.columns_masked()),
         (row.influence_held, tally.influence_held()),
         (row.gradient_cosine, tally.gradient_cosine()),
@@ -296,7 +296,7 @@ fn run_that_diverges_says_at_which_iteration() {
 
 #[test]
 fn a_run_sums_up_its_rows() {
-    let (run, rows) = run(&config(|c| c.shadow = Some("bptt".into())));
+    let (run, rows) = run(&config(|c| c.reference_rule = Some("bptt".into())));
     let mean = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).sum::<f64>() / rows.len() as f64;
     assert_relative_eq!(run.mean.activity_sparsity, mean(&|r| r.activity_sparsity), max_relative = 1e-12);
     assert_relative_eq!(run.mean.backward_sparsity, mean(&|r| r.backward_sparsity), max_relative = 1e-12);
@@ -340,7 +340,7 @@ fn zeros_of_the_influence_matrix_are_accounted_for() {
         for (row, other) in rows.iter().zip(rule("rtrl-param").1) {
             let value = |x: Option<f64>| x.unwrap();
             let (rows, columns, masked) =
-                (value(row.rows_without_derivative), value(row.columns_silent), value(row.columns_masked));
+                (value(row.rows_without_derivative), value(row.columns_inactive), value(row.columns_masked));
             assert_relative_eq!(
                 masked,
                 1.0 - run.parameters.0 as f64 / run.parameters.1 as f64,
@@ -356,7 +356,7 @@ fn zeros_of_the_influence_matrix_are_accounted_for() {
             // The same matrix, whatever is skipped; single precision parts the weights a little from the first update on.
             if row.iteration == 1 {
                 assert_eq!(row.influence_density_recurrent, other.influence_density_recurrent);
-                assert_eq!(row.columns_silent, other.columns_silent);
+                assert_eq!(row.columns_inactive, other.columns_inactive);
             }
         }
     }

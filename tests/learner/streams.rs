@@ -1,4 +1,4 @@
-//! What belongs to one stream or one sequence, and what a shadow measures.
+//! What belongs to one stream or one sequence, and what a reference rule measures.
 
 use super::*;
 
@@ -48,8 +48,8 @@ fn streams_draw_noise_of_their_own() {
 
 #[test]
 fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
-    let run = |rule: &str, shadow: Option<&str>| {
-        let spec = SequenceLearnerSpec { rule: rule.into(), shadow: shadow.map(String::from), ..spec() };
+    let run = |rule: &str, reference_rule: Option<&str>| {
+        let spec = SequenceLearnerSpec { rule: rule.into(), reference_rule: reference_rule.map(String::from), ..spec() };
         let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
         (tally, learner.parameters().to_vec())
@@ -57,7 +57,7 @@ fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
     for entry in rule::registry::<f64>() {
         let (plain, shadowed) = (run(&entry.name, None), run(&entry.name, Some("bptt")));
         assert_eq!(plain.1, shadowed.1, "{}", entry.name);
-        assert_eq!(plain.0.macs, shadowed.0.macs, "a shadow's work is not counted");
+        assert_eq!(plain.0.macs, shadowed.0.macs, "a reference_rule's work is not counted");
         let (cosine, error) = (shadowed.0.gradient_cosine(), shadowed.0.gradient_error());
         if entry.claim == rule::Claim::Exact {
             assert!((cosine - 1.0).abs() < 1e-12 && error < 1e-10, "{}: {cosine}, {error}", entry.name);
@@ -96,7 +96,7 @@ fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
 fn a_rule_that_grows_is_refused_on_an_endless_stream() {
     for spec in [
         SequenceLearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
-        SequenceLearnerSpec { shadow: Some("bptt".into()), continuous: true, ..spec() },
+        SequenceLearnerSpec { reference_rule: Some("bptt".into()), continuous: true, ..spec() },
     ] {
         let said = spec.check().unwrap_err().to_string();
         assert!(said.contains("does not grow") && said.contains("bptt"), "{said}");

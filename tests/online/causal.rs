@@ -4,9 +4,9 @@ use crate::*;
 
 #[test]
 fn no_prediction_knows_the_future() {
-    for teacher in teachers() {
+    for trainer in trainers() {
         for horizon in [0, 1, 5] {
-            let spec = StreamLearnerSpec { horizon, ..spec(teacher.clone()) };
+            let spec = StreamLearnerSpec { horizon, ..spec(trainer.clone()) };
             let said = |disturbed_from: usize| -> Vec<u64> {
                 let mut learner = StreamLearner::<f64>::new(&spec, 1).unwrap();
                 let row = |t: usize| {
@@ -22,7 +22,7 @@ fn no_prediction_knows_the_future() {
                 (0..120).map(&mut predict).collect()
             };
             let (calm, wild) = (said(usize::MAX), said(80));
-            assert_eq!(calm[..80], wild[..80], "{teacher:?}, horizon {horizon}");
+            assert_eq!(calm[..80], wild[..80], "{trainer:?}, horizon {horizon}");
             assert_ne!(calm[80..], wild[80..], "the disturbance is real");
         }
     }
@@ -31,24 +31,24 @@ fn no_prediction_knows_the_future() {
 /// Without a horizon, the target of a row is not known to the prediction it is held against.
 #[test]
 fn no_prediction_knows_its_own_target() {
-    for teacher in teachers() {
+    for trainer in trainers() {
         let said = |last: f64| {
-            let mut learner = StreamLearner::<f64>::new(&spec(teacher.clone()), 1).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec(trainer.clone()), 1).unwrap();
             run(&mut learner, 0..50, 1);
             learner.step(&input(50), Some(Target::Values(&[last]))).unwrap().prediction[0]
         };
-        assert_eq!(said(50.0).to_bits(), said(1000.0).to_bits(), "{teacher:?}");
+        assert_eq!(said(50.0).to_bits(), said(1000.0).to_bits(), "{trainer:?}");
     }
 }
 
 /// A learner that hears of targets h steps late learns what one learns that hears of them at once.
 #[test]
 fn a_late_target_teaches_the_same() {
-    for teacher in teachers() {
+    for trainer in trainers() {
         let still = StreamLearnerSpec {
             standardise: vec![false; 2],
             standardise_target: false,
-            ..spec(teacher.clone())
+            ..spec(trainer.clone())
         };
         let (late, at_once) = (StreamLearnerSpec { horizon: 6, ..still.clone() }, still);
         let (mut late, mut at_once) =
@@ -68,15 +68,15 @@ fn a_late_target_teaches_the_same() {
             let before = target(t.saturating_sub(6));
             late.learn(&x(t), (t >= 6).then_some(Target::Values(&before))).unwrap();
         }
-        assert_eq!(late.weights(), at_once.weights(), "{teacher:?}");
+        assert_eq!(late.weights(), at_once.weights(), "{trainer:?}");
         assert_eq!(late.updates(), 100);
     }
 }
 
 #[test]
 fn predicting_changes_nothing_and_a_missing_target_teaches_nothing() {
-    for teacher in teachers() {
-        let mut learner = StreamLearner::<f64>::new(&spec(teacher), 5).unwrap();
+    for trainer in trainers() {
+        let mut learner = StreamLearner::<f64>::new(&spec(trainer), 5).unwrap();
         run(&mut learner, 0..30, 0);
         // Work is counted, the rest is as it was.
         let weights = learner.weights().to_vec();

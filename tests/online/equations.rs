@@ -71,7 +71,7 @@ fn restored<T: Real>(learner: &mut StreamLearner<T>) -> StreamLearner<T> {
 /// Rate, decay and clips as they are to be from some step on.
 fn retuned(spec: &StreamLearnerSpec) -> StreamLearnerSpec {
     let mut spec = spec.clone();
-    if let Trainer::Gradient { rate, decay, clip, .. } = &mut spec.teacher {
+    if let Trainer::Gradient { rate, decay, clip, .. } = &mut spec.trainer {
         (*rate, *decay, *clip) = (0.7 * *rate, 0.11, Some(0.3));
     }
     spec.error_clip = Some(0.35);

@@ -7,9 +7,9 @@ use sparse_rtrl::sparse::Pattern;
 
 #[test]
 fn bad_numbers_teach_nothing_and_good_ones_follow() {
-    for teacher in teachers() {
+    for trainer in trainers() {
         for horizon in [0, 3] {
-            let spec = StreamLearnerSpec { horizon, ..spec(teacher.clone()) };
+            let spec = StreamLearnerSpec { horizon, ..spec(trainer.clone()) };
             let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
             run(&mut learner, 0..40, 0);
             let before = bytes(&mut learner);
@@ -62,10 +62,10 @@ fn number_beyond_single_precision_is_refused() {
 /// An error of the loss, the gain or a weight leaves the weights, and its stream begins afresh; others stay where they are.
 #[test]
 fn error_in_learning_leaves_weights_and_resets_its_stream() {
-    for teacher in teachers() {
-        let least = spec(teacher.clone()).least;
+    for trainer in trainers() {
+        let least = spec(trainer.clone()).least;
         for least in [None, least] {
-            let spec = StreamLearnerSpec { least, streams: 2, ..spec(teacher.clone()) };
+            let spec = StreamLearnerSpec { least, streams: 2, ..spec(trainer.clone()) };
             if spec.check().is_err() {
                 continue;
             }
@@ -77,7 +77,7 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             let before = learner.weights().to_vec();
             let (what, update, step, _) = said(learner.credit(&[f64::INFINITY]).unwrap_err());
             assert_eq!((update, step), (21, 21));
-            let expected = match teacher {
+            let expected = match trainer {
                 Trainer::Untrained => "weight",
                 Trainer::Gradient { .. } => "gradient norm",
                 Trainer::Kalman { .. } => "Kalman gain",
@@ -87,7 +87,7 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             assert_eq!(learner.predict_in(1, &input(4)).unwrap(), other);
             let left = bytes(&mut learner);
             learner.reset(0);
-            assert!(bytes(&mut learner) == left, "{teacher:?}: it has begun afresh");
+            assert!(bytes(&mut learner) == left, "{trainer:?}: it has begun afresh");
             let error = learner.observe(&[f64::NAN, 0.0]).unwrap_err();
             assert_eq!(said(error).2, 0);
             run(&mut learner, 21..40, 1);
@@ -101,8 +101,8 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
 #[test]
 fn update_that_is_not_finite_is_taken_back() {
     for frozen in [false, true] {
-        let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
-        let mut spec = StreamLearnerSpec { frozen, least: None, standardise_target: false, ..spec(teacher) };
+        let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
+        let mut spec = StreamLearnerSpec { frozen, least: None, standardise_target: false, ..spec(trainer) };
         spec.error_clip = None;
         let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         let before = learner.weights().to_vec();
@@ -138,8 +138,8 @@ fn output_that_is_not_finite_is_an_error() {
 /// The square of an error overflows: nothing is learned, and the stream begins afresh.
 #[test]
 fn loss_that_is_not_finite_is_an_error() {
-    for teacher in teachers() {
-        let spec = StreamLearnerSpec { standardise_target: false, ..spec(teacher) };
+    for trainer in trainers() {
+        let spec = StreamLearnerSpec { standardise_target: false, ..spec(trainer) };
         let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         run(&mut learner, 0..10, 1);
         let before = learner.weights().to_vec();

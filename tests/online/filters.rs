@@ -7,10 +7,10 @@ fn filtered(
     grouping: Grouping,
     (variance, error, forgetting, noise): (f64, f64, f64, f64),
 ) -> StreamLearnerSpec {
-    let teacher = Trainer::Kalman { grouping, variance, error, forgetting, noise };
+    let trainer = Trainer::Kalman { grouping, variance, error, forgetting, noise };
     let mut spec = StreamLearnerSpec::new(2, 5, 3);
     spec.mask.sparsity = 0.3;
-    (spec.least, spec.standardise_target, spec.teacher) = (None, false, teacher);
+    (spec.least, spec.standardise_target, spec.trainer) = (None, false, trainer);
     spec
 }
 
@@ -53,8 +53,8 @@ fn filter_without_variance_is_gradient_descent() {
             // r belongs to the squared error alone.
             let rate = if loss == Loss::SquaredError { v / r } else { v };
             let filter = StreamLearnerSpec { loss, ..filtered(grouping, (v, r, 1.0, 0.0)) };
-            let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
-            let descent = StreamLearnerSpec { teacher, ..filter.clone() };
+            let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
+            let descent = StreamLearnerSpec { trainer, ..filter.clone() };
             let start = StreamLearner::<f64>::new(&filter, 6).unwrap().weights().to_vec();
             let (by_filter, by_descent) = (taught(&filter, 30), taught(&descent, 30));
             let moved = |w: &[f64]| w.iter().zip(&start).map(|(w, start)| w - start).collect::<Vec<_>>();

@@ -38,7 +38,7 @@ fn online_macs_equal_products_counted_by_hand() {
         by_rounding += loose;
         let parts = total.forward + total.coupling + total.influence + total.gradient + total.update;
         assert_eq!(total.total(), parts, "{}", world.name);
-        let counts = !matches!(world.spec.teacher, Trainer::Gradient { .. }) || world.spec.least.is_some();
+        let counts = !matches!(world.spec.trainer, Trainer::Gradient { .. }) || world.spec.least.is_some();
         assert_eq!(total.update > 0, counts, "{}", world.name);
         updates += total.update;
         settings += 1;
@@ -52,7 +52,7 @@ fn online_macs_equal_products_counted_by_hand() {
 fn online_macs_of_least_squares_by_hand() {
     let mut spec = StreamLearnerSpec::new(1, 3, 2);
     spec.network.layers[0].cell = "rnn".into();
-    spec.teacher = Trainer::Untrained;
+    spec.trainer = Trainer::Untrained;
     spec.least = Some(sparse_rtrl::learner::online::LeastSquares { variance: 1.0, forgetting: 0.9 });
     spec.standardise = vec![false];
     let mut learner = StreamLearner::<f64>::new(&spec, 0).unwrap();

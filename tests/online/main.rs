@@ -1,4 +1,4 @@
-//! The streaming learner: causal, late targets without look-ahead, exact gradients behind every teacher, every update as its equations say,
+//! The streaming learner: causal, late targets without look-ahead, exact gradients behind every trainer, every update as its equations say,
 //! and nothing lost to bad data.
 
 mod causal;
@@ -26,14 +26,14 @@ fn kalman(grouping: Grouping) -> Trainer {
     Trainer::Kalman { grouping, variance: 1.0, error: 0.3, forgetting: 0.999, noise: 1e-6 }
 }
 
-fn teachers() -> [Trainer; 4] {
+fn trainers() -> [Trainer; 4] {
     [Trainer::default(), Trainer::Untrained, kalman(Grouping::Node), kalman(Grouping::Full)]
 }
 
-fn spec(teacher: Trainer) -> StreamLearnerSpec {
+fn spec(trainer: Trainer) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 10, 1);
     spec.mask.sparsity = 0.5;
-    spec.teacher = teacher;
+    spec.trainer = trainer;
     spec
 }
 

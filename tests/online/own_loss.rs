@@ -4,8 +4,8 @@ use crate::*;
 
 #[test]
 fn a_loss_of_ones_own_teaches_as_the_built_in_one_does() {
-    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
-        let spec = StreamLearnerSpec { standardise_target: false, ..spec(teacher) };
+    for trainer in [Trainer::default(), kalman(Grouping::Node)] {
+        let spec = StreamLearnerSpec { standardise_target: false, ..spec(trainer) };
         let (mut own, mut built_in) =
             (StreamLearner::<f64>::new(&spec, 4).unwrap(), StreamLearner::<f64>::new(&spec, 4).unwrap());
         for t in 0..80 {
@@ -21,9 +21,9 @@ fn a_loss_of_ones_own_teaches_as_the_built_in_one_does() {
 /// A look at something else between a step and its credit changes nothing.
 #[test]
 fn credit_is_for_the_step_that_was_observed() {
-    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
+    for trainer in [Trainer::default(), kalman(Grouping::Node)] {
         let learned = |looks: bool| {
-            let mut learner = StreamLearner::<f64>::new(&spec(teacher.clone()), 4).unwrap();
+            let mut learner = StreamLearner::<f64>::new(&spec(trainer.clone()), 4).unwrap();
             for t in 0..40 {
                 let slope = learner.observe(&input(t)).unwrap()[0] - 0.1 * signal(t + 1);
                 if looks {

@@ -9,7 +9,7 @@ fn descent(rate: f64, decay: f64, clip: Option<f64>) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 6, 2);
     // No threshold is to be put back into its range.
     spec.network.layers[0].cell = "gru".into();
-    spec.teacher = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
+    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
     (spec.least, spec.standardise_target) = (None, false);
     spec
 }
@@ -47,10 +47,10 @@ fn sgd_retuned_goes_by_the_new_rate_decay_and_clip() {
 }
 
 #[test]
-fn retune_to_another_teacher_changes_nothing() {
+fn retune_to_another_trainer_changes_nothing() {
     let mut learner = StreamLearner::<f64>::new(&descent(0.2, 0.0, Some(0.01)), 1).unwrap();
     let mut other = descent(0.2, 0.0, Some(0.01));
-    other.teacher = kalman(Grouping::Node);
+    other.trainer = kalman(Grouping::Node);
     other.outputs = 7;
     learner.retune(&other);
     assert_eq!(*learner.spec(), descent(0.2, 0.0, Some(0.01)));
@@ -60,10 +60,10 @@ fn retune_to_another_teacher_changes_nothing() {
 /// Errors beyond the clip teach as if they were no larger, whatever teaches, and with either sign.
 #[test]
 fn error_clip_makes_large_errors_alike() {
-    for teacher in teachers() {
-        let least = spec(teacher.clone()).least;
+    for trainer in trainers() {
+        let least = spec(trainer.clone()).least;
         for least in [None, least] {
-            let mut spec = StreamLearnerSpec { teacher: teacher.clone(), least, ..descent(0.1, 0.0, None) };
+            let mut spec = StreamLearnerSpec { trainer: trainer.clone(), least, ..descent(0.1, 0.0, None) };
             spec.error_clip = Some(0.5);
             if spec.check().is_err() {
                 continue;
@@ -75,15 +75,15 @@ fn error_clip_makes_large_errors_alike() {
                 }
                 learner.weights().to_vec()
             };
-            assert_eq!(learned([1e6, -1e6]), learned([1e7, -1e8]), "{teacher:?}");
-            assert_ne!(learned([1e6, -1e6]), learned([1e6, 1e6]), "{teacher:?}: the sign stays");
+            assert_eq!(learned([1e6, -1e6]), learned([1e7, -1e8]), "{trainer:?}");
+            assert_ne!(learned([1e6, -1e6]), learned([1e6, 1e6]), "{trainer:?}: the sign stays");
             // Against the same with slopes given: exactly ±limit.
             let mut own = StreamLearner::<f64>::new(&spec, 2).unwrap();
             for t in 0..5 {
                 own.observe(&input(t)).unwrap();
                 own.credit(&[-0.5, 0.5]).unwrap();
             }
-            assert_eq!(own.weights(), learned([1e6, -1e6]), "{teacher:?}");
+            assert_eq!(own.weights(), learned([1e6, -1e6]), "{trainer:?}");
         }
     }
 }
@@ -91,8 +91,8 @@ fn error_clip_makes_large_errors_alike() {
 /// Thresholds of every layer are put back into [0, 1]: steep events under a huge rate, pushed up and down in turns.
 #[test]
 fn thresholds_of_all_layers_stay_in_zero_to_one() {
-    let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
-    let mut spec = StreamLearnerSpec { least: None, ..spec(teacher) };
+    let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
+    let mut spec = StreamLearnerSpec { least: None, ..spec(trainer) };
     spec.init.threshold = ThresholdInit::Beta { mean: 0.5 };
     spec.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);
     spec.network.layers = vec![spec.network.layers[0].clone(); 2];

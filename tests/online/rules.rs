@@ -1,4 +1,4 @@
-//! With every exact rule, and for classes as for values, teachers teach the same and well.
+//! With every exact rule, and for classes as for values, trainers teach the same and well.
 
 use crate::*;
 use sparse_rtrl::rule::{self, Claim};
@@ -6,10 +6,10 @@ use sparse_rtrl::rule::{self, Claim};
 /// Gradient or filter, full or by node: with every exact rule of the registry the same weights are learned as with the dense oracle.
 #[test]
 fn every_exact_rule_teaches_the_same() {
-    for teacher in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
-        for least in [None, spec(teacher.clone()).least] {
+    for trainer in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
+        for least in [None, spec(trainer.clone()).least] {
             let learned = |rule: &str| {
-                let spec = StreamLearnerSpec { rule: rule.into(), least, ..spec(teacher.clone()) };
+                let spec = StreamLearnerSpec { rule: rule.into(), least, ..spec(trainer.clone()) };
                 let mut learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
                 run(&mut learner, 0..150, 2);
                 learner.weights().to_vec()
@@ -22,7 +22,7 @@ fn every_exact_rule_teaches_the_same() {
                     .zip(&expected)
                     .map(|(a, b)| (a - b).abs())
                     .fold(0.0, f64::max);
-                assert!(worst / size < 1e-7, "{}, {teacher:?}: {:e}", entry.name, worst / size);
+                assert!(worst / size < 1e-7, "{}, {trainer:?}: {:e}", entry.name, worst / size);
             }
         }
     }
@@ -32,7 +32,7 @@ fn every_exact_rule_teaches_the_same() {
 /// what a memory is for.
 #[test]
 fn classes_are_learned() {
-    for teacher in [Trainer::default(), kalman(Grouping::Node)] {
+    for trainer in [Trainer::default(), kalman(Grouping::Node)] {
         for (loss, outputs) in
             [(Loss::CrossEntropy, 3), (Loss::SquaredError, 3), (Loss::BinaryCrossEntropy, 1)]
         {
@@ -41,7 +41,7 @@ fn classes_are_learned() {
             spec.loss = loss;
             spec.standardise = vec![false; 3];
             spec.standardise_target = false;
-            spec.teacher = teacher.clone();
+            spec.trainer = trainer.clone();
             spec.least = None;
             let mut learner = StreamLearner::<f64>::new(&spec, 8).unwrap();
             let (mut symbol, mut right) = (0, 0);
@@ -58,7 +58,7 @@ fn classes_are_learned() {
                 symbol = next;
             }
             // Without memory 80 % are right.
-            assert!(right > 900, "{teacher:?}, {loss:?}: {right} of 1000");
+            assert!(right > 900, "{trainer:?}, {loss:?}: {right} of 1000");
         }
     }
 }

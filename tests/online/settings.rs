@@ -15,11 +15,11 @@ fn settings_that_do_not_go_together_are_errors_in_words() {
     assert!(said(&|s| s.loss = Loss::CrossEntropy).contains("least squares"));
     assert!(said(&|s| s.standardise = vec![true]).contains("each of 2 inputs"));
     assert!(said(&|s| s.outputs = 0).contains("outputs"));
-    assert!(said(&|s| (s.teacher, s.least) = (Trainer::Untrained, None)).contains("teacher"));
+    assert!(said(&|s| (s.trainer, s.least) = (Trainer::Untrained, None)).contains("trainer"));
     assert!(said(&|s| s.error_clip = Some(f64::NAN)).contains("error-clip"));
     assert!(said(&|s| s.network.layers[0].units = 900_000).contains("GiB"));
-    let classes = |s: &mut StreamLearnerSpec, teacher: &Trainer| {
-        (s.outputs, s.loss, s.least, s.teacher) = (50_000, Loss::CrossEntropy, None, teacher.clone());
+    let classes = |s: &mut StreamLearnerSpec, trainer: &Trainer| {
+        (s.outputs, s.loss, s.least, s.trainer) = (50_000, Loss::CrossEntropy, None, trainer.clone());
     };
     assert!(said(&|s| classes(s, &kalman(Grouping::Node))).contains("GiB"));
     let mut many = spec(Trainer::default());
@@ -27,7 +27,7 @@ fn settings_that_do_not_go_together_are_errors_in_words() {
     many.check_size::<f64>().unwrap();
     let full =
         Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 1.0, forgetting: 1.0, noise: 0.0 };
-    assert!(said(&|s| (s.network.layers[0].units, s.teacher) = (2000, full.clone())).contains("GiB"));
+    assert!(said(&|s| (s.network.layers[0].units, s.trainer) = (2000, full.clone())).contains("GiB"));
 }
 
 type Change<'a> = &'a dyn Fn(&mut StreamLearnerSpec);
@@ -44,11 +44,11 @@ fn refused(name: &str, change: Change<'_>) {
 }
 
 fn gradient(spec: &mut StreamLearnerSpec, rate: f64, decay: f64, clip: Option<f64>) {
-    spec.teacher = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
+    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
 }
 
 fn filter(spec: &mut StreamLearnerSpec, [variance, error, forgetting, noise]: [f64; 4]) {
-    spec.teacher = Trainer::Kalman { grouping: Grouping::Node, variance, error, forgetting, noise };
+    spec.trainer = Trainer::Kalman { grouping: Grouping::Node, variance, error, forgetting, noise };
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn sizes_are_taken_up_to_their_limits() {
 }
 
 #[test]
-fn numbers_of_teachers_are_taken_within_their_ranges() {
+fn numbers_of_trainers_are_taken_within_their_ranges() {
     let tiny = f64::MIN_POSITIVE;
     let bad = [0.0, -1.0, f64::NAN, f64::INFINITY];
     for bad in bad {
@@ -96,23 +96,23 @@ fn numbers_of_teachers_are_taken_within_their_ranges() {
     checked(&|s| filter(s, [tiny, tiny, tiny, 0.0])).unwrap();
     checked(&|s| filter(s, [1e300, 1e300, 1.0, 1e300])).unwrap();
     refused("optimiser", &|s| {
-        s.teacher = Trainer::Gradient { optimiser: "sdg".into(), rate: 0.1, decay: 0.0, clip: None };
+        s.trainer = Trainer::Gradient { optimiser: "sdg".into(), rate: 0.1, decay: 0.0, clip: None };
     });
 }
 
 #[test]
-fn losses_and_teachers_that_do_not_go_together_are_refused() {
+fn losses_and_trainers_that_do_not_go_together_are_refused() {
     for loss in [Loss::CrossEntropy, Loss::BinaryCrossEntropy] {
         refused("squared-error for least squares", &|s| s.loss = loss);
         checked(&|s| (s.loss, s.least) = (loss, None)).unwrap();
     }
     refused("binary", &|s| (s.loss, s.least, s.outputs) = (Loss::BinaryCrossEntropy, None, 2));
     refused("frozen", &|s| s.frozen = true);
-    refused("frozen", &|s| (s.frozen, s.least, s.teacher) = (true, None, kalman(Grouping::Full)));
-    refused("frozen", &|s| (s.frozen, s.teacher) = (true, Trainer::Untrained));
+    refused("frozen", &|s| (s.frozen, s.least, s.trainer) = (true, None, kalman(Grouping::Full)));
+    refused("frozen", &|s| (s.frozen, s.trainer) = (true, Trainer::Untrained));
     checked(&|s| (s.frozen, s.least) = (true, None)).unwrap();
-    refused("untrained", &|s| (s.least, s.teacher) = (None, Trainer::Untrained));
-    checked(&|s| s.teacher = Trainer::Untrained).unwrap();
+    refused("untrained", &|s| (s.least, s.trainer) = (None, Trainer::Untrained));
+    checked(&|s| s.trainer = Trainer::Untrained).unwrap();
     refused("rule", &|s| s.rule = "bptt".into());
     refused("rule", &|s| s.rule = "rtlr".into());
 }
@@ -126,7 +126,7 @@ fn defaults_are_as_documented() {
     assert_eq!((spec.network.layers[0].cell.as_str(), spec.rule.as_str()), ("egru", "rtrl"));
     assert_eq!(spec.least, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
     let adam = Trainer::Gradient { optimiser: "adam".into(), rate: 0.01, decay: 0.001, clip: None };
-    assert_eq!((spec.teacher, spec.loss), (adam, Loss::SquaredError));
+    assert_eq!((spec.trainer, spec.loss), (adam, Loss::SquaredError));
     assert!(spec.echo && spec.standardise_target && !spec.frozen && spec.standardise.is_empty());
     assert_eq!((spec.horizon, spec.streams, spec.error_clip, spec.network.trace), (0, 1, None, None));
 }

@@ -14,10 +14,10 @@ fn covariances_larger_than_memory_are_counted_from_their_groups() {
         forgetting,
         noise: 0.0,
     };
-    let said = |teacher: Trainer, least: bool, sparsity: f64, direct: usize, outputs: usize| {
+    let said = |trainer: Trainer, least: bool, sparsity: f64, direct: usize, outputs: usize| {
         let mut spec = StreamLearnerSpec::new(3, units as usize, outputs);
-        (spec.rule, spec.teacher, spec.direct, spec.mask.sparsity) =
-            ("rflo".into(), teacher, direct, sparsity);
+        (spec.rule, spec.trainer, spec.direct, spec.mask.sparsity) =
+            ("rflo".into(), trainer, direct, sparsity);
         spec.least = least.then(LeastSquares::default);
         match spec.check_size::<f64>() {
             Err(sparse_rtrl::Error::TooLarge { what, gib, .. }) => {
@@ -56,9 +56,9 @@ fn covariances_larger_than_memory_are_counted_from_their_groups() {
 #[test]
 fn untrained_network_needs_no_room_for_influence() {
     let mut spec = StreamLearnerSpec::new(1, 2000, 1);
-    spec.teacher = Trainer::Untrained;
+    spec.trainer = Trainer::Untrained;
     spec.check_size::<f64>().unwrap();
-    spec.teacher = Trainer::default();
+    spec.trainer = Trainer::default();
     let said = spec.check_size::<f64>().unwrap_err().to_string();
     assert!(said.contains("rtrl with 2000 units"), "{said}");
 }

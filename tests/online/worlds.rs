@@ -52,17 +52,17 @@ impl World {
         }
     }
 
-    /// All of them under every teacher, with the readout taught by it or by least squares.
+    /// All of them under every trainer, with the readout taught by it or by least squares.
     pub fn all() -> Vec<Self> {
         let least = Some(LeastSquares { variance: 0.7, forgetting: 0.95 });
         let mut all = Vec::new();
         for world in base() {
-            for (name, teacher) in teachers() {
+            for (name, trainer) in trainers() {
                 for least in [None, least] {
                     let mut world = world.clone();
                     world.name = format!("{}, {name}, least squares {}", world.name, least.is_some());
                     world.spec.frozen = name == "frozen";
-                    (world.spec.teacher, world.spec.least) = (teacher.clone(), least);
+                    (world.spec.trainer, world.spec.least) = (trainer.clone(), least);
                     if world.spec.check().is_ok() {
                         all.push(world);
                     }
@@ -73,7 +73,7 @@ impl World {
     }
 }
 
-fn teachers() -> Vec<(&'static str, Trainer)> {
+fn trainers() -> Vec<(&'static str, Trainer)> {
     let gradient = |optimiser: &str, rate, decay, clip| Trainer::Gradient {
         optimiser: optimiser.into(),
         rate,
@@ -99,7 +99,7 @@ fn teachers() -> Vec<(&'static str, Trainer)> {
     ]
 }
 
-/// Networks, readouts and streams; teachers are put in later.
+/// Networks, readouts and streams; trainers are put in later.
 fn base() -> Vec<World> {
     let world = |name: &str, spec: StreamLearnerSpec| World {
         name: name.into(),

@@ -56,7 +56,7 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     );
     let precious = "precious\n".repeat(1000);
     fs::write(folder.join("precious.txt"), &precious).unwrap();
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), b""), 4, "nothing was touched");
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), b""), 4, "the file was not changed");
     assert_eq!(read("precious.txt"), precious);
     fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "found no such file");
     assert!(!folder.join("none.csv").exists());
@@ -68,14 +68,14 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     // At a checkpoint before the first row there is only the line of names to know a file by.
     ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
     let resume = "stream --resume --checkpoint d";
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "the file was not changed");
     ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
     assert_eq!(read("names.csv").lines().count(), 10);
     // With lines of JSON there is not even that, but they begin alike.
     let json = format!("stream --target load {NET} --format jsonl --checkpoint e -o lines.jsonl");
     ok(&run(&folder, &json, b"hour,load\n"));
     let resume = "stream --resume --checkpoint e";
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "nothing was touched");
+    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "the file was not changed");
     assert_eq!(read("precious.txt"), precious);
     fs::write(folder.join("lines.jsonl"), "{\"row\":1,\"targ").unwrap();
     ok(&run(&folder, &format!("{resume} -o lines.jsonl"), csv(9).as_bytes()));
@@ -131,7 +131,7 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
     with(&|bytes| bytes[16] = 1, "which an older program wrote");
     with(&|bytes| bytes[0] = b'X', "a file of another kind");
     fs::write(folder.join("c"), &whole).unwrap();
-    let said = "exists: go on from it with --resume";
+    let said = "exists: expected --resume to continue from it";
     fails(&run(&folder, &format!("stream in.csv --target load {flags}"), b""), 2, said);
     let other = "units: expected 6, as in the checkpoint, got 7";
     fails(&run(&folder, &format!("stream in.csv --resume {flags} --units 7"), b""), 2, other);

@@ -83,7 +83,7 @@ fn description_of_a_checkpoint_equals_what_was_streamed_and_exported() {
     }
 }
 
-/// PatternRtrl are those of the file that was exported.
+/// Blocks are those of the file that was exported.
 fn weights(said: &Value, bytes: &[u8]) {
     let file = SafeTensors::deserialize(bytes).unwrap();
     let (mut kept, mut all, mut masked) = (0, 0, (0.0, 0.0));

@@ -12,18 +12,18 @@ fn divergence_stops_resets_or_rolls_back() {
     let folder = folder("diverged");
     let calm: String = (0..300).map(|t| format!("{},{}\n", t % 5, t % 3)).collect();
     let flags = format!(
-        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10"
+        "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10"
     );
     let input = format!("x,y\n{calm}");
     let stop = run(&folder, &format!("stream {flags} --checkpoint c"), input.as_bytes());
     fails(&stop, 5, "diverged at row");
-    assert!(text(&stop.stderr).contains("the last checkpoint is as it was"));
+    assert!(text(&stop.stderr).contains("the last checkpoint is unchanged"));
     let said = text(&stop.stderr);
     let at: u64 = said.split("diverged at row ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
     let last: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
     assert_eq!(last["rows"], (at - 1) / 10 * 10, "the checkpoint before row {at}");
     // What it is hinted at can be done.
-    let mended = "--learning-rate 1e-3 --error-clip 3 --absurd off --decay 1e-4 --clip 1";
+    let mended = "--learning-rate 1e-3 --error-clip 3 --outlier-limit off --decay 1e-4 --clip 1";
     ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
     let description: serde_json::Value =
         serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
@@ -35,7 +35,7 @@ fn divergence_stops_resets_or_rolls_back() {
     let before = fs::metadata(folder.join("m")).unwrap().len();
     ok(&run(&folder, "stream --resume --checkpoint m", b""));
     assert!(fs::metadata(folder.join("m")).unwrap().len() < before);
-    for (how, said) in [("reset", "the learner begins anew"), ("rollback", "is what it was after row")] {
+    for (how, said) in [("reset", "the learner was reset"), ("rollback", "was rolled back to row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
         assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
         let stderr = text(&output.stderr);
@@ -98,7 +98,7 @@ fn train_and_completions() {
     }
     let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
     for said in
-        ["Σ|error| / Σ|target|", "Rows are those that fit", "no line of output", "may be half written"]
+        ["Σ|error| / Σ|target|", "Skipped rows do not count", "no line of output", "may be incomplete"]
     {
         assert!(help.contains(said), "{said}");
     }
@@ -113,7 +113,7 @@ fn train_and_completions() {
 fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
     let folder = folder("rolled-back");
     let flags = format!(
-        "--target y {NET} --readout teacher --teacher sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
+        "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
     );
     let row = |t: usize| format!("{},{}\n", t % 5, t % 3);
     let input = |to: usize| format!("x,y\n{}", (0..to).map(row).collect::<String>());
@@ -141,5 +141,5 @@ fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
     fs::remove_file(folder.join("c")).unwrap();
     let reset = run(&folder, &format!("stream {flags} --on-divergence reset"), input(90).as_bytes());
     ok(&reset);
-    assert!(marks(&reset.stderr).is_empty() && text(&reset.stderr).contains("begins anew"));
+    assert!(marks(&reset.stderr).is_empty() && text(&reset.stderr).contains("was reset"));
 }

@@ -84,17 +84,17 @@ fn nothing_of_the_future_moves_a_line() {
 fn classes_are_told_by_name() {
     let folder = folder("classes");
     let rows: String = (0..600).map(|t| format!("{},{}\n", t % 3, ["a", "b", "c"][(t + 1) % 3])).collect();
-    let words = format!("stream --target next --task classes --classes 3 --one-hot x:3 {NET}");
+    let words = format!("stream --target next --target-kind classes --classes 3 --one-hot x:3 {NET}");
     let lines = ok(&run(&folder, &words, format!("x,next\n{rows}").as_bytes()));
     assert!(numbers(&lines, "window_accuracy").pop().unwrap().unwrap() > 0.95);
     assert_eq!(column(&lines, "predicted").pop().unwrap(), "a");
     assert!(numbers(&lines, "probability").pop().unwrap().unwrap() > 0.5);
     let binary: String = (0..400).map(|t| format!("{},{}\n", t % 2, ["no", "yes"][t % 2])).collect();
-    let words = format!("stream --target y --task binary --classes no,yes {NET}");
+    let words = format!("stream --target y --target-kind binary --classes no,yes {NET}");
     let lines = ok(&run(&folder, &words, format!("x,y\n{binary}").as_bytes()));
     assert_eq!(numbers(&lines, "window_accuracy").pop().unwrap(), Some(1.0));
     let one_ahead =
-        format!("stream --target y --task binary --classes no,yes --horizon 1 --features y {NET}");
+        format!("stream --target y --target-kind binary --classes no,yes --horizon 1 --features y {NET}");
     let lines = ok(&run(&folder, &one_ahead, format!("x,y\n{binary}").as_bytes()));
     assert!(numbers(&lines, "window_accuracy").pop().unwrap().unwrap() > 0.95);
 }
@@ -147,7 +147,7 @@ fn forecast_of_a_class_is_what_was_predicted_with_its_probability() {
     for (task, classes) in [("classes", "a,b,c"), ("binary", "a,b")] {
         let rows = if task == "binary" { rows.replace('c', "b") } else { rows.clone() };
         let words =
-            format!("stream --columns y --target y --horizon 1 --task {task} --classes {classes} {NET}");
+            format!("stream --columns y --target y --horizon 1 --target-kind {task} --classes {classes} {NET}");
         let lines = ok(&run(&folder, &words, rows.as_bytes()));
         for (came, ahead) in [("predicted", "next"), ("probability", "next_probability")] {
             let (came, ahead) = (column(&lines, came), column(&lines, ahead));

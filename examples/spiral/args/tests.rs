@@ -22,12 +22,12 @@ fn changes(flags: &[&str], change: impl Fn(&mut Config)) {
 fn every_flag_reaches_its_setting() {
     assert_eq!(config(&[]), Config::spiral(Preset::Default));
     changes(&["--units", "20"], |c| c.units = 20);
-    changes(&["--layers", "2"], |c| c.depth = 2);
+    changes(&["--layers", "2"], |c| c.layers = 2);
     changes(&["--cell", "gru"], |c| c.cell = "gru".into());
     changes(&["--param-sparsity", "0.5"], |c| c.mask.sparsity = 0.5);
     changes(&["--no-activity-sparsity"], |c| c.cell_config.activity = false);
     changes(&["--rule", "bptt"], |c| c.rule = "bptt".into());
-    changes(&["--shadow", "rtrl"], |c| c.shadow = Some("rtrl".into()));
+    changes(&["--reference_rule", "rtrl"], |c| c.reference_rule = Some("rtrl".into()));
     changes(&["--iterations", "3"], |c| c.iterations = 3);
     changes(&["--batch", "4"], |c| c.batch = 4);
     changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());

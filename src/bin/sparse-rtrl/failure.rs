@@ -1,8 +1,8 @@
-//! Why the program ends, and with which exit code.
+//! Failures of the program and their exit codes.
 
 use sparse_rtrl::Error;
 
-/// What `--help` says of exit codes.
+/// Exit codes in `--help`.
 pub const EXIT_CODES: &str = "Exit codes:
   0    done (also when whoever reads the output has closed it)
   1    something cannot be read or written
@@ -14,7 +14,7 @@ pub const EXIT_CODES: &str = "Exit codes:
   130  stopped by SIGINT, state saved
   143  stopped by SIGTERM, state saved";
 
-/// Something that cannot be read or written.
+/// A file cannot be read or written.
 pub const IO: u8 = 1;
 /// Wrong usage.
 pub const USAGE: u8 = 2;
@@ -27,20 +27,20 @@ pub const DIVERGED: u8 = 5;
 /// A file that another process writes.
 pub const IN_USE: u8 = 6;
 
-/// An end before its time.
+/// An early end of the program.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: u8,
-    /// What is to be said; nothing, if all is said.
+    /// The message; empty if nothing is to be printed.
     pub message: String,
 }
 
-/// What a command comes to.
+/// The result of a command.
 pub type Outcome<V = ()> = Result<V, Failure>;
 
 impl Failure {
-    /// With these words.
+    /// A failure with an exit code and a message.
     pub fn new(code: u8, message: impl ToString) -> Self {
         Self { code, message: message.to_string() }
     }

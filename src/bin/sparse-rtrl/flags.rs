@@ -1,6 +1,6 @@
-//! The flags that say what a stream's learner is made of: each is a setting by the same name, laid over the default or held against a
-//! checkpoint.
+//! The flags that configure a stream's learner. Each sets the setting of the same name, or is compared with the one of a checkpoint.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,70 +10,75 @@ use sparse_rtrl::rule;
 use sparse_rtrl::stream::session::Settings;
 use std::str::FromStr;
 
-/// Settings. None is set unless its flag is given.
+/// Settings. A setting without its flag is `None`.
 #[derive(Args, Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Flags {
-    /// The column to predict. A row in which it is empty is predicted, and not learned from
+    /// Column to predict. A row in which it is empty is predicted, but no weight is updated
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    /// CostModel the target that many rows ahead. From 1 on its own value is a feature, and learning waits until the target has come; with 0
-    /// it is predicted from the other columns of its row. Rows are those that fit: one that is passed over shifts what is ahead by one
+    /// Predict the target this number of rows ahead. From 1 on, the value of the target column is
+    /// an input, and a prediction is used for learning when its target has arrived. With 0, the
+    /// target is predicted from the other columns of the same row. Skipped rows do not count
     #[arg(long, value_name = "ROWS", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     horizon: Option<usize>,
-    /// What the target is: a number, one of two classes, one of many
-    #[arg(long, value_parser = ["regression", "binary", "classes"], help_heading = "Columns")]
+    /// Kind of the target: a number, one of two classes, or one of several classes
+    #[arg(long, alias = "task", value_parser = ["regression", "binary", "classes"], help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<String>,
-    /// Names of classes, or how many there may be: then names are taken in order of appearance [default: 0,1 for a binary task]
+    target_kind: Option<String>,
+    /// Names of classes, or their maximum number; with a number, names are taken in order of
+    /// appearance [default: 0,1 for binary]
     #[arg(long, value_name = "A,B,…|N", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     classes: Option<String>,
-    /// Columns to learn from [default: all but the group; the target's own only with a horizon]
+    /// Columns that are inputs [default: all except the group; the target only with a horizon]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<Vec<String>>,
-    /// A feature that goes round, as sine and cosine: minuteofday:1440. Can be given several times
+    /// A periodic input, encoded as sine and cosine: minuteofday:1440. Can be repeated
     #[arg(long, value_name = "COLUMN:PERIOD", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cyclic: Option<Vec<String>>,
-    /// A feature that is one of many, as a unit vector: dayofweek:7 for the integers 0 to 6, sky:sun,rain for names, city:seen-9 for the
-    /// first nine names that come. Can be given several times
-    #[arg(long, value_name = "COLUMN:WHAT", help_heading = "Columns")]
+    /// A categorical input, encoded as a unit vector: dayofweek:7 for the integers 0 to 6,
+    /// sky:sun,rain for names, city:seen-9 for the first nine names that appear. Can be repeated
+    #[arg(long, value_name = "COLUMN:CATEGORIES", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     one_hot: Option<Vec<String>>,
-    /// Features that only the readout reads, beside the network
+    /// Inputs that only the readout reads
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     direct: Option<Vec<String>>,
-    /// The column that says which of many independent streams a row belongs to; they share the weights. Needs --streams
+    /// Column with the name of the stream that a row belongs to. Streams share weights and have
+    /// their own state. Needs --streams
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
-    /// The most streams there may be. Each has its own influence matrix; a row of one more is a bad row
+    /// Maximum number of streams. Each has its own influence matrix. A row of one stream more is a
+    /// row error
     #[arg(long, value_name = "N", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<usize>,
-    /// A number further than that many running standard deviations from the running mean makes a bad row, once 100 have come; or off
-    #[arg(long, value_name = "N|off", help_heading = "Columns")]
+    /// A number further than this number of running standard deviations from the running mean is a
+    /// row error, from the 101st row on; or off
+    #[arg(long, alias = "absurd", value_name = "N|off", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    absurd: Option<Limit>,
+    outlier_limit: Option<Limit>,
 
-    /// How rows are written [default: as the first line looks]
+    /// Format of input rows [default: detected from the first line]
     #[arg(long, value_parser = ["csv", "jsonl", "auto"], help_heading = "Input")]
     #[serde(skip_serializing_if = "automatic")]
     input_format: Option<String>,
-    /// Between fields of CSV: one character, or tab
+    /// Delimiter of CSV fields: one character, or tab
     #[arg(long, value_name = "CHARACTER", help_heading = "Input")]
     #[serde(skip_serializing_if = "Option::is_none")]
     delimiter: Option<Delimiter>,
-    /// Names of the columns, for CSV that does not begin with a line of them
+    /// Names of the columns, for CSV without a header line
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Input")]
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<Vec<String>>,
-    /// Lines beneath the names that are no rows, such as units
+    /// Number of lines to skip after the header, such as units
     #[arg(long, value_name = "N", help_heading = "Input")]
     #[serde(skip_serializing_if = "Option::is_none")]
     skip_lines: Option<usize>,
@@ -81,31 +86,32 @@ pub struct Flags {
     #[arg(long, help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cell: Option<String>,
-    /// Units of a layer
+    /// Units per layer
     #[arg(long, value_name = "N", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     units: Option<usize>,
-    /// Stacked layers
+    /// Number of stacked layers
     #[arg(long, value_name = "N", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<usize>,
-    /// Where EGRU's reset gate acts: before the matrix product, as published, or after it, which is cheaper
+    /// Position of the reset gate of an EGRU: before the matrix product, as published, or after it,
+    /// which costs less
     #[arg(long, value_parser = ["before", "after"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_gate: Option<String>,
-    /// Share of masked weights that do not exist, in [0, 1)
+    /// Share of masked weights that are pruned, in [0, 1)
     #[arg(long, value_name = "ω", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     param_sparsity: Option<f64>,
-    /// Which weights are masked: recurrent ones, or input weights as well
+    /// Which weights are masked: recurrent weights only, or input weights as well
     #[arg(long, value_parser = ["recurrent", "all"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     mask: Option<String>,
-    /// Of masks and first weights
+    /// Seed of masks and initial weights
     #[arg(long, value_name = "N", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
-    /// Single or double
+    /// Single or double precision
     #[arg(long, value_parser = ["f32", "f64"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     precision: Option<String>,
@@ -113,76 +119,77 @@ pub struct Flags {
     #[arg(long, help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
-    #[arg(long, help_heading = "Learning")]
+    #[arg(long, alias = "teacher", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    teacher: Option<String>,
-    /// Of an optimiser, before the first update
+    trainer: Option<String>,
+    /// Optimiser: learning rate before the first update
     #[arg(long, value_name = "η", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     learning_rate: Option<f64>,
-    /// The learning rate at update t is η / (1 + δ t)
+    /// Optimiser: the learning rate at update t is η / (1 + δ t)
     #[arg(long, value_name = "δ", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     decay: Option<f64>,
-    /// Scale longer gradients down to this norm; or off
+    /// Optimiser: scale longer gradients down to this norm; or off
     #[arg(long, value_name = "NORM|off", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     clip: Option<Limit>,
-    /// Errors larger than that many standard deviations of the target teach as if they were no larger; or off
+    /// Limit errors to this number of standard deviations of the target; or off
     #[arg(long, value_name = "N|off", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     error_clip: Option<Limit>,
-    /// Kalman: the variance a weight starts with
+    /// Kalman: initial variance of a weight
     #[arg(long, value_name = "P", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     variance: Option<f64>,
-    /// Kalman: the variance of errors that are not the weights' fault, in squared deviations of the target
+    /// Kalman: observation-noise variance R, in squared standard deviations of the target
     #[arg(long, value_name = "R", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     error_variance: Option<f64>,
-    /// Kalman: how much is kept of what was learned, a step, in (0, 1]
+    /// Kalman: forgetting factor λ per step, in (0, 1]
     #[arg(long, value_name = "λ", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     forgetting: Option<f64>,
-    /// Kalman: the variance a weight gains, a step
+    /// Kalman: process-noise variance Q that a weight gains per step
     #[arg(long, value_name = "Q", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     noise: Option<f64>,
-    /// Who teaches the readout: recursive least squares, or the network's teacher [default: rls for numbers, teacher for classes]
-    #[arg(long, value_parser = ["rls", "teacher"], help_heading = "Learning")]
+    /// How the readout is trained: recursive least squares, or by the trainer of the network
+    /// [default: rls for numbers, trainer for classes]
+    #[arg(long, value_parser = readout_names(), help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout: Option<String>,
-    /// LeastSquares squares: the variance a weight starts with
+    /// Least squares: initial variance of a weight
     #[arg(long, value_name = "P", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout_variance: Option<f64>,
-    /// LeastSquares squares: how much is kept, a step, in (0, 1]
+    /// Least squares: forgetting factor λ per step, in (0, 1]
     #[arg(long, value_name = "λ", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     readout_forgetting: Option<f64>,
 
-    /// What is measured, since the beginning and over the last rows: mae, rmse, nrmse, mape (Σ|error| / Σ|target|) of numbers; accuracy,
-    /// log-loss of classes
+    /// Metrics, over the whole stream and over the window: mae, rmse, nrmse, mape (Σ|error| /
+    /// Σ|target|) for numbers; accuracy, log-loss for classes
     /// [default: mae,nrmse or accuracy,log-loss]
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     metrics: Option<Vec<String>>,
-    /// Predictions that count in windowed metrics; 0 for none
+    /// Number of recent predictions in windowed metrics; 0 for none
     #[arg(long, value_name = "N", help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<usize>,
-    /// Write a line every that many rows only
+    /// Write one line per this number of rows
     #[arg(long, value_name = "ROWS", help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<u64>,
-    /// How lines are written
+    /// Format of output lines
     #[arg(long, value_parser = ["csv", "jsonl"], help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     format: Option<String>,
 }
 
 impl Flags {
-    /// Those that were given, by name.
+    /// The settings whose flags were given, by name.
     pub fn given(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
@@ -191,9 +198,15 @@ impl Flags {
     }
 }
 
-/// `auto` is as good as nothing.
+/// Whether the format is to be detected.
 fn automatic(format: &Option<String>) -> bool {
     format.as_ref().is_none_or(|name| name == "auto")
+}
+
+/// The names of `--readout`. `teacher` is the former name of `trainer`.
+fn readout_names() -> impl TypedValueParser<Value = String> {
+    let names = [PossibleValue::new("rls"), PossibleValue::new("trainer").alias("teacher")];
+    PossibleValuesParser::new(names).map(|name| if name == "teacher" { "trainer".into() } else { name })
 }
 
 /// A number, or none.
@@ -230,7 +243,7 @@ impl FromStr for Delimiter {
     }
 }
 
-/// Adds what the registries know, and every default.
+/// Adds the registered names and every default to the help.
 pub fn complete(command: Command) -> Command {
     let listing = |heading: &str, entries: Vec<(String, &str)>| {
         let lines = entries.iter().map(|(name, about)| format!("\n- {name}: {about}"));
@@ -238,15 +251,15 @@ pub fn complete(command: Command) -> Command {
     };
     let cells = cell::registry::<f32>().iter().map(|c| (c.name.to_string(), c.about)).collect();
     let rules = rule::registry::<f32>().into_iter().filter(|r| !r.grows).map(|r| (r.name, r.about)).collect();
-    let mut teachers: Vec<_> =
+    let mut trainers: Vec<_> =
         optim::registry::<f32>().iter().map(|o| (o.name.to_string(), o.about)).collect();
-    teachers.extend([
+    trainers.extend([
         (
             "kalman-node".to_string(),
-            "extended Kalman filter, a covariance a unit (Puskorius & Feldkamp 1994)",
+            "extended Kalman filter, one covariance per unit (Puskorius & Feldkamp 1994)",
         ),
-        ("kalman-full".to_string(), "the same with one covariance of all weights: slow, for small nets"),
-        ("none".to_string(), "the network stays as drawn; only the readout learns"),
+        ("kalman-full".to_string(), "extended Kalman filter with one covariance of all weights; slow, for small networks"),
+        ("none".to_string(), "no update of the network; only the readout learns"),
     ]);
     let defaults = Settings::new("").as_map();
     let with_default = |arg: clap::Arg| {
@@ -269,6 +282,6 @@ pub fn complete(command: Command) -> Command {
     command
         .mut_arg("cell", |arg| arg.help(listing("Cell", cells)))
         .mut_arg("rule", |arg| arg.help(listing("Learning rule", rules)))
-        .mut_arg("teacher", |arg| arg.help(listing("What teaches the network", teachers)))
+        .mut_arg("trainer", |arg| arg.help(listing("How the network is trained", trainers)))
         .mut_args(with_default)
 }

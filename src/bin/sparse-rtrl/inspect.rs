@@ -1,4 +1,4 @@
-//! `sparse-rtrl inspect`: what a checkpoint holds.
+//! `sparse-rtrl inspect`: the content of a checkpoint.
 
 use crate::failure::{EXIT_CODES, Failure, Outcome};
 use crate::place::{Purpose, check_distinct};
@@ -12,22 +12,22 @@ use sparse_rtrl::stream::{checkpoint, weights};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// Describe a checkpoint: what the learner is made of, how far it has come, and how good it is
+/// Describe a checkpoint: model, settings, position, metrics
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   sparse-rtrl inspect sensor.ckpt
   sparse-rtrl inspect sensor.ckpt --json | jq .metrics
   sparse-rtrl inspect sensor.ckpt --export weights.safetensors
 
-Tensors are named by block: layer0.wu_x (units x inputs), layer0.wu_y (units x units, 0 where a weight does not exist) with
-layer0.wu_y.mask (1 where it does), layer0.bu and layer0.theta (units), readout.weight (outputs x features: emissions, direct
+Tensors are named by block: layer0.wu_x (units x inputs), layer0.wu_y (units x units, 0 where a weight is pruned) with
+layer0.wu_y.mask (1 where it is kept), layer0.bu and layer0.theta (units), readout.weight (outputs x features: emissions, direct
 inputs, the network's inputs), readout.bias (outputs).
 
 {EXIT_CODES}"))]
 pub struct Args {
     /// A checkpoint of sparse-rtrl stream
     file: PathBuf,
-    /// Say it as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
     /// Write the weights to a safetensors file
@@ -35,7 +35,7 @@ pub struct Args {
     export: Option<PathBuf>,
 }
 
-/// What is said of a checkpoint.
+/// The description of a checkpoint.
 #[derive(Serialize)]
 struct Description {
     settings: Map<String, Value>,
@@ -168,7 +168,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         target: moments(
             settings.feed.target.clone(),
             &targets.moments()[0],
-            settings.feed.task == TargetKind::Regression,
+            settings.feed.target_kind == TargetKind::Regression,
         ),
         blocks,
     }
@@ -176,7 +176,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
 
 impl Description {
     fn words(&self) -> String {
-        let said = |name: &str| match &self.settings[name] {
+        let setting = |name: &str| match &self.settings[name] {
             Value::String(word) => word.clone(),
             other => other.to_string(),
         };
@@ -186,7 +186,7 @@ impl Description {
         };
         line(
             "network",
-            format!("{} x {} {} units, {}", said("layers"), said("units"), said("cell"), said("precision")),
+            format!("{} x {} {} units, {}", setting("layers"), setting("units"), setting("cell"), setting("precision")),
         );
         line(
             "parameters",
@@ -196,10 +196,10 @@ impl Description {
             ),
         );
         line(
-            "taught by",
-            format!("{} with {}, readout by {}", said("teacher"), said("rule"), said("readout")),
+            "trained by",
+            format!("{} with {}, readout by {}", setting("trainer"), setting("rule"), setting("readout")),
         );
-        line("predicts", format!("{} ({}), {} rows ahead", said("target"), said("task"), said("horizon")));
+        line("predicts", format!("{} ({}), {} rows ahead", setting("target"), setting("target-kind"), setting("horizon")));
         line("columns", self.columns.join(", "));
         line(
             "rows",
@@ -219,7 +219,7 @@ impl Description {
         for Moments { name, mean, deviation } in self.inputs.iter().chain([&self.target]) {
             let _ = match (mean, deviation) {
                 (Some(mean), Some(deviation)) => writeln!(text, "{name:<16} {mean:>11.5} {deviation:>11.5}"),
-                _ => writeln!(text, "{name:<16}       as it comes"),
+                _ => writeln!(text, "{name:<16}   unstandardised"),
             };
         }
         let _ = writeln!(text, "\nweights               kept          of        norm");

@@ -1,4 +1,4 @@
-//! The command line: `sparse-rtrl stream`, and what goes with it. A command is a file.
+//! The command line `sparse-rtrl`: one file per command.
 
 mod completions;
 mod failure;
@@ -18,7 +18,7 @@ use failure::{EXIT_CODES, Failure, Outcome};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Learn from streams, online and exactly: recurrent networks trained by sparse real-time recurrent learning
+/// Train recurrent networks online with exact sparse real-time recurrent learning
 #[derive(Parser)]
 #[command(name = "sparse-rtrl", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 struct Cli {
@@ -34,7 +34,7 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// The command, with what registries and settings know.
+/// The command, with registered names and defaults in its help.
 fn command() -> clap::Command {
     Cli::command().mut_subcommand("stream", flags::complete)
 }
@@ -69,13 +69,13 @@ fn run(command: Command) -> Outcome {
     }
 }
 
-/// What clap says, in a line.
+/// The message of clap in one line.
 fn one_line(said: &str) -> String {
     let first = said.split("\n\n").next().unwrap_or(said).trim_start_matches("error: ");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// To standard output; a reader that has seen enough is no failure.
+/// Prints to standard output. A closed pipe is not a failure.
 fn print(text: &str) -> Outcome {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! Which file a path means, so that no file is taken for two things.
+//! Identity of files, so that no file is used for two purposes.
 
 use crate::failure::{Failure, Outcome, USAGE};
 use sparse_rtrl::file::lock::{beside, place};

@@ -1,4 +1,4 @@
-//! How far it is: a line on a terminal, nothing elsewhere.
+//! Progress on a terminal; nothing elsewhere.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -14,7 +14,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Over `total` steps, if that is known; hidden, if nobody is to see it.
+    /// Progress over `total` steps, if known; hidden if `hidden`.
     pub fn new(hidden: bool, total: Option<u64>, what: &str) -> Self {
         let target = match hidden || !std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::hidden(),
@@ -32,7 +32,7 @@ impl Progress {
         Self { bar, seen: 0 }
     }
 
-    /// It has come that far; `message` is asked for now and then.
+    /// Sets the position; `message` is called from time to time.
     pub fn at(&mut self, position: u64, message: impl FnOnce() -> String) {
         self.seen += 1;
         if !self.bar.is_hidden() && self.seen.is_multiple_of(STRIDE) {
@@ -41,12 +41,12 @@ impl Progress {
         }
     }
 
-    /// A line above it.
-    pub fn say(&self, text: &str) {
+    /// Prints a line above the progress.
+    pub fn print(&self, text: &str) {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
-    /// No more of it.
+    /// Removes the progress.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

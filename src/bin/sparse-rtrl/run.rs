@@ -1,7 +1,7 @@
-//! A stream from its first row, or from where a checkpoint left it, to its end, whatever that is.
+//! One run of a stream, from its first row or from a checkpoint to its end.
 //!
-//! At a checkpoint the output is written and synced first, then the checkpoint, which holds the output's length and checksum: whenever the
-//! program is killed, the output on disk is at least as long as the checkpoint says, and resuming cuts it back.
+//! At a checkpoint, the output is written and synced first, then the checkpoint, which holds the length and checksum of the output. So after a kill
+//! at any moment, the output on disk is at least as long as the checkpoint requires, and resuming truncates it.
 
 use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
 use crate::pipe::Pipe;
@@ -16,20 +16,20 @@ use sparse_rtrl::stream::session::{RowError, Session};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Bad rows that are reported one by one.
+/// Number of row errors that are reported one by one.
 const REPORTED: u64 = 5;
 
-/// A stream that is ready to go.
+/// A stream that is ready to run.
 pub struct StreamRun<T: Real> {
     pub session: Session<T>,
     pub pipe: Pipe,
     pub sink: Sink,
-    /// Whether this is its very beginning.
+    /// Whether the run starts at the first row.
     pub begun: bool,
     pub how: How,
 }
 
-/// What is done at which moment.
+/// Settings of a run.
 pub struct How {
     pub checkpoint: Option<PathBuf>,
     /// Rows between checkpoints.
@@ -37,21 +37,21 @@ pub struct How {
     pub on_bad_row: OnBadRow,
     pub on_divergence: OnDivergence,
     pub quiet: bool,
-    /// Whether lines go where the progress would be.
+    /// Whether output lines go to the terminal that would show the progress.
     pub covered: bool,
 }
 
-/// How a stream ended.
+/// The end of a stream.
 enum End {
-    /// There are no more rows.
+    /// End of input.
     Input,
-    /// Nobody reads the output any more.
+    /// The reader of the output closed the pipe.
     Closed,
-    /// By this signal.
+    /// A signal.
     Signal(i32),
 }
 
-/// Follows a stream to its end, and saves what it has become.
+/// Runs a stream to its end and saves its state.
 pub fn run<T: Real>(mut run: StreamRun<T>) -> Outcome {
     let (started, first) = (Instant::now(), run.session.position().rows);
     let mut progress = Progress::new(run.how.quiet || run.how.covered, None, "rows");
@@ -69,7 +69,7 @@ pub fn run<T: Real>(mut run: StreamRun<T>) -> Outcome {
 }
 
 impl<T: Real> StreamRun<T> {
-    /// The line of names, and a first checkpoint: from here on, there is always one to resume from.
+    /// Writes the header and a first checkpoint.
     fn begin(&mut self) -> Outcome<Reader> {
         match self.how.on_divergence {
             OnDivergence::Rollback if self.session.is_marked() => {}
@@ -84,7 +84,7 @@ impl<T: Real> StreamRun<T> {
         self.sink.flush()
     }
 
-    /// Row after row.
+    /// Processes rows until the end of the stream.
     fn follow(&mut self, progress: &mut Progress) -> Outcome<End> {
         let mut table = Table::new(self.session.settings());
         let every = self.session.settings().every;
@@ -100,8 +100,8 @@ impl<T: Real> StreamRun<T> {
                 // Its other half may come, and a checkpoint that had learned the first would fit no input any more.
                 Ok(Some(line)) if !line.ended && self.how.checkpoint.is_some() => {
                     if !self.how.quiet {
-                        let what = "has no line end and may be half written: it is left for a later run";
-                        progress.say(&format!("the last row (line {}) {what}", line.number));
+                        let what = "has no line end and may be incomplete: it is left for a later run";
+                        progress.print(&format!("the last row (line {}) {what}", line.number));
                     }
                     return Ok(End::Input);
                 }
@@ -123,17 +123,17 @@ impl<T: Real> StreamRun<T> {
             match trouble {
                 None => {}
                 Some(RowError::Row(misfit)) => {
-                    let said = format!("row {row} (line {number}): {misfit}");
+                    let message = format!("row {row} (line {number}): {misfit}");
                     if self.how.on_bad_row == OnBadRow::Stop {
-                        let hint = "mend it and --resume, or pass over such rows with --on-bad-row skip";
-                        return Err(Failure::new(BAD_ROW, format!("{said}; {hint}")));
+                        let hint = "fix it and use --resume, or skip such rows with --on-bad-row skip";
+                        return Err(Failure::new(BAD_ROW, format!("{message}; {hint}")));
                     }
                     self.session.skip(line);
                     if !self.how.quiet {
                         match self.session.counts().skipped {
-                            k if k <= REPORTED => progress.say(&format!("skipped {said}")),
+                            k if k <= REPORTED => progress.print(&format!("skipped {message}")),
                             k if k == REPORTED + 1 => {
-                                progress.say("further rows that do not fit are only counted")
+                                progress.print("further row errors are only counted")
                             }
                             _ => {}
                         }
@@ -151,32 +151,32 @@ impl<T: Real> StreamRun<T> {
         }
     }
 
-    /// What is done when the learner has diverged.
+    /// Handles divergence of the learner.
     fn recover(&mut self, row: u64, why: &str, progress: &Progress) -> Outcome {
         let done = match self.how.on_divergence {
             OnDivergence::Stop => {
                 let hint = match self.how.checkpoint {
-                    Some(_) => "the last checkpoint is as it was: --resume",
-                    None => "begin again",
+                    Some(_) => "the last checkpoint is unchanged: use --resume",
+                    None => "start again",
                 };
                 let hint = format!("{hint} with another --on-divergence, --error-clip or --learning-rate");
                 return Err(Failure::new(DIVERGED, format!("diverged at row {row}: {why}; {hint}")));
             }
             OnDivergence::Reset => {
                 self.session.reset()?;
-                "the learner begins anew".into()
+                "the learner was reset".into()
             }
             OnDivergence::Rollback => {
-                format!("the learner is what it was after row {} again", self.session.roll_back()?)
+                format!("the learner was rolled back to row {}", self.session.roll_back()?)
             }
         };
         if !self.how.quiet {
-            progress.say(&format!("diverged at row {row}: {why}; {done}"));
+            progress.print(&format!("diverged at row {row}: {why}; {done}"));
         }
         Ok(())
     }
 
-    /// A checkpoint is due.
+    /// Writes a checkpoint that is due.
     fn due(&mut self) -> Outcome<Reader> {
         if self.how.on_divergence == OnDivergence::Rollback {
             self.session.mark()?;
@@ -189,7 +189,7 @@ impl<T: Real> StreamRun<T> {
         Ok(reader)
     }
 
-    /// Saves what was learned, and says how the stream ended.
+    /// Saves the state and reports the end of the stream.
     fn end(&mut self, ended: Outcome<End>) -> Outcome {
         match ended {
             Ok(end) => {
@@ -245,7 +245,7 @@ impl<T: Real> StreamRun<T> {
     }
 }
 
-/// Every metric, in words.
+/// Every metric as text.
 fn scores<T: Real>(session: &Session<T>) -> String {
     let of = |metric: &sparse_rtrl::stream::score::Metric| match session.score().overall(*metric) {
         Some(value) => format!("{} {value:.4}", metric.name()),

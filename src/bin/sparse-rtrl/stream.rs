@@ -1,4 +1,4 @@
-//! `sparse-rtrl stream`: its flags, and how a run of it begins: anew, or from a checkpoint.
+//! `sparse-rtrl stream`: its flags, and the start of a run from the first row or from a checkpoint.
 
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
@@ -18,66 +18,66 @@ use sparse_rtrl::stream::weights;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Learn from a stream as it comes: predict each row's target, then learn from it
+/// Learn from a stream of rows: predict the target of each row, then update the model with it
 ///
-/// Reads CSV or JSON lines from a file or standard input, and writes a line for each row: the target that came with it, what had been
-/// predicted for it before it was known, the forecast if there is a horizon, and how good predictions have been so far. A row is one line. Nothing
-/// of the future is looked at, and memory does not grow with the stream.
+/// Reads CSV or JSON lines from a file or standard input and writes one line per row: the target, the prediction that was made for it
+/// before it was known, the forecast if there is a horizon, and the metrics so far. A row is one line. Predictions never use later rows,
+/// and memory does not grow with the stream.
 #[derive(clap::Args)]
 #[command(after_help = examples())]
 pub struct Args {
-    /// Rows to learn from; - is standard input
+    /// Input rows; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Where lines go; - is standard output, the default unless a checkpoint's lines went to a file
+    /// Output file; - is standard output, the default unless the checkpoint was made with an output file
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
-    /// Save everything there: weights, masks, states, influence, scalers, scores, position. Written whole or not at all; also at the end, and
-    /// when a signal, a bad row or a closed pipe ends the stream. It and the output are locked (by FILE.lock beside each): another process that
-    /// would write one of them is refused. A last row without a line end may be half written, and is left for a later
-    /// run; without a checkpoint it is taken
+    /// Save the complete state in this file: weights, masks, states, influence, scalers, metrics, position. It is replaced atomically,
+    /// also at the end and when a signal, a row error or a closed pipe ends the stream. The checkpoint and the output are locked with
+    /// FILE.lock: a second process that would write one of them is refused. With a checkpoint, a last row without a line end is left
+    /// for a later run, since it may be incomplete
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
-    /// Save every that many rows; a rollback goes to the last of these moments
+    /// Rows between checkpoints; a rollback restores the last of them
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
-    /// Go on from the checkpoint, if there is one: settings come from it, a file's rows that were learned are passed over, and the
-    /// output is cut back to where the checkpoint was made, if it is the one that was written then. What comes from standard input counts
-    /// as new. Of the settings, --absurd, --learning-rate, --decay, --clip and --error-clip may be changed
+    /// Resume from the checkpoint, if it exists. Settings come from it, rows of a file that were processed are skipped, and the output is
+    /// truncated to its length at the checkpoint, after its content has been verified. Rows from standard input count as new. Of the
+    /// settings, --outlier-limit, --learning-rate, --decay, --clip and --error-clip may change
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
-    /// StreamRun although the file system has no locks. Make sure that no other process writes the checkpoint or the output
+    /// Run on a file system without locks. Make sure that no other process writes the checkpoint or the output
     #[arg(long, help_heading = "Checkpoint")]
     allow_unlocked: bool,
-    /// With --resume: standard input begins at the first row again, as a file does
+    /// With --resume: standard input starts at the first row again, as a file does
     #[arg(long, requires = "resume", help_heading = "Checkpoint")]
     replay: bool,
-    /// Begin with the weights of a safetensors file (`sparse-rtrl inspect --export` writes one, and says how it is named)
+    /// Start with the weights of a safetensors file, as written by `sparse-rtrl inspect --export`, whose help lists the tensors
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
     import: Option<PathBuf>,
-    /// A row that does not fit (fields missing or too many, no number, not finite, absurd) stops the stream, or is counted and passed over:
-    /// it has no line of output, and no part in what counts rows for the horizon
-    #[arg(long, default_value = "stop", help_heading = "Bad days")]
+    /// On a row error (missing or extra fields, not a number, not finite, outlier): stop the stream, or count the row and skip it. A skipped
+    /// row has no line of output and does not count for the horizon
+    #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_bad_row: OnBadRow,
-    /// A learner whose numbers stop being finite, or whose output goes beyond 1000 standard deviations, stops the stream, begins anew, or
-    /// goes back to what it was when a checkpoint was last due
-    #[arg(long, default_value = "stop", help_heading = "Bad days")]
+    /// When a number is not finite or an output exceeds 1000 standard deviations: stop the stream, reset the learner, or roll it back to the
+    /// last checkpoint that was due
+    #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_divergence: OnDivergence,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
 }
 
-/// What a row that does not fit leads to.
+/// Action on a row error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnBadRow {
     Skip,
     Stop,
 }
 
-/// What divergence leads to.
+/// Action on divergence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnDivergence {
     Stop,
@@ -89,13 +89,13 @@ fn examples() -> String {
     format!(
         "Examples:
   seq 1 9999 | awk '{{print sin($1 / 9)}}' | sparse-rtrl stream --columns y --target y --horizon 1
-      one step ahead, from the value alone
+      one row ahead, from the value alone
   sparse-rtrl stream load.csv --target load --horizon 5 --cyclic minuteofday:1440 --one-hot dayofweek:7 -o out.csv
-      five rows ahead, from the load itself, the time of day and the day of the week
+      five rows ahead, from the load, the time of day and the day of the week
   tail -n +1 -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume --replay
-      a learner that outlives its process: run it again, and it goes on at the first row that is new
-  sparse-rtrl stream clicks.jsonl --target bought --task binary --classes no,yes --on-bad-row skip
-  sparse-rtrl stream laser.csv --target y --horizon 1 --teacher kalman-node --variance 10
+      resumable: run again, it continues at the first new row
+  sparse-rtrl stream clicks.jsonl --target bought --target-kind binary --classes no,yes --on-bad-row skip
+  sparse-rtrl stream laser.csv --target y --horizon 1 --trainer kalman-node --variance 10
 
 {EXIT_CODES}"
     )
@@ -110,7 +110,7 @@ pub fn run(mut args: Args) -> Outcome {
     let named = read.map(|path| Purpose::Read(path));
     let named = named.chain(args.output.iter().map(|path| Purpose::Write(path)));
     check_distinct(named.chain(args.checkpoint.iter().map(|path| Purpose::Replace(path))))?;
-    // Both before anything is read or written, and until the end.
+    // Both locks are held from before the first read or write until the end.
     let saved = args.checkpoint.as_deref().map(|path| lock(path, args.allow_unlocked)).transpose()?;
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let _written = output.map(|path| lock(path, args.allow_unlocked)).transpose()?;
@@ -119,8 +119,8 @@ pub fn run(mut args: Args) -> Outcome {
     match args.checkpoint.as_deref().filter(|path| path.exists()) {
         Some(path) if args.resume => resume(&args, path),
         Some(path) => {
-            let said = "exists: go on from it with --resume, or move it away to begin anew";
-            Err(Failure::new(USAGE, format!("{} {said}", path.display())))
+            let message = "exists: expected --resume to continue from it, or another file";
+            Err(Failure::new(USAGE, format!("{} {message}", path.display())))
         }
         None => begin(&args),
     }
@@ -133,21 +133,21 @@ fn lock(path: &Path, allow_unlocked: bool) -> Outcome<Lock> {
     }
     Lock::take(path).map_err(|error| match &error {
         Error::NoLocks { .. } => {
-            let said = "another process could write it at the same time; --allow-unlocked goes on without";
-            Failure::new(IO, format!("{error}; {said}"))
+            let message = "another process could write it at the same time; --allow-unlocked runs without locks";
+            Failure::new(IO, format!("{error}; {message}"))
         }
         _ => error.into(),
     })
 }
 
-/// An output may have two names (a hard link), which have different lock files. So the file itself is tried as well.
+/// Checks the lock of the file itself: two hard links of one file have different lock files.
 fn check_free(path: &Path) -> Outcome {
     // Opening a pipe would wait for its other end.
     let file = path.is_file().then(|| File::open(path).ok()).flatten();
     file.map_or(Ok(()), |file| Ok(lock::in_place(&file, path)?))
 }
 
-/// From the first row on.
+/// Starts at the first row.
 fn begin(args: &Args) -> Outcome {
     let given = args.flags.given();
     let Some(target) = given.get("target").and_then(|name| name.as_str()) else {
@@ -157,8 +157,8 @@ fn begin(args: &Args) -> Outcome {
     if let Some(output) = args.output.as_ref().filter(|_| args.resume)
         && sink::holds_something(output)
     {
-        let said = "there is no checkpoint to go on from, and it holds something: move it away to begin anew";
-        return Err(Failure::new(USAGE, format!("{}: {said}", output.display())));
+        let message = "expected an empty or no output file, since there is no checkpoint to resume from";
+        return Err(Failure::new(USAGE, format!("{}: {message}", output.display())));
     }
     let mut pipe = Pipe::open(Some(&args.file))?;
     let columns = match (&settings.columns, settings.input_format) {
@@ -179,8 +179,8 @@ fn begin(args: &Args) -> Outcome {
             first_line(&mut pipe, "a line of column names")?;
             let line = pipe.lines.line();
             if !line.ended && args.checkpoint.is_some() {
-                let said = "the first line has no line end and may be half written: expected a whole one";
-                return Err(Failure::new(IO, format!("{said}, to make a checkpoint")));
+                let message = "the first line has no line end and may be incomplete: expected a complete line";
+                return Err(Failure::new(IO, format!("{message}, to write a checkpoint")));
             }
             let format = format.unwrap_or(Format::of(line.text));
             settings.input_format = Some(format);
@@ -205,7 +205,7 @@ fn begin_with<T: Real>(args: &Args, settings: &Settings, columns: Vec<String>, p
     run::run(StreamRun { session, pipe, sink, begun: true, how: how(args) })
 }
 
-/// From where a checkpoint was made.
+/// Resumes from a checkpoint.
 fn resume(args: &Args, path: &Path) -> Outcome {
     let mut archive = checkpoint::read(path)?;
     let about = |error| Failure { message: format!("{}: {error}", path.display()), ..Failure::from(error) };
@@ -236,12 +236,12 @@ fn resume_with<T: Real>(
     run::run(StreamRun { session, pipe, sink, begun: false, how: how(args) })
 }
 
-/// An output is emptied or cut back only if what is learned from then on can be saved.
+/// Checks that a checkpoint can be written, before the output is truncated.
 fn check_writable(args: &Args) -> Outcome {
     args.checkpoint.as_deref().map_or(Ok(()), |path| Ok(checkpoint::check_writable(path)?))
 }
 
-/// Waits for the first line, which there must be.
+/// Reads the first line. An empty input is an error.
 fn first_line(pipe: &mut Pipe, expected: &str) -> Outcome {
     match pipe.lines.next_line() {
         Ok(Some(_)) => Ok(()),
@@ -250,11 +250,11 @@ fn first_line(pipe: &mut Pipe, expected: &str) -> Outcome {
     }
 }
 
-/// Goes past the line of names.
+/// Skips the header.
 fn begin_rows(pipe: &mut Pipe, format: Format, skip: usize) -> Outcome {
     match format {
         Format::Csv => pipe.lines.skip(skip).or_else(|error| pipe.failure(&error)),
-        // The first object names the columns, and is a row.
+        // The first object names the columns and is a row.
         Format::Jsonl => {
             pipe.lines.again();
             Ok(())
@@ -262,12 +262,12 @@ fn begin_rows(pipe: &mut Pipe, format: Format, skip: usize) -> Outcome {
     }
 }
 
-/// Goes past what was read before the checkpoint was made, if it comes again, and holds it against what was read then.
+/// Skips the rows that were read before the checkpoint, if the input repeats them, and compares their checksum.
 fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Outcome {
     let settings = session.settings();
     let comes_again = replay || pipe.length.is_some();
     let other = |expected: String, found: String| {
-        let what = "the input is not the one the checkpoint was made from";
+        let what = "the input differs from the input of the checkpoint";
         Err(Failure::new(UNUSABLE, format!("{what}: expected {expected}, found {found}")))
     };
     let named = settings.columns.is_none() && settings.input_format != Some(Format::Jsonl);

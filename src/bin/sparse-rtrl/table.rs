@@ -57,7 +57,7 @@ impl Serialize for Object<'_> {
 impl Table {
     /// The columns these settings ask for.
     pub fn new(settings: &Settings) -> Self {
-        let of_classes = settings.feed.task != TargetKind::Regression;
+        let of_classes = settings.feed.target_kind != TargetKind::Regression;
         let mut names = vec!["row".to_string()];
         names.extend(settings.feed.group.is_some().then(|| "stream".to_string()));
         names.extend(["target", "predicted"].map(String::from));
@@ -122,7 +122,7 @@ impl Table {
 
     /// A value, or a class and its probability.
     fn guess(&mut self, guess: Option<&[f64]>, class: impl Fn(usize) -> Cell) {
-        if self.settings.feed.task == TargetKind::Regression {
+        if self.settings.feed.target_kind == TargetKind::Regression {
             return self.cells.push(Cell::from(guess.map(|values| values[0])));
         }
         let (label, share) = match guess.map(most_probable) {
@@ -179,7 +179,7 @@ mod tests {
             next: None,
         };
         let change = |s: &mut Settings| {
-            (s.feed.task, s.feed.classes, s.window) = (TargetKind::Classes, Some("a \"b\",c".into()), 0);
+            (s.feed.target_kind, s.feed.classes, s.window) = (TargetKind::Classes, Some("a \"b\",c".into()), 0);
         };
         let text = lines(change, &said);
         assert_eq!(text, "row,target,predicted,probability,accuracy,log_loss\n7,c,\"a \"\"b\"\"\",0.75,,\n");

@@ -12,10 +12,14 @@ use toml::{Table, Value};
 /// The default configuration, with comments.
 const DEFAULT: &str = include_str!("train.toml");
 
-/// Parts of a configuration that are laid over the default field by field; anything else is replaced.
-const PARTS: [&str; 5] = ["task_options", "cell_config", "surrogate", "mask", "init"];
+/// Former names of keys, and the names that replaced them.
+const FORMER_NAMES: [(&str, &str); 4] =
+    [("task", "dataset"), ("task_options", "dataset_options"), ("depth", "layers"), ("shadow", "reference_rule")];
 
-/// StreamRun an experiment from a configuration file
+/// Tables of a configuration that replace the default field by field. Other values replace it as a whole.
+const PARTS: [&str; 5] = ["dataset_options", "cell_config", "surrogate", "mask", "init"];
+
+/// Run an experiment from a configuration file
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   sparse-rtrl train --print-config > spiral.toml
@@ -23,13 +27,13 @@ const PARTS: [&str; 5] = ["task_options", "cell_config", "surrogate", "mask", "i
 
 {EXIT_CODES}"))]
 pub struct Args {
-    /// What to run, as TOML; what is not in it is as --print-config says
+    /// Configuration in TOML; missing keys have the defaults that --print-config shows
     #[arg(required_unless_present = "print_config")]
     config: Option<PathBuf>,
-    /// Write the default configuration, with comments
+    /// Print the default configuration, with comments
     #[arg(long)]
     print_config: bool,
-    /// Where the learning curve goes
+    /// File for the learning curve
     #[arg(long, default_value = "train.csv")]
     out: PathBuf,
     /// First seed
@@ -38,7 +42,7 @@ pub struct Args {
     /// Number of seeds, from the first one up
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short)]
     quiet: bool,
 }
@@ -79,7 +83,7 @@ pub fn run(args: &Args) -> Outcome {
     Ok(())
 }
 
-/// The configuration a text describes, over a preset.
+/// Parses a configuration; missing keys come from its preset.
 fn parse(text: &str) -> Result<Config, String> {
     let mut wanted: Table =
         text.parse().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))?;
@@ -88,14 +92,19 @@ fn parse(text: &str) -> Result<Config, String> {
         Some(name) => name.try_into().map_err(|why| format!("preset: {why}"))?,
     };
     let mut all = Table::try_from(Config::spiral(preset)).map_err(|why| why.to_string())?;
+    for (old, new) in FORMER_NAMES {
+        if let Some(value) = wanted.remove(old) {
+            wanted.insert(new.into(), value);
+        }
+    }
     overlay(&mut all, wanted, "")?;
     Value::Table(all).try_into().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))
 }
 
-/// Lays one table over another. `"off"` takes away what need not be there.
+/// Replaces values of one table by those of another. `"off"` removes an optional value.
 fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
     for (name, value) in wanted {
-        let optional = path.is_empty() && ["trace", "shadow", "clip"].contains(&name.as_str());
+        let optional = path.is_empty() && ["trace", "reference_rule", "clip"].contains(&name.as_str());
         if !all.contains_key(&name) && !optional {
             let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(format!("expected one of {known}, got '{path}{name}'"));

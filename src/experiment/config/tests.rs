@@ -20,17 +20,17 @@ fn default_setting_is_ours() {
         activity: true,
     };
     let expected = Config {
-        task: "spiral".into(),
-        task_options: DatasetOptions { length: 3, delay: 5 },
+        dataset: "spiral".into(),
+        dataset_options: DatasetOptions { length: 3, delay: 5 },
         cell: "egru".into(),
         units: 16,
-        depth: 1,
+        layers: 1,
         cell_config,
         trace: None,
         mask: MaskSpec { sparsity: 0.0, on: MaskOn::Recurrent, sharing: MaskSharing::Gate },
         init: Init { bias: BiasInit::Zero, threshold: ThresholdInit::Beta { mean: 0.1 } },
         rule: "rtrl".into(),
-        shadow: None,
+        reference_rule: None,
         loss: Loss::CrossEntropy,
         loss_at: LossAt::Every { burn_in: 10 },
         optimiser: "amsgrad".into(),
@@ -73,7 +73,7 @@ fn paper_setting_differs_where_it_says() {
 #[test]
 fn configuration_reaches_the_learner() {
     let asked = config(|c| {
-        (c.units, c.depth, c.trace, c.rule, c.shadow) =
+        (c.units, c.layers, c.trace, c.rule, c.reference_rule) =
             (5, 3, Some(0.5), "snap-1".into(), Some("bptt".into()));
         c.mask = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };
         (c.init.bias, c.optimiser, c.learning_rate, c.clip) =
@@ -91,7 +91,7 @@ fn configuration_reaches_the_learner() {
         mask: asked.mask,
         init: asked.init,
         rule: "snap-1".into(),
-        shadow: Some("bptt".into()),
+        reference_rule: Some("bptt".into()),
         optimiser: "sgd".into(),
         learning_rate: 0.25,
         clip: Some(2.0),
@@ -107,21 +107,21 @@ fn configuration_reaches_the_learner() {
 #[test]
 fn configuration_out_of_range_is_an_error() {
     let said = |change: &dyn Fn(&mut Config)| config(change).check().unwrap_err().to_string();
-    assert!(config(|c| (c.iterations, c.test_every, c.batch, c.depth) = (1, 1, 1, 1)).check().is_ok());
+    assert!(config(|c| (c.iterations, c.test_every, c.batch, c.layers) = (1, 1, 1, 1)).check().is_ok());
     assert!(config(|c| (c.iterations, c.test_every) = (usize::MAX, usize::MAX)).check().is_ok());
-    assert!(config(|c| (c.depth, c.units) = (1000, 1)).check().is_ok());
+    assert!(config(|c| (c.layers, c.units) = (1000, 1)).check().is_ok());
     for (name, change) in [
         ("iterations", &(|c: &mut Config| c.iterations = 0) as &dyn Fn(&mut Config)),
         ("batch", &|c| c.batch = 0),
-        ("layers", &|c| c.depth = 0),
+        ("layers", &|c| c.layers = 0),
         ("test-every", &|c| c.test_every = 0),
     ] {
         assert_eq!(said(change), format!("{name}: expected at least 1, got 0"));
     }
     assert_eq!(said(&|c| c.batch = 1_000_001), "batch: expected at most 1000000, got 1000001");
-    assert_eq!(said(&|c| c.depth = 1001), "layers: expected at most 1000, got 1001");
-    assert!(said(&|c| c.task = "x".into()).contains("unknown task 'x'"));
-    assert!(said(&|c| c.task_options.length = 0).contains("length"));
+    assert_eq!(said(&|c| c.layers = 1001), "layers: expected at most 1000, got 1001");
+    assert!(said(&|c| c.dataset = "x".into()).contains("unknown task 'x'"));
+    assert!(said(&|c| c.dataset_options.length = 0).contains("length"));
     assert!(said(&|c| c.rule = "x".into()).contains("unknown rule 'x'"));
     assert!(said(&|c| c.optimiser = "x".into()).contains("unknown optimiser 'x'"));
     assert!(said(&|c| c.units = 100_000).contains("choose fewer units"));

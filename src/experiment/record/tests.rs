@@ -44,7 +44,7 @@ fn rows_are_written_at_once_under_the_names_of_their_columns() {
         influence_density: Some(10.0),
         influence_density_recurrent: Some(11.0),
         rows_without_derivative: Some(12.0),
-        columns_silent: Some(13.0),
+        columns_inactive: Some(13.0),
         columns_masked: Some(14.0),
         influence_held: Some(15.0),
         gradient_cosine: Some(16.0),
@@ -56,7 +56,7 @@ fn rows_are_written_at_once_under_the_names_of_their_columns() {
     };
     let header = "seed,rule,param_sparsity,iteration,loss,train_accuracy,test_accuracy,activity_sparsity,\
                   backward_sparsity,live_share,influence_density,influence_density_recurrent,\
-                  rows_without_derivative,columns_silent,columns_masked,influence_held,gradient_cosine,\
+                  rows_without_derivative,columns_inactive,columns_masked,influence_held,gradient_cosine,\
                   gradient_error,compute_adjusted_iteration,density_adjusted_iteration,macs,macs_dense\n";
     let first = "1,rtrl,0.25,3,4.5,0.5,0.625,0.75,0.875,0.125,10.0,11.0,12.0,13.0,14.0,15.0,16.0,17.0,18.0,19.0,20,21\n";
     let second =
@@ -105,7 +105,7 @@ fn row() -> Row {
         influence_density: None,
         influence_density_recurrent: None,
         rows_without_derivative: None,
-        columns_silent: None,
+        columns_inactive: None,
         columns_masked: None,
         influence_held: None,
         gradient_cosine: None,

@@ -65,7 +65,7 @@ impl<T: Real> StreamLearner<T> {
                 output: vec![T::zero(); spec.outputs],
                 slope: vec![T::zero(); spec.outputs],
                 // Filters alone ask for it.
-                curvature: match spec.teacher {
+                curvature: match spec.trainer {
                     Trainer::Kalman { .. } => vec![0.0; spec.outputs * spec.outputs],
                     _ => Vec::new(),
                 },

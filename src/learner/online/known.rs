@@ -16,8 +16,8 @@ impl<T: Real> StreamLearner<T> {
     /// update on.
     pub fn retune(&mut self, spec: &StreamLearnerSpec) {
         self.spec.error_clip = spec.error_clip;
-        self.spec.teacher.retune(&spec.teacher);
-        self.teach.retune(&spec.teacher);
+        self.spec.trainer.retune(&spec.trainer);
+        self.teach.retune(&spec.trainer);
     }
 
     /// Its network.

@@ -130,7 +130,7 @@ impl StreamLearnerSpec {
         alike.mask = self.mask;
         alike.streams = self.streams;
         // A network that is not taught has no influence.
-        alike.rule = if self.teacher == Trainer::Untrained { "rflo".into() } else { self.rule.clone() };
+        alike.rule = if self.trainer == Trainer::Untrained { "rflo".into() } else { self.rule.clone() };
         alike.check_size::<T>()?;
         check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)
     }
@@ -150,7 +150,7 @@ impl StreamLearnerSpec {
         let k = self.outputs as f64;
         let rows = k * (p + k * read) + k * k;
         let of_readout = if self.least.is_some() { read * read } else { 0.0 };
-        Ok(match (&self.teacher, self.least.is_some()) {
+        Ok(match (&self.trainer, self.least.is_some()) {
             (Trainer::Kalman { grouping: Grouping::Full, .. }, true) => p * p + of_readout + rows,
             (Trainer::Kalman { grouping: Grouping::Full, .. }, false) => (p + k * read).powi(2) + rows,
             (Trainer::Kalman { grouping: Grouping::Node, .. }, true) => p * p / units + of_readout + rows,

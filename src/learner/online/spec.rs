@@ -106,8 +106,8 @@ pub struct StreamLearnerSpec {
     /// The learning rule's name.
     pub rule: String,
     /// How the network is taught.
-    pub teacher: Trainer,
-    /// Whether the teacher is in charge of the readout alone, and the network's weights stay as drawn.
+    pub trainer: Trainer,
+    /// Whether the trainer is in charge of the readout alone, and the network's weights stay as drawn.
     pub frozen: bool,
     /// Recursive least squares for the readout; without, it is taught as the network is. Squared error only.
     pub least: Option<LeastSquares>,
@@ -137,7 +137,7 @@ impl StreamLearnerSpec {
             mask: MaskSpec::default(),
             init: Init::default(),
             rule: "rtrl".into(),
-            teacher: Trainer::default(),
+            trainer: Trainer::default(),
             frozen: false,
             least: Some(LeastSquares::default()),
             error_clip: None,
@@ -191,21 +191,21 @@ impl StreamLearnerSpec {
         if let Some(clip) = self.error_clip {
             positive("error-clip", clip)?;
         }
-        self.check_teacher()
+        self.check_trainer()
     }
 
-    fn check_teacher(&self) -> Result<()> {
-        if self.frozen && (self.least.is_some() || !matches!(self.teacher, Trainer::Gradient { .. })) {
+    fn check_trainer(&self) -> Result<()> {
+        if self.frozen && (self.least.is_some() || !matches!(self.trainer, Trainer::Gradient { .. })) {
             let got = "frozen, with something else";
             return Err(Error::setting(
-                "teacher",
+                "trainer",
                 "an optimiser for the readout, where the network is frozen",
                 got,
             ));
         }
-        match &self.teacher {
+        match &self.trainer {
             Trainer::Untrained if self.least.is_none() => Err(Error::setting(
-                "teacher",
+                "trainer",
                 "one that learns, where the readout has no least squares",
                 "untrained",
             )),

@@ -21,7 +21,7 @@ use std::ops::Range;
 pub struct Teach<T> {
     network: By<T>,
     readout: Option<Rls>,
-    /// Weights the teacher is in charge of: all, all but the readout's, or none but those.
+    /// Weights the trainer is in charge of: all, all but the readout's, or none but those.
     taught: Range<usize>,
     /// Emissions the readout reads, before anything else.
     emissions: usize,
@@ -38,7 +38,7 @@ enum By<T> {
     Kalman { filter: Kalman, rows: Vec<T>, error: f64 },
 }
 
-/// An error of one step, as its teacher sees it.
+/// An error of one step, as its trainer sees it.
 pub struct Lesson<'a, T> {
     /// What the readout read: emissions, then inputs.
     pub features: &'a [T],
@@ -57,7 +57,7 @@ impl<T: Real> Teach<T> {
         let p = network.wiring().parameters();
         let all = p + readout.parameters();
         let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
-        let by = match &spec.teacher {
+        let by = match &spec.trainer {
             Trainer::Untrained => By::Nothing,
             Trainer::Gradient { optimiser, rate, decay, clip } => By::Gradient {
                 optimiser: (optim::find(optimiser)?.build)(taught.len(), *rate),
@@ -98,12 +98,12 @@ impl<T: Real> Teach<T> {
         })
     }
 
-    /// Takes over rate, decay and clip, if both it and `teacher` are optimisers.
-    pub fn retune(&mut self, teacher: &Trainer) {
+    /// Takes over rate, decay and clip, if both it and `trainer` are optimisers.
+    pub fn retune(&mut self, trainer: &Trainer) {
         if let (
             By::Gradient { rate, decay, clip, .. },
             Trainer::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
-        ) = (&mut self.network, teacher)
+        ) = (&mut self.network, trainer)
         {
             (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
         }
@@ -226,7 +226,7 @@ impl<T: Real> Teach<T> {
     }
 
     /// # Errors
-    /// If what is read is of another teacher or size.
+    /// If what is read is of another trainer or size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("updates", &mut self.updates)?;
         match &mut self.network {

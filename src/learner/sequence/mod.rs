@@ -4,7 +4,7 @@
 //! use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
 //! use sparse_rtrl::readout::Target;
 //!
-//! // CostModel the next value of a wave, learning at every step.
+//! // Predict the next value of a wave, learning at every step.
 //! let mut spec = SequenceLearnerSpec::new(1, 16, 1);
 //! spec.mask.sparsity = 0.9;
 //! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
@@ -78,7 +78,7 @@ pub struct SequenceLearner<T: Real> {
     gradient: Vec<T>,
     /// The weights before an update, in case it must be taken back.
     before: Vec<T>,
-    /// The shadow's gradient; empty without one.
+    /// The reference rule's gradient; empty without one.
     exact: Vec<T>,
     /// Updates done, and steps of [`step`](Self::step) since the last one.
     updates: usize,
@@ -104,17 +104,17 @@ impl<T: Real> SequenceLearner<T> {
         let build = rule::find::<T>(&spec.rule)?.build;
         // Streams draw different noise: their seeds are the run's, spread far apart.
         let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let shadow = spec.shadow.as_ref().map(|name| rule::find::<T>(name)).transpose()?;
+        let reference_rule = spec.reference_rule.as_ref().map(|name| rule::find::<T>(name)).transpose()?;
         let wiring = model.network.wiring();
         let stream = |k| {
             let stream = Stream::new(&model, build(wiring, Skips::ALL, noise(k)));
-            match &shadow {
-                Some(shadow) => stream.with_shadow((shadow.build)(wiring, Skips::ALL, noise(k))),
+            match &reference_rule {
+                Some(reference_rule) => stream.with_reference((reference_rule.build)(wiring, Skips::ALL, noise(k))),
                 None => stream,
             }
         };
         let streams = (0..spec.streams).map(stream).collect();
-        let exact = if shadow.is_some() { vec![T::zero(); wiring.parameters()] } else { Vec::new() };
+        let exact = if reference_rule.is_some() { vec![T::zero(); wiring.parameters()] } else { Vec::new() };
         let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
         Ok(Self {
             gradient: vec![T::zero(); w.len()],
@@ -314,7 +314,7 @@ impl<T: Real> SequenceLearner<T> {
         }
         if !self.exact.is_empty() {
             self.exact.fill(T::zero());
-            self.streams.iter_mut().for_each(|stream| stream.hand_over_shadow(&mut self.exact));
+            self.streams.iter_mut().for_each(|stream| stream.drain_reference_into(&mut self.exact));
             let fidelity = Fidelity::between(&self.gradient[..self.exact.len()], &self.exact);
             self.streams[0].tally.fidelity(fidelity);
         }

@@ -39,7 +39,7 @@ fn estimate<T: Real>(spec: &SequenceLearnerSpec) -> Result<f64> {
             None => 16.0 * p,
         },
     };
-    let influence = influence(&spec.rule) + spec.shadow.as_deref().map_or(0.0, influence);
+    let influence = influence(&spec.rule) + spec.reference_rule.as_deref().map_or(0.0, influence);
     Ok(spec.streams as f64 * (influence * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
 }
 
@@ -122,7 +122,7 @@ mod tests {
                 let estimate = estimate::<f32>(&spec).unwrap();
                 let what = format!("{} on {layers} of {cell}, ω {sparsity}", entry.name);
                 assert!(estimate >= held as f64, "{what}: {estimate} bytes reckoned with, {held} held");
-                // PatternRtrl are reckoned with as long as they can become.
+                // Blocks are counted at their largest length.
                 let direct = ["rtrl", "rtrl-param", "rtrl-activity", "rtrl-dense"].contains(&&entry.name[..]);
                 assert!(!direct || estimate < 20.0 * held as f64, "{what}: {estimate} for {held}");
             }
@@ -137,7 +137,7 @@ mod tests {
         let p = SequenceLearner::<f32>::new(&spec, 0).unwrap().model().network.wiring().parameters() as f64;
         assert_eq!(shared, 40.0 * p);
         let shadowed =
-            SequenceLearnerSpec { rule: "snap-1".into(), shadow: Some("rtrl".into()), ..spec.clone() };
+            SequenceLearnerSpec { rule: "snap-1".into(), reference_rule: Some("rtrl".into()), ..spec.clone() };
         let alone = SequenceLearnerSpec { rule: "snap-1".into(), ..spec.clone() };
         assert_eq!(of(&shadowed) - of(&alone), 4.0 * 48.0 * p);
     }

@@ -38,7 +38,7 @@ pub struct SequenceLearnerSpec {
     /// The learning rule's name.
     pub rule: String,
     /// An exact rule's name, if one is to follow along and tell how true the gradient is at every update.
-    pub shadow: Option<String>,
+    pub reference_rule: Option<String>,
     /// The optimiser's name.
     pub optimiser: String,
     /// Its learning rate, η.
@@ -65,7 +65,7 @@ impl SequenceLearnerSpec {
             mask: MaskSpec::default(),
             init: Init::default(),
             rule: "rtrl".into(),
-            shadow: None,
+            reference_rule: None,
             optimiser: "adam".into(),
             learning_rate: 1e-2,
             clip: None,
@@ -87,8 +87,8 @@ impl SequenceLearnerSpec {
         self.network.check()?;
         self.mask.check()?;
         self.init.check()?;
-        let shadow = self.shadow.as_ref().map(|name| ("shadow", name));
-        for (what, name) in std::iter::once(("rule", &self.rule)).chain(shadow) {
+        let reference_rule = self.reference_rule.as_ref().map(|name| ("reference_rule", name));
+        for (what, name) in std::iter::once(("rule", &self.rule)).chain(reference_rule) {
             if rule::find::<f64>(name)?.grows && self.continuous {
                 return Err(Error::setting(
                     what,
@@ -97,10 +97,10 @@ impl SequenceLearnerSpec {
                 ));
             }
         }
-        if let Some(shadow) = &self.shadow
-            && rule::find::<f64>(shadow)?.claim != Claim::Exact
+        if let Some(reference_rule) = &self.reference_rule
+            && rule::find::<f64>(reference_rule)?.claim != Claim::Exact
         {
-            return Err(Error::setting("shadow", "an exact rule", shadow));
+            return Err(Error::setting("reference_rule", "an exact rule", reference_rule));
         }
         optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {

@@ -48,7 +48,7 @@ pub struct NonFinite {
 }
 
 /// An exact rule that follows along, to tell how true the gradient of the learning one is. Its work is not counted.
-struct Shadow<T> {
+struct ReferenceRule<T> {
     rule: Box<dyn Rule<T>>,
     gradient: Vec<T>,
 }
@@ -58,7 +58,7 @@ pub struct Stream<T> {
     state: State<T>,
     step: Step<T>,
     rule: Box<dyn Rule<T>>,
-    shadow: Option<Shadow<T>>,
+    reference_rule: Option<ReferenceRule<T>>,
     output: Vec<T>,
     slope: Vec<T>,
     credit: Vec<T>,
@@ -83,7 +83,7 @@ impl<T: Real> Stream<T> {
             state: State::new(wiring),
             step: Step::new(wiring),
             rule,
-            shadow: None,
+            reference_rule: None,
             output: zeros(model.readout.outputs),
             slope: zeros(model.readout.outputs),
             credit: zeros(model.readout.inputs),
@@ -97,10 +97,10 @@ impl<T: Real> Stream<T> {
         }
     }
 
-    /// Lets another rule follow along; its gradient is handed over by [`hand_over_shadow`](Self::hand_over_shadow).
-    pub fn with_shadow(mut self, rule: Box<dyn Rule<T>>) -> Self {
+    /// Lets another rule follow along; its gradient is handed over by [`drain_reference_into`](Self::drain_reference_into).
+    pub fn with_reference(mut self, rule: Box<dyn Rule<T>>) -> Self {
         let p = self.gradient.len() - self.readout_parameters();
-        self.shadow = Some(Shadow { rule, gradient: vec![T::zero(); p] });
+        self.reference_rule = Some(ReferenceRule { rule, gradient: vec![T::zero(); p] });
         self
     }
 
@@ -112,8 +112,8 @@ impl<T: Real> Stream<T> {
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
-        if let Some(shadow) = &mut self.shadow {
-            shadow.rule.reset();
+        if let Some(reference_rule) = &mut self.reference_rule {
+            reference_rule.rule.reset();
         }
         self.steep = None;
         self.spoken.reset();
@@ -134,8 +134,8 @@ impl<T: Real> Stream<T> {
         model.network.advance(w, x, &self.state, &mut self.step, &mut macs);
         self.state.follow(&self.step);
         self.rule.observe(&self.step, &mut macs);
-        if let Some(shadow) = &mut self.shadow {
-            shadow.rule.observe(&self.step, &mut Macs::default());
+        if let Some(reference_rule) = &mut self.reference_rule {
+            reference_rule.rule.observe(&self.step, &mut Macs::default());
         }
         let y = &self.state.y[wiring.outputs()];
         macs.forward += model.readout.forward(w_out, y, &mut self.output);
@@ -144,8 +144,8 @@ impl<T: Real> Stream<T> {
             let gradient = &mut self.gradient[wiring.parameters()..];
             macs.gradient += model.readout.backward(w_out, y, &self.slope, gradient, &mut self.credit);
             self.rule.credit(&self.credit, &mut macs);
-            if let Some(shadow) = &mut self.shadow {
-                shadow.rule.credit(&self.credit, &mut Macs::default());
+            if let Some(reference_rule) = &mut self.reference_rule {
+                reference_rule.rule.credit(&self.credit, &mut Macs::default());
             }
             loss
         });
@@ -175,8 +175,8 @@ impl<T: Real> Stream<T> {
     pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
-        if let Some(shadow) = &mut self.shadow {
-            shadow.gradient.fill(T::zero());
+        if let Some(reference_rule) = &mut self.reference_rule {
+            reference_rule.gradient.fill(T::zero());
         }
         self.earned = 0;
         self.tally = Tally::default();
@@ -205,8 +205,8 @@ impl<T: Real> Stream<T> {
     pub fn drain(&mut self) {
         let p = self.gradient.len() - self.readout_parameters();
         self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
-        if let Some(shadow) = &mut self.shadow {
-            shadow.rule.drain(&mut shadow.gradient, &mut Macs::default());
+        if let Some(reference_rule) = &mut self.reference_rule {
+            reference_rule.rule.drain(&mut reference_rule.gradient, &mut Macs::default());
         }
     }
 
@@ -221,10 +221,10 @@ impl<T: Real> Stream<T> {
         std::mem::take(&mut self.earned)
     }
 
-    /// Adds the shadow's drained gradient to `total` and forgets it.
-    pub fn hand_over_shadow(&mut self, total: &mut [T]) {
-        if let Some(shadow) = &mut self.shadow {
-            rule::hand_over(&mut shadow.gradient, total);
+    /// Adds the reference rule's drained gradient to `total` and forgets it.
+    pub fn drain_reference_into(&mut self, total: &mut [T]) {
+        if let Some(reference_rule) = &mut self.reference_rule {
+            rule::hand_over(&mut reference_rule.gradient, total);
         }
     }
 

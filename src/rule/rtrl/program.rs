@@ -67,7 +67,7 @@ pub struct Program<T> {
     pub lines: Vec<Line<T>>,
     pub terms: Vec<Term<T>>,
     pub dense: Vec<[T; ROWS]>,
-    /// PatternRtrl that are read as sources.
+    /// Lanes that are read as sources.
     pub sources: usize,
     /// Lines from emissions of the same step.
     pub relays: Vec<Line<T>>,

@@ -115,8 +115,8 @@ impl RowReader {
             None if spec.streams == 1 => (1, None),
             None => return Err(Error::setting("streams", "1 without a group", spec.streams)),
         };
-        if spec.absurd.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
-            return Err(Error::setting("absurd", "a number above 0, or off", format!("{:?}", spec.absurd)));
+        if spec.outlier_limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
+            return Err(Error::setting("outlier-limit", "a number above 0, or off", format!("{:?}", spec.outlier_limit)));
         }
         let mut encodings = encodings(spec)?;
         let every = || {
@@ -174,7 +174,7 @@ impl RowReader {
     pub fn names(&self) -> Vec<String> {
         let of = |feature: &Feature| match (&feature.from, &self.classes) {
             (From::Column(_, encoding), _) => encoding.names(&feature.name),
-            (From::Target, Some(labels)) if self.spec.task == TargetKind::Classes => {
+            (From::Target, Some(labels)) if self.spec.target_kind == TargetKind::Classes => {
                 Encoding::Name(labels.clone()).names(&feature.name)
             }
             (From::Target, _) => vec![feature.name.clone()],
@@ -186,7 +186,7 @@ impl RowReader {
     pub fn standardise(&self) -> Vec<bool> {
         let of = |feature: &Feature| match &feature.from {
             From::Column(_, encoding) => vec![*encoding == Encoding::Number; encoding.width()],
-            From::Target => vec![self.spec.task != TargetKind::Classes; self.target_width()],
+            From::Target => vec![self.spec.target_kind != TargetKind::Classes; self.target_width()],
         };
         self.features.iter().flat_map(of).collect()
     }
@@ -212,7 +212,7 @@ impl RowReader {
     /// # Errors
     /// What is wrong with it. Nothing of it is remembered then.
     pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, Misfit> {
-        let limit = self.spec.absurd;
+        let limit = self.spec.outlier_limit;
         let stream = match &self.group {
             None => 0,
             Some((column, labels)) => {
@@ -244,7 +244,7 @@ impl RowReader {
                     self.remember_stream(stream, fields);
                     return Ok(None);
                 }
-                (From::Target, Some(Truth::Class(class))) if self.spec.task == TargetKind::Classes => {
+                (From::Target, Some(Truth::Class(class))) if self.spec.target_kind == TargetKind::Classes => {
                     let width = self.classes.as_ref().map_or(1, Labels::most);
                     encode::unit(&mut self.x[at..at + width], class);
                     at += width;
@@ -286,7 +286,7 @@ impl RowReader {
                     encoding.learn(fields.get(*column));
                     encoding.width()
                 }
-                From::Target => match (self.spec.task, &self.classes) {
+                From::Target => match (self.spec.target_kind, &self.classes) {
                     (TargetKind::Classes, Some(labels)) => labels.most(),
                     _ => 1,
                 },
@@ -315,7 +315,7 @@ impl RowReader {
     /// Inputs the target's own value takes.
     fn target_width(&self) -> usize {
         match &self.classes {
-            Some(labels) if self.spec.task == TargetKind::Classes => labels.most(),
+            Some(labels) if self.spec.target_kind == TargetKind::Classes => labels.most(),
             _ => 1,
         }
     }
@@ -359,7 +359,7 @@ fn encodings(spec: &RowReaderSpec) -> Result<Vec<(String, Encoding)>> {
 
 /// The classes a task has.
 fn classes(spec: &RowReaderSpec) -> Result<Option<Labels>> {
-    match (spec.task, &spec.classes) {
+    match (spec.target_kind, &spec.classes) {
         (TargetKind::Regression, None) => Ok(None),
         (TargetKind::Regression, Some(classes)) => {
             Err(Error::setting("classes", "nothing, for a regression", classes))

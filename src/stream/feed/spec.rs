@@ -21,13 +21,14 @@ pub enum TargetKind {
 pub struct RowReaderSpec {
     /// The column to predict.
     pub target: String,
-    /// How many rows after the inputs it is predicted from it comes. From 1 on its own value is an input.
+    /// h, the number of rows between the inputs and the target that is predicted from them. From 1 on, the value of the target column is an input.
     pub horizon: usize,
-    /// What it is.
-    pub task: TargetKind,
-    /// The names of classes, `a,b,c`, or how many there may be.
+    /// What kind of value the target is.
+    #[serde(alias = "task")]
+    pub target_kind: TargetKind,
+    /// Names of classes, `a,b,c`, or their maximum number.
     pub classes: Option<String>,
-    /// Columns to learn from; all, if nothing is said, the target's only with a horizon.
+    /// Columns that are inputs. `None`: all columns, the target only with a horizon.
     pub features: Option<Vec<String>>,
     /// [`Encoding::cyclic`](super::Encoding::cyclic).
     pub cyclic: Vec<String>,
@@ -35,12 +36,13 @@ pub struct RowReaderSpec {
     pub one_hot: Vec<String>,
     /// Features that only the readout reads.
     pub direct: Vec<String>,
-    /// The column that says which of many streams a row belongs to.
+    /// Column with the name of the stream that a row belongs to.
     pub group: Option<String>,
-    /// Streams there may be.
+    /// Maximum number of streams.
     pub streams: usize,
-    /// Numbers further off than that many standard deviations are not believed.
-    pub absurd: Option<f64>,
+    /// Numbers further than this number of running standard deviations from the running mean are row errors.
+    #[serde(alias = "absurd")]
+    pub outlier_limit: Option<f64>,
 }
 
 impl RowReaderSpec {
@@ -49,7 +51,7 @@ impl RowReaderSpec {
         Self {
             target: target.into(),
             horizon: 0,
-            task: TargetKind::Regression,
+            target_kind: TargetKind::Regression,
             classes: None,
             features: None,
             cyclic: Vec::new(),
@@ -57,7 +59,7 @@ impl RowReaderSpec {
             direct: Vec::new(),
             group: None,
             streams: 1,
-            absurd: Some(1000.0),
+            outlier_limit: Some(1000.0),
         }
     }
 }

@@ -43,7 +43,7 @@ fn with_a_horizon_the_target_is_an_input_and_may_be_missing() {
 #[test]
 fn classes_by_name_and_in_order_of_appearance() {
     let mut spec = RowReaderSpec::new("c");
-    (spec.task, spec.classes, spec.horizon) = (TargetKind::Classes, Some("2".into()), 1);
+    (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("2".into()), 1);
     let mut feed = RowReader::new(&spec, &columns("c,a")).unwrap();
     assert_eq!(feed.names(), ["c=#0", "c=#1", "a"]);
     assert_eq!(read(&mut feed, "c,a", "x,1").unwrap().unwrap(), (vec![1.0, 0.0, 1.0], Some(Truth::Class(0))));
@@ -74,7 +74,7 @@ fn many_streams_by_name() {
 #[test]
 fn absurd_values_are_not_believed() {
     let mut spec = RowReaderSpec::new("y");
-    spec.absurd = Some(50.0);
+    spec.outlier_limit = Some(50.0);
     let mut feed = RowReader::new(&spec, &columns("y,a")).unwrap();
     for k in 0..WARM_UP {
         read(&mut feed, "y,a", &format!("{},{}", k % 7, k % 5)).unwrap();
@@ -105,17 +105,17 @@ fn settings_that_do_not_fit_the_columns_are_errors() {
     assert!(said(&|s| s.direct = vec!["a".into(), "b".into()]).contains("for the network"));
     assert!(said(&|s| s.group = Some("b".into())).starts_with("streams: "));
     assert!(said(&|s| s.streams = 2).starts_with("streams: "));
-    assert!(said(&|s| s.task = TargetKind::Classes).starts_with("classes: "));
+    assert!(said(&|s| s.target_kind = TargetKind::Classes).starts_with("classes: "));
     assert!(said(&|s| s.classes = Some("3".into())).starts_with("classes: "));
-    assert!(said(&|s| s.absurd = Some(-1.0)).starts_with("absurd: "));
-    let binary = |s: &mut RowReaderSpec| (s.task, s.classes) = (TargetKind::Binary, Some("3".into()));
+    assert!(said(&|s| s.outlier_limit = Some(-1.0)).starts_with("outlier-limit: "));
+    let binary = |s: &mut RowReaderSpec| (s.target_kind, s.classes) = (TargetKind::Binary, Some("3".into()));
     assert!(said(&|s| binary(s)).contains("2, for a binary task"));
 }
 
 #[test]
 fn what_was_remembered_comes_back() {
     let mut spec = RowReaderSpec::new("c");
-    (spec.task, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
+    (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
     spec.one_hot = vec!["a:seen-2".into()];
     let names = "c,a,b";
     let new = || RowReader::new(&spec, &columns(names)).unwrap();

@@ -1,4 +1,4 @@
-//! Everything a session is made of, as plain data. A field has the name of its flag on the command line.
+//! The settings of a session, as plain data. A field has the name of its flag on the command line.
 
 use crate::cell::{CellConfig, ResetGate};
 use crate::error::{Error, Result};
@@ -11,103 +11,104 @@ use crate::stream::score::Metric;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Settings that may change when a session is resumed, since nothing that was saved depends on them.
-pub const TUNABLE: [&str; 5] = ["absurd", "learning-rate", "decay", "clip", "error-clip"];
+/// Settings that may change when a session is resumed. No saved state depends on them.
+pub const TUNABLE: [&str; 5] = ["outlier-limit", "learning-rate", "decay", "clip", "error-clip"];
 
-/// Bits of a number.
+/// Floating-point precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// 32.
+    /// 32 bits.
     #[default]
     F32,
-    /// 64.
+    /// 64 bits.
     F64,
 }
 
-/// What teaches the readout.
+/// How the readout is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadoutBy {
     /// Recursive least squares.
     Rls,
-    /// What teaches the network.
+    /// The trainer of the network.
+    #[serde(alias = "teacher")]
     Trainer,
 }
 
-/// What a session is made of.
+/// The settings of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Settings {
-    /// Which columns mean what.
+    /// The columns and their meaning.
     #[serde(flatten)]
     pub feed: RowReaderSpec,
-    /// How rows are written; the first line tells, if nothing is said.
+    /// Format of input rows. `None`: detected from the first line.
     pub input_format: Option<Format>,
-    /// Between fields of CSV, one byte.
+    /// Delimiter of CSV fields, one ASCII character.
     pub delimiter: char,
-    /// The columns, for CSV without a line of names.
+    /// Names of the columns, for CSV without a header line.
     pub columns: Option<Vec<String>>,
-    /// Lines beneath that line which are no rows.
+    /// Number of lines to skip after the header.
     pub skip_lines: usize,
     /// The cell's name.
     pub cell: String,
-    /// Units of a layer.
+    /// Units per layer.
     pub units: usize,
     /// Layers.
     pub layers: usize,
     /// Where EGRU's reset gate acts.
     pub reset_gate: ResetGate,
-    /// ω of the weights that are masked.
+    /// ω, the share of masked weights that are pruned.
     pub param_sparsity: f64,
-    /// Which weights these are.
+    /// Which weights are masked.
     pub mask: MaskOn,
     /// The learning rule's name.
     pub rule: String,
-    /// What teaches the network: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
-    pub teacher: String,
-    /// η₀ of an optimiser.
+    /// How the network is trained: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
+    pub trainer: String,
+    /// Optimiser: η₀, the learning rate before the first update.
     pub learning_rate: f64,
-    /// δ of its rate `η₀ / (1 + δ t)`.
+    /// Optimiser: δ of the learning rate `η₀ / (1 + δ t)`.
     pub decay: f64,
-    /// The longest gradient it is given unscaled.
+    /// Optimiser: longer gradients are scaled down to this norm.
     pub clip: Option<f64>,
-    /// The variance a weight starts with in a Kalman filter.
+    /// Kalman: initial variance of a weight.
     pub variance: f64,
-    /// The variance of errors that are not the weights' fault.
+    /// Kalman: observation-noise variance R, in squared standard deviations of the target.
     pub error_variance: f64,
-    /// λ of the filter.
+    /// Kalman: forgetting factor λ per step.
     pub forgetting: f64,
-    /// The variance a weight gains at each step.
+    /// Kalman: process-noise variance Q per step.
     pub noise: f64,
-    /// What teaches the readout; least squares for values, the network's teacher for classes, if nothing is said.
+    /// How the readout is trained. `None`: least squares for numbers, the trainer of the network for classes.
     pub readout: Option<ReadoutBy>,
-    /// The variance a weight of the readout starts with in least squares.
+    /// Least squares: initial variance of a weight.
     pub readout_variance: f64,
-    /// Their λ.
+    /// Least squares: forgetting factor λ per step.
     pub readout_forgetting: f64,
-    /// Errors beyond this many standard deviations teach as if they were no larger.
+    /// Errors are limited to this number of standard deviations of the target.
     pub error_clip: Option<f64>,
-    /// Single or double.
+    /// Single or double precision.
     pub precision: Precision,
-    /// Of masks and first weights.
+    /// Seed of masks and initial weights.
     pub seed: u64,
-    /// What is measured; what suits the task, if nothing is said.
+    /// Metrics. `None`: those that fit the kind of the target.
     pub metrics: Option<Vec<Metric>>,
-    /// Predictions in the window of windowed metrics; 0 for none.
+    /// Number of recent predictions in windowed metrics; 0 for none.
     pub window: usize,
-    /// Rows to a line of output.
+    /// Rows per line of output.
     pub every: u64,
-    /// How output is written.
+    /// Format of output lines.
     pub format: Format,
 }
 
 impl Settings {
-    /// The defaults, for a target that is given.
+    /// The defaults, for the target column `target`.
     pub fn new(target: &str) -> Self {
-        let (least, teacher) = (LeastSquares::default(), Trainer::default());
-        let Trainer::Gradient { optimiser, rate, decay, clip } = teacher else {
-            unreachable!("the default teacher is an optimiser")
+        let (least, trainer) = (LeastSquares::default(), Trainer::default());
+        let Trainer::Gradient { optimiser, rate, decay, clip } = trainer else {
+            unreachable!("the default trainer is an optimiser")
         };
         Self {
             feed: RowReaderSpec::new(target),
@@ -122,7 +123,7 @@ impl Settings {
             param_sparsity: 0.9,
             mask: MaskOn::default(),
             rule: "rtrl".into(),
-            teacher: optimiser,
+            trainer: optimiser,
             learning_rate: rate,
             decay,
             clip,
@@ -143,10 +144,10 @@ impl Settings {
         }
     }
 
-    /// These settings with others laid over them, by name.
+    /// These settings with some replaced, by name.
     ///
     /// # Errors
-    /// If a name is unknown, or a value is not what it should be.
+    /// If a name is unknown or a value has the wrong type.
     pub fn overlaid(&self, others: &Map<String, Value>) -> Result<Self> {
         let mut laid = self.clone();
         for (name, value) in others {
@@ -169,10 +170,10 @@ impl Settings {
         }
     }
 
-    /// These settings with those of `others` laid over them that a session may [take up](TUNABLE) on its way.
+    /// These settings with the [tunable](TUNABLE) ones replaced by those of `others`.
     ///
     /// # Errors
-    /// If another of them says something else.
+    /// If another setting of `others` differs.
     pub fn retuned(&self, others: &Map<String, Value>) -> Result<Self> {
         let tuned = |(name, _): &(&String, &Value)| TUNABLE.contains(&name.as_str());
         let tuned = others.iter().filter(tuned).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -181,8 +182,10 @@ impl Settings {
         Ok(retuned)
     }
 
+    /// Checks that `others` agree with these settings.
+    ///
     /// # Errors
-    /// If one of `others` says something else.
+    /// If a setting of `others` differs.
     pub fn check_same(&self, others: &Map<String, Value>) -> Result<()> {
         let own = self.as_map();
         // A whole number is the same with a point and without one.
@@ -196,16 +199,16 @@ impl Settings {
         }
     }
 
-    /// Settings that depend on others, filled in.
+    /// These settings with defaults that depend on others filled in.
     pub fn resolved(mut self) -> Self {
-        let of_values = self.feed.task == TargetKind::Regression;
+        let of_values = self.feed.target_kind == TargetKind::Regression;
         self.readout.get_or_insert(if of_values { ReadoutBy::Rls } else { ReadoutBy::Trainer });
         let suited = if of_values { [Metric::Mae, Metric::Nrmse] } else { Metric::OF_CLASSES };
         self.metrics.get_or_insert(suited.into());
         self
     }
 
-    /// What is measured.
+    /// The metrics.
     pub fn metrics(&self) -> &[Metric] {
         self.metrics.as_deref().unwrap_or_default()
     }
@@ -213,7 +216,7 @@ impl Settings {
     /// The delimiter as a byte.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not an ASCII character, or a quote or line end.
     pub fn delimiter(&self) -> Result<u8> {
         match u8::try_from(self.delimiter) {
             Ok(byte) if byte.is_ascii() && !b"\"\r\n".contains(&byte) => Ok(byte),
@@ -223,16 +226,16 @@ impl Settings {
         }
     }
 
-    /// The learner they ask for, on what `feed` reads.
+    /// The specification of the learner, for the columns that `feed` reads.
     ///
     /// # Errors
-    /// If one is out of range, or two do not go together.
+    /// If a setting is out of range or two settings contradict each other.
     pub fn learner(&self, feed: &RowReader) -> Result<StreamLearnerSpec> {
-        let of_values = self.feed.task == TargetKind::Regression;
+        let of_values = self.feed.target_kind == TargetKind::Regression;
         let fitting: &[Metric] = if of_values { &Metric::OF_VALUES } else { &Metric::OF_CLASSES };
         if let Some(metric) = self.metrics().iter().find(|metric| !fitting.contains(metric)) {
             let names = fitting.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
-            return Err(Error::setting("metrics", &format!("some of {names}, for this task"), metric.name()));
+            return Err(Error::setting("metrics", &format!("some of {names}, for this kind of target"), metric.name()));
         }
         for (name, got, range) in [
             ("window", self.window as u64, 0..=10_000_000),
@@ -245,7 +248,7 @@ impl Settings {
         }
         self.delimiter()?;
         let (inputs, direct) = feed.widths();
-        let outputs = match self.feed.task {
+        let outputs = match self.feed.target_kind {
             TargetKind::Regression | TargetKind::Binary => 1,
             TargetKind::Classes => feed.classes().map_or(1, |labels| labels.most()),
         };
@@ -254,14 +257,14 @@ impl Settings {
         let layer = LayerSpec::new(&self.cell, self.units, config);
         spec.network.layers = vec![layer; self.layers];
         spec.direct = direct;
-        spec.loss = match self.feed.task {
+        spec.loss = match self.feed.target_kind {
             TargetKind::Regression => Loss::SquaredError,
             TargetKind::Binary => Loss::BinaryCrossEntropy,
             TargetKind::Classes => Loss::CrossEntropy,
         };
         (spec.mask.sparsity, spec.mask.on) = (self.param_sparsity, self.mask);
         spec.rule.clone_from(&self.rule);
-        spec.teacher = self.teacher();
+        spec.trainer = self.trainer();
         let least = LeastSquares { variance: self.readout_variance, forgetting: self.readout_forgetting };
         spec.least = (self.readout == Some(ReadoutBy::Rls)).then_some(least);
         spec.error_clip = self.error_clip;
@@ -272,7 +275,7 @@ impl Settings {
         Ok(spec)
     }
 
-    fn teacher(&self) -> Trainer {
+    fn trainer(&self) -> Trainer {
         let kalman = |grouping| Trainer::Kalman {
             grouping,
             variance: self.variance,
@@ -280,7 +283,7 @@ impl Settings {
             forgetting: self.forgetting,
             noise: self.noise,
         };
-        match self.teacher.as_str() {
+        match self.trainer.as_str() {
             "none" => Trainer::Untrained,
             "kalman-node" => kalman(Grouping::Node),
             "kalman-full" => kalman(Grouping::Full),

@@ -140,7 +140,7 @@ fn a_learner_made_otherwise_begins_anew_as_it_was_made() {
 #[test]
 fn a_wild_output_is_divergence() {
     let mut session = session(|s| {
-        (s.teacher, s.learning_rate, s.decay) = ("sgd".into(), 1e6, 0.0);
+        (s.trainer, s.learning_rate, s.decay) = ("sgd".into(), 1e6, 0.0);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
@@ -160,7 +160,7 @@ fn a_wild_output_is_divergence() {
 #[test]
 fn a_forecast_is_scored_even_where_learning_from_it_fails() {
     let mut session = session(|s| {
-        (s.teacher, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
+        (s.trainer, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
@@ -182,15 +182,15 @@ fn settings_know_their_names() {
     let settings = Settings::new("load");
     let mut others = serde_json::Map::new();
     others.insert("units".into(), 7.into());
-    others.insert("absurd".into(), serde_json::Value::Null);
+    others.insert("outlier-limit".into(), serde_json::Value::Null);
     let laid = settings.overlaid(&others).unwrap();
-    assert_eq!((laid.units, laid.feed.absurd), (7, None));
+    assert_eq!((laid.units, laid.feed.outlier_limit), (7, None));
     assert!(laid.check_same(&others).is_ok());
     let said = settings.check_same(&others).unwrap_err().to_string();
     assert!(said.contains("as in the checkpoint"), "{said}");
     others.insert("unit".into(), 7.into());
     assert!(settings.overlaid(&others).is_err());
-    for (name, value) in [("task", "x"), ("precision", "f16"), ("format", "xml"), ("metrics", "mae")] {
+    for (name, value) in [("target-kind", "x"), ("precision", "f16"), ("format", "xml"), ("metrics", "mae")] {
         let others = [(name.to_string(), value.into())].into_iter().collect();
         assert!(settings.overlaid(&others).is_err(), "{name}");
     }

@@ -16,7 +16,7 @@ pub struct Lesson<'a> {
 
 /// Whether the recurrent network learns.
 pub fn trains_network(spec: &StreamLearnerSpec) -> bool {
-    !spec.frozen && spec.teacher != Trainer::Untrained
+    !spec.frozen && spec.trainer != Trainer::Untrained
 }
 
 pub struct Updates {
@@ -47,7 +47,7 @@ impl Updates {
                 groups.push((p + k * d..p + (k + 1) * d).chain([bias]).collect());
             }
         }
-        let filter = match &spec.teacher {
+        let filter = match &spec.trainer {
             Trainer::Kalman { grouping, variance, forgetting, noise, .. } => {
                 let groups = match grouping {
                     Grouping::Node => groups,
@@ -72,7 +72,7 @@ impl Updates {
         macs: &mut Macs,
     ) -> u64 {
         let mut slack = 0;
-        match &spec.teacher {
+        match &spec.trainer {
             Trainer::Untrained => {}
             Trainer::Gradient { .. } => self.descend(spec, w, rule, lesson, macs),
             Trainer::Kalman { error, .. } => {
@@ -108,7 +108,7 @@ impl Updates {
         lesson: &Lesson<'_>,
         macs: &mut Macs,
     ) {
-        let Trainer::Gradient { optimiser, rate, decay, clip } = &spec.teacher else {
+        let Trainer::Gradient { optimiser, rate, decay, clip } = &spec.trainer else {
             panic!("the reference updates by gradient")
         };
         let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);

@@ -1,4 +1,4 @@
-//! Going on with an output: what a checkpoint knows of its file, and what is held against that before anything is cut off.
+//! Resuming an output file: what a checkpoint records of it, and the checks before it is truncated.
 
 use super::{ENOUGH, Sink, To};
 use crate::failure::{Failure, IO, Outcome, UNUSABLE, USAGE};
@@ -9,26 +9,26 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// What a checkpoint knows of the output: enough to tell its file from any other, and to go on with it.
+/// What a checkpoint records of the output: enough to identify its file and to continue it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub enum Kept {
-    /// It went where nothing can be cut back.
+    /// The output was not a file.
     #[default]
     Stream,
-    /// It is a file.
+    /// The output was a file.
     File {
-        /// Bytes that were in it.
+        /// Its length in bytes.
         length: u64,
-        /// Their CRC-32.
+        /// CRC-32 of its content.
         crc: u32,
-        /// What was to follow them, and could not be written.
+        /// Bytes that followed and could not be written.
         waiting: Vec<u8>,
     },
 }
 
 impl Sink {
-    /// Goes on where a checkpoint was made. What the file holds beyond that moment is cut off, but only if what comes before it is what
-    /// was written then: any other file is left alone.
+    /// Continues the output of a checkpoint. The file is truncated to its length at the checkpoint, but only if its content up to there is
+    /// unchanged. Any other file is not touched.
     pub fn resume(path: Option<&Path>, kept: Kept) -> Outcome<Self> {
         let (length, crc, waiting) = match (kept, path) {
             (Kept::File { .. }, None) => {
@@ -37,7 +37,7 @@ impl Sink {
                 return Err(Failure::new(USAGE, format!("{said}, got nothing")));
             }
             (Kept::Stream, Some(path)) if Self::file(Some(path)).is_some_and(holds_something) => {
-                let said = "it holds something, and the checkpoint's lines went elsewhere: move it away";
+                let said = "expected an empty or no file, since the output of the checkpoint went elsewhere";
                 return Err(Failure::new(USAGE, format!("{}: {said}", path.display())));
             }
             (Kept::Stream, path) => return Self::create(path),
@@ -52,7 +52,7 @@ impl Sink {
             let moment = "when the checkpoint was made";
             Err(Failure::new(
                 UNUSABLE,
-                format!("{name}: expected {expected} written {moment}, found {found}; nothing was touched"),
+                format!("{name}: expected {expected} written {moment}, found {found}; the file was not changed"),
             ))
         };
         if length > 0 && !path.exists() {
@@ -87,7 +87,7 @@ impl Sink {
         Ok(Self { to: To::File(file), waiting, written: length, ..sink })
     }
 
-    /// What a checkpoint is to know of it.
+    /// The record for a checkpoint.
     pub fn kept(&self) -> Kept {
         match self.to {
             To::Stream(_) => Kept::Stream,
@@ -100,12 +100,12 @@ impl Sink {
     }
 }
 
-/// Whether that is a file with something in it.
+/// Whether the path is a file that is not empty.
 pub fn holds_something(path: &Path) -> bool {
     path.metadata().is_ok_and(|about| about.is_file() && about.len() > 0)
 }
 
-/// Takes in the first bytes of a file.
+/// Reads the first bytes of a file.
 fn sum(file: &File, length: u64, into: &mut crc32fast::Hasher) -> std::io::Result<()> {
     let (mut rest, mut chunk) = (file.take(length), vec![0; ENOUGH]);
     loop {

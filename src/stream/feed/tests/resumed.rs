@@ -57,8 +57,8 @@ fn feed_restored_after_any_row_reads_as_uninterrupted() {
         (TargetKind::Classes, Some("3")),
     ] {
         let mut spec = RowReaderSpec::new("y");
-        (spec.task, spec.classes, spec.horizon) = (task, classes.map(String::from), 2);
-        (spec.group, spec.streams, spec.absurd) = (Some("who".into()), 3, Some(12.0));
+        (spec.target_kind, spec.classes, spec.horizon) = (task, classes.map(String::from), 2);
+        (spec.group, spec.streams, spec.outlier_limit) = (Some("who".into()), 3, Some(12.0));
         (spec.one_hot, spec.cyclic) = (vec!["b:seen-3".into()], vec!["c:24".into()]);
         spec.direct = vec!["b".into()];
         let mut rng = generator(5, Purpose::Data);
@@ -89,7 +89,7 @@ fn feed_restored_after_any_row_reads_as_uninterrupted() {
 #[test]
 fn moments_of_targets_and_features_survive_a_restore() {
     let mut spec = RowReaderSpec::new("y");
-    spec.absurd = Some(20.0);
+    spec.outlier_limit = Some(20.0);
     let names = "y,a,b";
     let mut whole = RowReader::new(&spec, &columns(names)).unwrap();
     for k in 0..150 {
@@ -132,7 +132,7 @@ fn stream_names_survive_a_restore() {
 fn last_target_of_a_class_there_is_not_is_no_checkpoint() {
     let state = |task, classes: Option<&str>, class: usize| {
         let mut spec = RowReaderSpec::new("y");
-        (spec.task, spec.classes, spec.horizon) = (task, classes.map(String::from), 1);
+        (spec.target_kind, spec.classes, spec.horizon) = (task, classes.map(String::from), 1);
         let mut feed = RowReader::new(&spec, &columns("y,a")).unwrap();
         feed.last[0] = Some(Truth::Class(class));
         let bytes = saved_unchecked(&mut feed);

@@ -19,7 +19,7 @@ fn spec_of_a_target_has_these_defaults() {
     let RowReaderSpec {
         target,
         horizon,
-        task,
+        target_kind: task,
         classes,
         features,
         cyclic,
@@ -27,7 +27,7 @@ fn spec_of_a_target_has_these_defaults() {
         direct,
         group,
         streams,
-        absurd,
+        outlier_limit: absurd,
     } = RowReaderSpec::new("y");
     assert_eq!(
         (target.as_str(), horizon, task, classes, features),
@@ -67,7 +67,7 @@ fn group_column_is_no_feature_unless_listed() {
 
 #[test]
 fn binary_target_is_one_standardised_input_under_a_horizon() {
-    let mut feed = feed("y,a", |spec| (spec.task, spec.horizon) = (TargetKind::Binary, 1));
+    let mut feed = feed("y,a", |spec| (spec.target_kind, spec.horizon) = (TargetKind::Binary, 1));
     assert_eq!((feed.names(), feed.widths()), (vec!["y".to_string(), "a".into()], (2, 0)));
     assert_eq!(feed.standardise(), [true, true]);
     let row = |feed: &mut RowReader, line| read(feed, "y,a", line).unwrap().unwrap();
@@ -79,7 +79,7 @@ fn binary_target_is_one_standardised_input_under_a_horizon() {
 #[test]
 fn class_target_is_unit_vector_and_not_standardised() {
     let feed = feed("y,a", |spec| {
-        (spec.task, spec.classes, spec.horizon) = (TargetKind::Classes, Some("p,q,r".into()), 1);
+        (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("p,q,r".into()), 1);
     });
     assert_eq!(feed.names(), ["y=p", "y=q", "y=r", "a"]);
     assert_eq!((feed.widths(), feed.standardise()), ((4, 0), vec![false, false, false, true]));
@@ -88,13 +88,13 @@ fn class_target_is_unit_vector_and_not_standardised() {
 /// 99 values are too few to judge the next by; a hundred are enough, and the limit itself is within.
 #[test]
 fn value_is_judged_from_the_hundredth_on_and_up_to_the_limit() {
-    let (mut feed, names) = (feed("y,a", |spec| spec.absurd = Some(3.0)), "y,a");
+    let (mut feed, names) = (feed("y,a", |spec| spec.outlier_limit = Some(3.0)), "y,a");
     // Mean 1 and deviation 1, to the bit.
     let row = |k: u32| if k.is_multiple_of(2) { "0,0" } else { "2,2" };
     for k in 0..98 {
         read(&mut feed, names, row(k)).unwrap();
     }
-    let mut early = RowReader { moments: feed.moments, ..self::feed(names, |spec| spec.absurd = Some(3.0)) };
+    let mut early = RowReader { moments: feed.moments, ..self::feed(names, |spec| spec.outlier_limit = Some(3.0)) };
     early.features[0].moments = feed.features[0].moments;
     read(&mut early, names, "0,0").unwrap();
     assert!(read(&mut early, names, "9,9").is_ok(), "99 came before");
@@ -143,7 +143,7 @@ fn missing_target_without_horizon_is_a_row_without_one() {
 #[test]
 fn absurd_may_be_any_number_above_zero() {
     let made = |limit| {
-        let spec = RowReaderSpec { absurd: limit, ..RowReaderSpec::new("y") };
+        let spec = RowReaderSpec { outlier_limit: limit, ..RowReaderSpec::new("y") };
         RowReader::new(&spec, &columns("y,a")).is_ok()
     };
     assert!(made(None) && made(Some(1e-9)) && made(Some(f64::INFINITY)));
@@ -155,7 +155,7 @@ fn absurd_may_be_any_number_above_zero() {
 fn names_and_numbers_behind_wide_inputs_are_remembered() {
     let names = "y,b,a";
     let mut feed = feed(names, |spec| {
-        (spec.task, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
+        (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
         spec.one_hot = vec!["b:seen-3".into()];
     });
     let mut row = |line: &str| read(&mut feed, names, line).map(|row| row.unwrap());

@@ -15,11 +15,11 @@ fn columns() -> Vec<String> {
 fn settings(task: TargetKind, horizon: usize, change: impl Fn(&mut Settings)) -> Settings {
     let mut settings = Settings::new("y");
     (settings.units, settings.param_sparsity, settings.window) = (4, 0.5, 9);
-    (settings.feed.task, settings.feed.horizon) = (task, horizon);
+    (settings.feed.target_kind, settings.feed.horizon) = (task, horizon);
     settings.feed.classes = (task == TargetKind::Classes).then(|| "3".into());
     (settings.feed.group, settings.feed.streams) = (Some("who".into()), 3);
     (settings.feed.one_hot, settings.feed.cyclic) = (vec!["b:seen-3".into()], vec!["c:24".into()]);
-    (settings.feed.direct, settings.feed.absurd) = (vec!["b".into()], Some(30.0));
+    (settings.feed.direct, settings.feed.outlier_limit) = (vec!["b".into()], Some(30.0));
     change(&mut settings);
     settings.resolved()
 }
@@ -130,7 +130,7 @@ fn session_restored_at_any_row_goes_on_as_uninterrupted() {
 fn session_that_diverges_goes_on_as_uninterrupted() {
     for (rate, marked) in [(40.0, true), (40.0, false), (1e30, true)] {
         let settings = settings(TargetKind::Regression, 1, |s| {
-            (s.teacher, s.learning_rate, s.decay) = ("sgd".into(), rate, 0.0);
+            (s.trainer, s.learning_rate, s.decay) = ("sgd".into(), rate, 0.0);
             s.readout = Some(ReadoutBy::Trainer);
         });
         let expected = holds(&settings, &rows(TargetKind::Regression, 70, 9), |t| marked && t % 13 == 6);

@@ -39,7 +39,7 @@ fn output_beyond_a_thousand_deviations_is_divergence() {
 #[test]
 fn forecast_stays_said_and_scored_where_its_update_fails() {
     let mut session = session(|s| {
-        (s.teacher, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e300, 0.0, 1);
+        (s.trainer, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e300, 0.0, 1);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let row = |t: usize| text(t..t + 1).trim_end().to_string();

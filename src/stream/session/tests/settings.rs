@@ -29,10 +29,10 @@ fn said(change: impl Fn(&mut Settings)) -> String {
 fn defaults_are_those_of_the_manual() {
     let map = Settings::new("load").as_map();
     let expected = json!({
-        "target": "load", "horizon": 0, "task": "regression", "classes": null, "features": null, "cyclic": [],
-        "one-hot": [], "direct": [], "group": null, "streams": 1, "absurd": 1000.0, "input-format": null,
+        "target": "load", "horizon": 0, "target-kind": "regression", "classes": null, "features": null, "cyclic": [],
+        "one-hot": [], "direct": [], "group": null, "streams": 1, "outlier-limit": 1000.0, "input-format": null,
         "delimiter": ",", "columns": null, "skip-lines": 0, "cell": "egru", "units": 32, "layers": 1,
-        "reset-gate": "before", "param-sparsity": 0.9, "mask": "recurrent", "rule": "rtrl", "teacher": "adam",
+        "reset-gate": "before", "param-sparsity": 0.9, "mask": "recurrent", "rule": "rtrl", "trainer": "adam",
         "learning-rate": 0.01, "decay": 0.001, "clip": null, "variance": 1.0, "error-variance": 1.0,
         "forgetting": 0.9999, "noise": 0.0, "readout": null, "readout-variance": 1.0,
         "readout-forgetting": 0.9998, "error-clip": null, "precision": "f32", "seed": 0, "metrics": null,
@@ -45,7 +45,7 @@ fn defaults_are_those_of_the_manual() {
 fn task_decides_readout_loss_and_metrics() {
     let of = |task| {
         let mut settings = Settings::new("load");
-        settings.feed.task = task;
+        settings.feed.target_kind = task;
         let settings = settings.resolved();
         (settings.readout, settings.metrics().to_vec())
     };
@@ -55,9 +55,9 @@ fn task_decides_readout_loss_and_metrics() {
     let spec = learner(|_| {}).unwrap();
     assert_eq!((spec.loss, spec.outputs), (Loss::SquaredError, 1));
     assert_eq!(spec.least, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
-    let spec = learner(|s| s.feed.task = TargetKind::Binary).unwrap();
+    let spec = learner(|s| s.feed.target_kind = TargetKind::Binary).unwrap();
     assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::BinaryCrossEntropy, 1, None));
-    let spec = learner(|s| (s.feed.task, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
+    let spec = learner(|s| (s.feed.target_kind, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
     assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::CrossEntropy, 5, None));
     // What is said stays.
     let mut settings = Settings::new("load");
@@ -72,7 +72,7 @@ fn settings_reach_the_learner() {
     let spec = learner(|s| {
         (s.units, s.layers, s.cell, s.reset_gate) = (7, 2, "egru".into(), ResetGate::After);
         (s.param_sparsity, s.mask, s.rule) = (0.25, MaskOn::All, "snap-2".into());
-        (s.learning_rate, s.decay, s.clip, s.teacher) = (0.5, 0.25, Some(2.0), "sgd".into());
+        (s.learning_rate, s.decay, s.clip, s.trainer) = (0.5, 0.25, Some(2.0), "sgd".into());
         (s.readout_variance, s.readout_forgetting, s.error_clip) = (4.0, 0.75, Some(3.0));
         (s.feed.horizon, s.feed.group, s.feed.streams) = (3, Some("who".into()), 5);
         (s.feed.features, s.feed.cyclic) = (None, vec!["hour:24".into()]);
@@ -85,21 +85,21 @@ fn settings_reach_the_learner() {
     assert_eq!((spec.network.inputs, spec.direct, spec.network.trace), (1, 2, None));
     assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is taught");
     assert_eq!((spec.mask.sparsity, spec.mask.on, spec.rule.as_str()), (0.25, MaskOn::All, "snap-2"));
-    let teacher = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
-    assert_eq!((spec.teacher, spec.error_clip), (teacher, Some(3.0)));
+    let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
+    assert_eq!((spec.trainer, spec.error_clip), (trainer, Some(3.0)));
     assert_eq!(spec.least, Some(LeastSquares { variance: 4.0, forgetting: 0.75 }));
     assert_eq!((spec.horizon, spec.streams, spec.standardise), (3, 5, vec![true, false, false]));
     assert!(learner(|s| s.readout = Some(ReadoutBy::Trainer)).unwrap().least.is_none());
 }
 
 #[test]
-fn teacher_is_a_filter_an_optimiser_or_none() {
+fn trainer_is_a_filter_an_optimiser_or_none() {
     let of = |name: &str| {
         learner(|s| {
-            s.teacher = name.into();
+            s.trainer = name.into();
             (s.variance, s.error_variance, s.forgetting, s.noise) = (0.5, 0.25, 0.75, 0.125);
         })
-        .map(|spec| spec.teacher)
+        .map(|spec| spec.trainer)
     };
     let kalman =
         |grouping| Trainer::Kalman { grouping, variance: 0.5, error: 0.25, forgetting: 0.75, noise: 0.125 };
@@ -119,10 +119,10 @@ fn settings_out_of_their_range_are_errors() {
     assert_eq!(said(|s| s.layers = 1001), "layers: expected 1 to 1000, got 1001");
     assert_eq!(
         said(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
-        "metrics: expected some of mae, rmse, nrmse, mape, for this task, got log-loss"
+        "metrics: expected some of mae, rmse, nrmse, mape, for this kind of target, got log-loss"
     );
-    let binary = |s: &mut Settings| (s.feed.task, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
-    assert_eq!(said(binary), "metrics: expected some of accuracy, log-loss, for this task, got rmse");
+    let binary = |s: &mut Settings| (s.feed.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
+    assert_eq!(said(binary), "metrics: expected some of accuracy, log-loss, for this kind of target, got rmse");
     for wrong in ['"', '\n', '\r', 'é', '…'] {
         assert!(said(|s| s.delimiter = wrong).starts_with("delimiter: expected one ASCII character"));
     }
@@ -134,12 +134,12 @@ fn settings_out_of_their_range_are_errors() {
 /// What may change when a session is resumed, what it then is, and that nothing else may.
 #[test]
 fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
-    assert_eq!(TUNABLE, ["absurd", "learning-rate", "decay", "clip", "error-clip"]);
-    let settings = session(|s| s.teacher = "sgd".into()).settings().clone();
+    assert_eq!(TUNABLE, ["outlier-limit", "learning-rate", "decay", "clip", "error-clip"]);
+    let settings = session(|s| s.trainer = "sgd".into()).settings().clone();
     let one = |name: &str, value: Value| Map::from_iter([(name.to_string(), value)]);
     let mut taken = Map::new();
     for (name, value) in
-        [("absurd", 5.0), ("learning-rate", 0.125), ("decay", 0.5), ("clip", 0.25), ("error-clip", 1.5)]
+        [("outlier-limit", 5.0), ("learning-rate", 0.125), ("decay", 0.5), ("clip", 0.25), ("error-clip", 1.5)]
     {
         taken.insert(name.into(), json!(value));
         assert_eq!(settings.retuned(&one(name, json!(value))).unwrap().as_map()[name], json!(value));
@@ -155,7 +155,7 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
     assert!(settings.retuned(&one("unit", json!(6))).is_err());
 
     let retuned = settings.retuned(&taken).unwrap();
-    let mut whole = session(|s| s.teacher = "sgd".into());
+    let mut whole = session(|s| s.trainer = "sgd".into());
     feed(&mut whole, &text(0..120));
     whole.mark().unwrap();
     feed(&mut whole, &text(120..130));
@@ -169,7 +169,7 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
     assert_eq!(again.settings(), &retuned);
     let expected = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.125, decay: 0.5, clip: Some(0.25) };
     let tuned = |session: &Session<f32>| {
-        assert_eq!(session.learner().spec().teacher, expected);
+        assert_eq!(session.learner().spec().trainer, expected);
         assert_eq!(session.learner().spec().error_clip, Some(1.5));
     };
     tuned(&again);
@@ -186,7 +186,7 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
         Settings { units: 7, ..settings.clone() },
         Settings { window: 9, ..settings.clone() },
         Settings { cell: "gru".into(), ..settings.clone() },
-        Settings { variance: 2.0, teacher: "kalman-node".into(), ..settings.clone() },
+        Settings { variance: 2.0, trainer: "kalman-node".into(), ..settings.clone() },
     ] {
         assert!(resume(&wrong).is_err());
     }

@@ -57,15 +57,15 @@ fn main() -> ExitCode {
 /// The setting of a task; the loss of the copy task counts wherever there is a target.
 fn config(args: &Args, task: &str, rule: &str) -> Config {
     let mut config = Config::spiral(Preset::Default);
-    config.task = task.into();
+    config.dataset = task.into();
     config.rule = rule.into();
-    config.shadow = Some("bptt".into());
+    config.reference_rule = Some("bptt".into());
     config.mask.sparsity = args.param_sparsity;
     config.iterations = args.iterations;
     if task == "copy" {
         config.units = args.copy_units;
         config.loss_at = LossAt::Every { burn_in: 0 };
-        config.task_options = dataset::DatasetOptions { length: args.length, delay: args.delay };
+        config.dataset_options = dataset::DatasetOptions { length: args.length, delay: args.delay };
     }
     config
 }

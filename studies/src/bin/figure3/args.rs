@@ -38,7 +38,7 @@ pub struct Args {
     /// Threads; 0 for as many as there are cores. The result does not depend on it
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
-    /// RunSummary nothing: draw and report again from the CSV files in the folder
+    /// Run nothing: draw and report again from the CSV files in the folder
     #[arg(long)]
     pub plot_only: bool,
     /// Drop the runs of an interrupted command instead of going on with them

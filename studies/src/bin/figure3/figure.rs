@@ -220,12 +220,12 @@ impl Drawing<'_> {
                 setting.over_seeds(of).iter().map(|e: &Estimate| e.mean).collect()
             };
             let unreached = |p: &Point| {
-                1.0 - p.influence_density - p.columns_silent - p.rows_without_derivative - p.columns_masked
+                1.0 - p.influence_density - p.columns_inactive - p.rows_without_derivative - p.columns_masked
             };
             let values = [
                 mean(&|p| p.influence_density),
                 mean(&unreached),
-                mean(&|p| p.columns_silent),
+                mean(&|p| p.columns_inactive),
                 mean(&|p| p.rows_without_derivative),
                 mean(&|p| p.columns_masked),
             ];

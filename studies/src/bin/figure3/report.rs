@@ -312,8 +312,8 @@ fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
                 of(|p| p.activity_sparsity),
                 of(|p| 1.0 - p.influence_density),
                 of(|p| p.rows_without_derivative),
-                of(|p| p.columns_silent),
-                share(s.within(s.last().saturating_sub(99)..=usize::MAX, |p| p.columns_silent)),
+                of(|p| p.columns_inactive),
+                share(s.within(s.last().saturating_sub(99)..=usize::MAX, |p| p.columns_inactive)),
                 of(|p| p.columns_masked),
                 share(macs),
             ]);

@@ -9,7 +9,7 @@ use sparse_rtrl_studies::contest::{self, Model, Predictions, Report, events, lea
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// CostModel the intensity of a chaotic laser one step ahead, learning as it comes.
+/// Predict the intensity of a chaotic laser one step ahead, learning as it comes.
 ///
 /// Prints what each model reaches and writes santa_fe.md, santa_fe.csv and santa_fe.svg. The data is fetched by scripts/fetch_data.sh; without
 /// it, --synthetic makes up a laser-like series (intensity of a Lorenz system).
@@ -89,7 +89,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     };
     let least = |variance, forgetting| Some(LeastSquares { variance, forgetting });
     let untrained = |cell: &str, sparsity| StreamLearnerSpec {
-        teacher: Trainer::Untrained,
+        trainer: Trainer::Untrained,
         least: least(1e5, 0.9998),
         ..spec(cell, 64, sparsity)
     };
@@ -99,14 +99,14 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     let mut adam = spec("egru", 64, 0.9);
     adam.network.layers[0].config.reset_gate = ResetGate::After;
     events(&mut adam, 0.05, 2.0, 0.3);
-    adam.teacher = Trainer::Gradient { optimiser: "adam".into(), rate: 3e-3, decay: 3e-4, clip: None };
+    adam.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 3e-3, decay: 3e-4, clip: None };
     adam.least = least(1.0, 1.0);
     adam.error_clip = Some(0.3);
     net("EGRU, Adam", "64 units, ω 0.9; 3e-3/(1 + 3e-4 t); least squares for the readout", adam);
 
     let mut filter = spec("egru", 48, 0.9);
     events(&mut filter, 0.1, 2.0, 1.0);
-    filter.teacher = Trainer::Kalman {
+    filter.trainer = Trainer::Kalman {
         grouping: Grouping::Full,
         variance: 30.0,
         error: 0.5,
@@ -118,7 +118,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     net("EGRU, Kalman", "48 units, ω 0.9; full filter, v 30, r .5, λ .9998, q 1e-4", filter);
 
     let mut filter = spec("gru", 32, 0.9);
-    filter.teacher =
+    filter.trainer =
         Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 3e-3, forgetting: 1.0, noise: 0.0 };
     filter.least = None;
     filter.error_clip = Some(1.0);

@@ -12,7 +12,7 @@ use sparse_rtrl_studies::contest::{self, Model, Predictions, Report, events, lea
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// CostModel the taxi passengers of New York five half-hours ahead, learning as they are counted.
+/// Predict the taxi passengers of New York five half-hours ahead, learning as they are counted.
 ///
 /// Prints what each model reaches and writes taxi.md, taxi.csv and taxi.svg. The data is fetched by scripts/fetch_data.sh; without it, --synthetic
 /// makes up a city.
@@ -192,7 +192,7 @@ fn models(series: &Series) -> Vec<Model<'_>> {
 
 fn untrained(cell: &str, sparsity: f64) -> StreamLearnerSpec {
     StreamLearnerSpec {
-        teacher: Trainer::Untrained,
+        trainer: Trainer::Untrained,
         least: Some(LeastSquares { variance: 1.0, forgetting: 0.9999 }),
         ..spec(cell, 32, sparsity)
     }
@@ -201,7 +201,7 @@ fn untrained(cell: &str, sparsity: f64) -> StreamLearnerSpec {
 fn adam(of_week: bool) -> StreamLearnerSpec {
     let mut spec = spec("egru", 64, 0.9);
     let decay = if of_week { 1e-3 } else { 3e-3 };
-    spec.teacher = Trainer::Gradient { optimiser: "adam".into(), rate: 2e-2, decay, clip: None };
+    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 2e-2, decay, clip: None };
     if of_week {
         events(&mut spec, 0.02, 1.0, 1.0);
         spec.network.layers[0].config.reset_gate = ResetGate::After;
@@ -218,7 +218,7 @@ fn adam(of_week: bool) -> StreamLearnerSpec {
 fn kalman() -> StreamLearnerSpec {
     let mut spec = spec("egru", 48, 0.9);
     events(&mut spec, 0.05, 0.5, 0.7);
-    spec.teacher = Trainer::Kalman {
+    spec.trainer = Trainer::Kalman {
         grouping: Grouping::Node,
         variance: 10.0,
         error: 0.5,

@@ -12,7 +12,7 @@ use sparse_rtrl_studies::contest::{self, Model, Predictions, Report};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// CostModel a text byte by byte, learning from each.
+/// Predict a text byte by byte, with an update after each byte.
 ///
 /// Prints bits per byte and writes text.md, text.csv and text.svg. The text is fetched by scripts/fetch_data.sh; any other can be given, and
 /// --synthetic makes one up.
@@ -129,7 +129,7 @@ fn spec(args: &Args, rule: &str, taught: bool) -> StreamLearnerSpec {
     spec.rule = rule.into();
     spec.frozen = !taught;
     let Args { learning_rate: rate, decay, .. } = *args;
-    spec.teacher = Trainer::Gradient { optimiser: "adam".into(), rate, decay, clip: None };
+    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate, decay, clip: None };
     spec
 }
 
