@@ -320,6 +320,12 @@ def numpy_rtrl(net, use_scipy=False):
 AVX512 = {"OPENBLAS_CORETYPE": "SKYLAKEX"}
 
 
+def has_avx512():
+    """Whether this processor can run OpenBLAS's AVX-512 kernels."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.exists() and "avx512f" in cpuinfo.read_text().split()
+
+
 def other_blas(net):
     """The same numpy program in a process whose OpenBLAS is told to use its AVX-512 kernels; it times itself."""
 
@@ -423,7 +429,8 @@ def rivals(net):
     if is_event_rnn:
         rows = net.setting["live"] * net.n
         yield "numpy, rows and columns compacted", once(rows, net.p), numpy_rtrl(net)
-        yield "numpy, rows and columns compacted, AVX-512 BLAS", once(rows, net.p), other_blas(net)
+        if has_avx512():
+            yield "numpy, rows and columns compacted, AVX-512 BLAS", once(rows, net.p), other_blas(net)
         yield "scipy CSR, rows and columns compacted", once(rows, net.p), numpy_rtrl(net, use_scipy=True)
     else:
         yield "JAX, gathered columns, M̄ scattered", once(net.n, net.p), rtrl(net, False, None, scatter=True)

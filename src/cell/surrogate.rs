@@ -1,18 +1,20 @@
-//! The event and its pseudo-derivative (RTRL paper, section 4 and figure 1; LM paper, section 3):
-//!
-//! `H(v) = 1 if v > 0 else 0`, and in every derivative `H'(v) = γ max(0, 1 − |v|/ε)`.
-//!
-//! γ is the height and ε the *half*-width: H' vanishes outside ±ε, as the RTRL paper says in words (its formula has
-//! 2ε in the denominator). `H(0) = 0`.
-//!
-//! A hard step cannot be checked by finite differences, so the event can be replaced by the smooth primitive of H',
-//! `G(v) = ∫ H'`, which rises from 0 at −ε to γε at +ε. A cell computes the same formulas with either.
+//! The event function and its pseudo-derivative. [`Surrogate`] has the equations.
 
 use crate::error::{Error, Result};
 use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
-/// The event function of a cell.
+/// The event function of a cell and its pseudo-derivative.
+///
+/// # Equation
+///
+/// `H(v) = 1 if v > 0 else 0`, and in every derivative `H'(v) = γ max(0, 1 − |v|/ε)`
+///
+/// (RTRL paper, section 4 and figure 1; LM paper, section 3). γ is the height and ε the *half*-width: H' vanishes outside ±ε, as the text of the RTRL paper says (its formula has
+/// 2ε in the denominator). `H(0) = 0`.
+///
+/// A step cannot be checked by finite differences. With `smooth`, the primitive of H', `G(v) = ∫ H'`, which rises from 0 at −ε to γε at +ε, takes its place. Cells compute the
+/// same formulas with either.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surrogate {
     /// γ, the height of the pseudo-derivative.

@@ -1,7 +1,4 @@
-//! Adam (D. P. Kingma & J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1):
-//!
-//! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`,
-//! `w ← w − η m̂ / (√v̂ + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `v̂ = v / (1 − β₂ᵗ)`.
+//! Adam. [`Adam`] has the equations.
 
 use super::Optimiser;
 use crate::archive::Archive;
@@ -10,8 +7,16 @@ use crate::scalar::Real;
 
 /// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
 ///
+/// # Equation
+///
+/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,  `w ← w − η m̂ / (√v̂ + ε)`,  `m̂ = m / (1 − β₁ᵗ)`,  `v̂ = v / (1 − β₂ᵗ)`
+///
 /// m and w are flushed (see [`scalar`](crate::scalar)). v is stored as zero where it would be subnormal, and `g²` of `|g| < LEAST^¾` counts as zero: 6e-15 in f32, where
 /// it changes `√v̂ + ε` by less than 1e-6 of itself.
+///
+/// # References
+///
+/// D. P. Kingma & J. Ba, *Adam: a method for stochastic optimization*, ICLR 2015, algorithm 1.
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     rate: f64,

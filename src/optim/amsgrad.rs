@@ -1,7 +1,4 @@
-//! AMSGrad (S. J. Reddi, S. Kale & S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2), with the bias corrections of Adam:
-//!
-//! `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`, `u ← max(u, v)`,
-//! `w ← w − η m̂ / (√û + ε)`, with `m̂ = m / (1 − β₁ᵗ)`, `û = u / (1 − β₂ᵗ)`.
+//! AMSGrad. [`Amsgrad`] has the equations.
 
 use super::Optimiser;
 use super::adam::Factors;
@@ -9,7 +6,17 @@ use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// AMSGrad with β₁ = 0.9, β₂ = 0.999, ε = 1e-8. Flushed as [`Adam`](super::Adam) is.
+/// AMSGrad with β₁ = 0.9, β₂ = 0.999, ε = 1e-8 and the bias corrections of Adam.
+///
+/// # Equation
+///
+/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,  `u ← max(u, v)`,  `w ← w − η m̂ / (√û + ε)`,  `m̂ = m / (1 − β₁ᵗ)`,  `û = u / (1 − β₂ᵗ)`
+///
+/// Flushed as [`Adam`](super::Adam) is.
+///
+/// # References
+///
+/// S. J. Reddi, S. Kale & S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2.
 #[derive(Clone, Debug)]
 pub struct Amsgrad<T> {
     rate: f64,

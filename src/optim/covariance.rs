@@ -1,13 +1,14 @@
-//! The uncertainty of a group of weights: a symmetric matrix P, in double precision whatever the weights are in, since it loses what it is
-//! certain of by differences.
-//!
-//! `P ← P − c s sᵀ`,  `P ← D P D + q I` with `D_ii² = min(1/λ, v / P_ii)`
+//! The covariance of a group of weights. [`Covariance`] has the equations.
 
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// P, g × g.
+/// The covariance P of a group of g weights: symmetric, g × g, in double precision for weights of any precision, since its updates are differences.
+///
+/// # Equation
+///
+/// `P ← P − c s sᵀ`,  `P ← D P D + q I` with `D_ii² = min(1/λ, v / P_ii)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Covariance {
     size: usize,

@@ -1,13 +1,4 @@
-//! The extended Kalman filter on weights, full or decoupled by node (G. V. Puskorius & L. A. Feldkamp, *Neurocontrol of nonlinear dynamical
-//! systems with Kalman filter trained recurrent networks*, IEEE Transactions on Neural Networks 5(2), 1994), for any loss
-//! (Y. Ollivier, *Online natural gradient as a Kalman filter*, Electronic Journal of Statistics 12, 2018):
-//!
-//! `H = ∂o/∂w`,  `G = Σ_g H_g P_g H_gᵀ`,  `M = (I + F G)⁻¹`,
-//! `w_g ← w_g − P_g H_gᵀ M ∂L/∂o`,  `P_g ← P_g − P_g H_gᵀ (M F) H_g P_g`,
-//!
-//! with F the curvature of the loss, ∂²L/∂o². For a squared error with noise of variance r, `L = ½ ‖o − target‖² / r` and
-//! `F = I / r`, this is the textbook's `K = P Hᵀ (r I + H P Hᵀ)⁻¹`. One group of all weights is the full filter; a group per unit and per
-//! output is the decoupled one, whose G joins all groups. H comes from exact RTRL: drained after each unit of credit, a rule gives one row.
+//! The extended Kalman filter on weights. [`Kalman`] has the equations.
 
 use super::covariance::Covariance;
 use crate::archive::Archive;
@@ -42,7 +33,26 @@ impl Group {
     }
 }
 
-/// A filter over groups of weights.
+/// An extended Kalman filter on weights, full or decoupled by node, for any loss.
+///
+/// # Equation
+///
+/// `H = ∂o/∂w`,  `G = Σ_g H_g P_g H_gᵀ`,  `M = (I + F G)⁻¹`,
+///
+/// `w_g ← w_g − P_g H_gᵀ M ∂L/∂o`,  `P_g ← P_g − P_g H_gᵀ (M F) H_g P_g`
+///
+/// for each group g of weights, with F = ∂²L/∂o² the curvature of the loss. For a squared error with observation-noise variance r, `L = ½ ‖o − target‖² / r` and
+/// `F = I / r`, this is `K = P Hᵀ (r I + H P Hᵀ)⁻¹`. One group of all weights is the full filter. One group per unit and per output is the decoupled filter, whose G joins all groups.
+/// H comes from exact RTRL: one row per output, drained after a unit credit for it.
+///
+/// # Symbols
+///
+/// k outputs; H k × p; P_g g × g; G, M, F k × k; forgetting λ and process noise q act on P_g as in [`Covariance`](super::Covariance).
+///
+/// # References
+///
+/// G. V. Puskorius & L. A. Feldkamp, *Neurocontrol of nonlinear dynamical systems with Kalman filter trained recurrent networks*, IEEE Transactions on Neural Networks 5(2), 1994.
+/// Y. Ollivier, *Online natural gradient as a Kalman filter*, Electronic Journal of Statistics 12, 2018.
 #[derive(Clone, Debug)]
 pub struct Kalman {
     groups: Vec<Group>,

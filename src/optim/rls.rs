@@ -1,19 +1,28 @@
-//! Recursive least squares, for readouts that share what they read:
-//!
-//! `k = P φ / (λ + φᵀ P φ)`,  `W ← W − ∂L/∂o kᵀ`,  `P ← (P − k (P φ)ᵀ) / λ`
-//!
-//! with `∂L/∂o = o − target` (S. Haykin, *Adaptive filter theory*, table 10.1). P is inverse to what has been seen of φ, and starts from
-//! `v I`: weights may be of size √v. With λ = 1 the weights are those of the ridge regression on everything so far, with penalty 1/v.
-//!
-//! Numerics: P is kept in double precision and exactly symmetric. Where φ says nothing for long, division by λ would let P grow without bound;
-//! here no variance grows beyond v: instead of 1/λ, `P ← D P D` with `D_ii² = min(1/λ, v / P_ii)`, which keeps P positive definite.
+//! Recursive least squares. [`Rls`] has the equations.
 
 use super::covariance::Covariance;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// Recursive least squares over `d` features.
+/// Recursive least squares over `d` features, shared by all outputs.
+///
+/// # Equation
+///
+/// `k = P φ / (λ + φᵀ P φ)`,  `W ← W − ∂L/∂o kᵀ`,  `P ← (P − k (P φ)ᵀ) / λ`
+///
+/// with `∂L/∂o = o − target`. P is the inverse of the weighted second moment of φ and starts as `v I`. With λ = 1, W is the ridge regression on all rows so far, with penalty 1/v.
+///
+/// # Symbols
+///
+/// φ features, d; W outputs × d; P d × d, in double precision and exactly symmetric; λ forgetting factor in (0, 1]; v initial variance.
+///
+/// If φ does not excite a direction for long, division by λ would let P grow without bound. Instead, `P ← D P D` with `D_ii² = min(1/λ, v / P_ii)`: no variance exceeds v, and P stays
+/// positive definite.
+///
+/// # References
+///
+/// S. Haykin, *Adaptive filter theory*, table 10.1.
 #[derive(Clone, Debug)]
 pub struct Rls {
     forgetting: f64,

@@ -1,11 +1,11 @@
-//! Gradient descent: `w ← w − η g`.
+//! Gradient descent.
 
 use super::Optimiser;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// Plain gradient descent.
+/// Gradient descent: `w ← w − η g`.
 #[derive(Clone, Debug)]
 pub struct Sgd<T> {
     size: usize,

@@ -1,11 +1,11 @@
-//! One step back in time, which every rule with a tape takes:
+//! One step of the backward pass, shared by all rules with a tape:
 //!
 //! `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,  `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`.
 //!
-//! Event-sparse (LM paper, section 3.2): μ is needed only where the unit's emission has a derivative, `e ≠ 0` or `Ē ≠ 0`,
-//! so the columns of A and B of all other units are skipped; and M̄ has entries only where a source spoke.
+//! Event-sparse (LM paper, section 3.2): μ is computed only for rows with `e ≠ 0` or `Ē ≠ 0`, so the columns of A and B of all other rows are
+//! skipped. M̄ has entries only where a source is nonzero.
 //!
-//! Cost in MACs: the entries of A and B in live columns, and one per kept parameter whose source is not silent.
+//! Cost in MACs: the entries of A and B in live columns, and one per kept parameter whose source is nonzero.
 
 use crate::scalar::Real;
 use crate::sparse::kernel;

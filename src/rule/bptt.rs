@@ -1,9 +1,4 @@
-//! Back-propagation through time: every step is written to a tape, and credit is carried back to the beginning of the
-//! sequence (`rule/backward.rs` has the equations).
-//!
-//! The tape is walked at every drain, so draining once a sequence is what it is made for. Draining more often is exact too
-//! (each drain walks back to the reset) and costs more. The tape grows with the longest sequence seen and is reused from
-//! then on.
+//! Back-propagation through time. [`Bptt`] has the equations.
 
 use super::adjoint::Backward;
 use super::{Claim, Rule};
@@ -20,7 +15,26 @@ struct Record<T> {
     credit: Vec<T>,
 }
 
-/// BPTT for one stream.
+/// Back-propagation through time for one stream: every step is recorded on a tape, and credit is carried back to the start of the sequence.
+///
+/// # Equation
+///
+/// `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,  `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`
+///
+/// for t from the last step to the first, with λ = ∂L/∂c and μ = ∂L/∂y, one per row.
+///
+/// # What is skipped
+///
+/// μ and the columns of A and B of rows with `e = 0` and `Ē = 0`; entries of M̄ whose source is zero (sparse BPTT: LM paper, section 3.2).
+///
+/// # Cost
+///
+/// One backward pass per drain. In MACs per step of the tape: the entries of A and B in live columns, and one per kept parameter whose source is nonzero. Drain once per
+/// sequence: each drain goes back to the reset. Memory grows with the longest sequence, so this rule is not for endless streams. The tape is reused after a reset.
+///
+/// # Exactness
+///
+/// Exact ([`Claim::Exact`]).
 pub struct Bptt<T> {
     wiring: Arc<Wiring>,
     backward: Backward<T>,
@@ -93,7 +107,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         macs.backward += self.walk() + std::mem::take(&mut self.unreported);
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {

@@ -154,7 +154,7 @@ pub trait Rule<T: Real>: Send {
 }
 
 /// Adds what was gathered to the gradient it is asked for, and forgets it.
-pub(crate) fn hand_over<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
+pub(crate) fn drain_into<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
     assert_eq!(gradient.len(), gathered.len(), "the gradient must have as many entries as were gathered");
     for (to, from) in gradient.iter_mut().zip(gathered) {
         *to = (*to + std::mem::replace(from, T::zero())).normal();

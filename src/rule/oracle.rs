@@ -1,15 +1,4 @@
-//! Dense RTRL, the oracle: naive, never optimised, sharing no kernel and no trick with the other rules.
-//!
-//! `S_t = diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`,
-//!
-//! with every product done, zero or not. Where the cell computes in two stages (an EGRU with the reset gate before the
-//! product), the oracle forms the product of the stages instead, as one would on paper:
-//! `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. That is an independent check of the two-stage skipping
-//! rule, and it is the cheaper way when nothing is sparse, hence the fair reference.
-//!
-//! Cost, in MACs a step for n units, m inputs, p parameters and one layer: `n² p + 2 n p + p` for the event RNN (whose
-//! `d = 0` is multiplied all the same) and the EGRU with the reset gate after the product, and `n² (2n + 1 + m)` more for
-//! forming the product before it. [`DenseCost`] counts it for any network.
+//! Dense RTRL: the reference implementation. [`RtrlDense`] has the equations.
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
@@ -112,7 +101,23 @@ impl DenseCost {
     }
 }
 
-/// Dense RTRL over all columns of a wiring. Rows of S and Y are stored as columns of p entries.
+/// Dense RTRL for one stream: the reference that shares no kernel and no skip with the other rules.
+///
+/// # Equation
+///
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+///
+/// with every product computed, zero or not (RTRL paper, equation 4). If the cell computes in two stages (an EGRU with the reset gate before the product), the product of the stages is formed:
+/// `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. This is independent of the two-stage form of the other rules, and cheaper where nothing is sparse.
+///
+/// # Cost
+///
+/// In MACs per step for n units, m inputs, p parameters and one layer: `n² p + 2 n p + p` for the event RNN (its `d = 0` is multiplied) and the EGRU
+/// with the reset gate after the product, and `n² (2n + 1 + m)` more with the reset gate before it. [`DenseCost`] counts it for any network.
+///
+/// # Exactness
+///
+/// Exact ([`Claim::Exact`]).
 pub struct RtrlDense<T: Real> {
     wiring: Arc<Wiring>,
     form: DenseForm,
@@ -228,7 +233,7 @@ impl<T: Real> Rule<T> for RtrlDense<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        super::hand_over(self.gradient.as_mut_slice(), gradient);
+        super::drain_into(self.gradient.as_mut_slice(), gradient);
     }
 
     fn influence(&mut self) -> Option<Influence> {

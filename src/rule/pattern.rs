@@ -1,15 +1,4 @@
-//! The recursion on a fixed pattern of blocks, which the local approximations of RTRL share:
-//!
-//! `S_t = (diag(d) S_{t-1} + A' Y_{t-1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`.
-//!
-//! Whether an entry of S can be reached depends on its row and on the pre-activation its parameter feeds, not on what that
-//! parameter reads. So P is made of blocks, a row × the parameters of one pre-activation, which lie side by side in the
-//! parameter buffer. Blocks of different pre-activations never meet. Inner rows are folded away (`rule/recursion.rs`).
-//!
-//! [`Reach`] says which blocks there are and which couplings A' are kept. Exact skips (`e = 0`, silent sources) are on.
-//!
-//! Cost in MACs a step, for a block of k parameters: k for its carry, k for every kept coupling from a live block of the
-//! same parameters and k for making that block's Y, and one for each parameter whose source is not silent.
+//! RTRL on a fixed sparsity pattern of S. [`PatternRtrl`] has the equations.
 
 use super::recursion::Form;
 use super::{Claim, Influence, Rule};
@@ -66,7 +55,45 @@ pub(super) struct Group {
     theta: Option<(usize, usize)>,
 }
 
-/// The recursion on a pattern of blocks, for one stream.
+/// RTRL on a fixed sparsity pattern of S, for one stream: SnAp-N, RFLO and e-prop.
+///
+/// # Equation
+///
+/// `S_t = (diag(d) S_{t−1} + A' Y_{t−1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+///
+/// with the pattern P and the kept couplings A' chosen by [`Reach`]:
+///
+/// - SnAp-n ([`Reach::Steps`]): `A' = A`; P keeps an entry (row, parameter) if the parameter can influence the row within n steps. P₁ is the pattern of M̄ with
+///   everything that follows within a step, `P_{k+1} = P_k ∪ pattern(A P_k)`.
+/// - RFLO ([`Reach::Carry`]): `A' = 0`.
+/// - e-prop ([`Reach::Unit`]): A' is the direct coupling of a unit to itself (its reset: −1 for an EGRU with output reset, else 0). Couplings through recurrent weights
+///   are dropped, also those of a unit to itself.
+///
+/// SnAp-1 and RFLO have the same pattern but not the same terms: SnAp-1 keeps couplings of a unit to itself through weights. With a reset inside the leak, the reset is part of d,
+/// and RFLO and e-prop are one rule; likewise for cells without direct coupling. For the event RNN, which has no carry, both are the gradient of a single step.
+///
+/// Published e-prop for LSNNs leaves out the derivative of the reset. Credit here is the exact ∂L/∂y of the readout (symmetric feedback), without a filter. Within a step, influence passes
+/// through B, so that lower layers of a stack learn from the credit of upper ones.
+///
+/// # What is skipped
+///
+/// Rows with `e = 0` as sources, and zero sources.
+///
+/// # Cost
+///
+/// Whether an entry of S is in P depends on its row and on the pre-activation of its parameter. So P consists of blocks: a row × the parameters of one pre-activation, which are
+/// contiguous. In MACs per step, for a block of k parameters: k for its carry, k for every kept coupling from a live block of the same parameters, k for its Y, and one per
+/// parameter whose source is nonzero.
+///
+/// # Exactness
+///
+/// SnAp-n: [`Claim::Pattern`], exact on the kept entries, and exact RTRL once P holds every reachable entry. RFLO, e-prop: [`Claim::Heuristic`].
+///
+/// # References
+///
+/// J. Menick et al., *Practical real time recurrent learning with a sparse approximation*, ICLR 2021.
+/// J. M. Murray, *Local online learning in recurrent networks with random feedback*, eLife 8:e43299, 2019.
+/// G. Bellec et al., *A solution to the learning dilemma for recurrent networks of spiking neurons*, Nature Communications 11:3625, 2020.
 pub struct PatternRtrl<T> {
     reach: Reach,
     arch: pulp::Arch,
@@ -304,7 +331,7 @@ impl<T: Real> Rule<T> for PatternRtrl<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn influence(&mut self) -> Option<Influence> {

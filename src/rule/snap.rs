@@ -1,12 +1,4 @@
-//! SnAp-n, the sparse n-step approximation of RTRL (J. Menick et al. 2021):
-//!
-//! `S_t = (diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄_t) ⊙ P_n`,
-//!
-//! where P_n keeps an entry (row, parameter) if the parameter can influence the row within n steps: P₁ is the pattern of M̄
-//! with all that happens within a step, `P_{k+1} = P_k ∪ pattern(A P_k)`. What is kept is computed as exact RTRL would, from
-//! what is kept; once P_n holds every entry that can ever be reached, SnAp-n is exact RTRL.
-//!
-//! J. Menick et al., *Practical real time recurrent learning with a sparse approximation*, ICLR 2021.
+//! SnAp-n: see [`PatternRtrl`].
 
 use super::{PatternRtrl, Reach};
 use crate::scalar::Real;

@@ -1,12 +1,4 @@
-//! Truncated back-propagation through time: each credit is carried back over the last K steps and no further
-//! (`rule/backward.rs` has the equations; R. J. Williams & J. Peng 1990 call it BPTT(h)).
-//!
-//! What is cut off is the influence of anything longer ago. Exact on sequences of at most K steps.
-//!
-//! Cost in MACs of a credit: K steps back. Memory: K steps, whatever the length of the stream.
-//!
-//! R. J. Williams & J. Peng, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*,
-//! Neural Computation 2(4), 1990.
+//! Truncated back-propagation through time. [`Tbptt`] has the equations.
 
 use super::adjoint::Backward;
 use super::{Claim, Rule};
@@ -17,7 +9,24 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// Truncated BPTT for one stream.
+/// Truncated back-propagation through time for one stream (`tbptt-K`): each credit is carried back over the last K steps.
+///
+/// # Equation
+///
+/// That of [`Bptt`](super::Bptt), with λ = 0 beyond K steps before the credit.
+///
+/// # Cost
+///
+/// In MACs per credit: a backward pass over K steps. Memory: K steps.
+///
+/// # Exactness
+///
+/// [`Claim::Heuristic`]: influence from more than K steps ago is dropped. Exact on sequences of at most K steps.
+///
+/// # References
+///
+/// R. J. Williams & J. Peng, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*, Neural
+/// Computation 2(4), 1990, where it is called BPTT(h).
 pub struct Tbptt<T> {
     wiring: Arc<Wiring>,
     backward: Backward<T>,
@@ -85,7 +94,7 @@ impl<T: Real> Rule<T> for Tbptt<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {

@@ -1,6 +1,5 @@
-//! A rule run as if nothing were masked: pruned weights are there, as zeros, with columns and couplings of their own.
-//!
-//! This is what masking without skipping costs, and what proves that skipping changes nothing.
+//! A rule run as if nothing were masked: pruned weights are zeros with columns and couplings of their own. It measures the cost of masks that are not skipped, and tests
+//! compare it with rules that skip them.
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;

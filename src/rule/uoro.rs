@@ -1,21 +1,4 @@
-//! Unbiased online recurrent optimisation (C. Tallec & Y. Ollivier 2018): the influence matrix as a product of two vectors
-//! whose expectation it is,
-//!
-//! `S_t = E[s̃_t θ̃_tᵀ]`:  `s̃ ← ρ₀ J s̃ + ρ₁ ν`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`,
-//!
-//! with independent random signs ν, `J s̃` the influence of s̃ on this step's rows and `N` what this step adds:
-//!
-//! `J s̃ = (I − B diag(e))⁻¹ (diag(d) + A diag(e⁻)) s̃`,  `N = M̄ + A Ē⁻ + B Ē`,
-//!
-//! ν being injected before the within-step coupling, `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (…) s̃ + ρ₁ ν)`. The direct influence Ē of
-//! the present thresholds is known exactly and added exactly: `Yᵀc̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`.
-//! `ρ₀ = √(‖θ̃‖/‖J s̃‖)` and `ρ₁ = √(‖νᵀN‖/‖ν‖)` keep the variance small.
-//!
-//! Unbiased for fixed weights, and noisy: the variance grows with the number of units and with time.
-//!
-//! Cost in MACs a step: an entry of A and B each, and two per kept parameter; p a credit. Memory: p and a few rows.
-//!
-//! C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
+//! Unbiased online recurrent optimisation. [`Uoro`] has the equations.
 
 use super::{Claim, Rule};
 use crate::archive::Archive;
@@ -27,7 +10,31 @@ use crate::wiring::{Step, Wiring};
 use rand::RngExt;
 use std::sync::Arc;
 
-/// UORO for one stream.
+/// UORO for one stream: a random rank-one estimate of the influence matrix.
+///
+/// # Equation
+///
+/// `S_t = E[s̃_t θ̃_tᵀ]`:  `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`
+///
+/// with independent random signs ν and `N = M̄ + A Ē⁻ + B Ē`. ν is injected before the within-step coupling. `ρ₀ = √(‖θ̃‖/‖J s̃‖)` and
+/// `ρ₁ = √(‖νᵀN‖/‖ν‖)` minimise the variance, with `J s̃ = (I − B diag(e))⁻¹ (diag(d) + A diag(e⁻)) s̃`. The direct influence Ē of the thresholds of the present step is added exactly:
+/// `Yᵀc̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`.
+///
+/// # Symbols
+///
+/// s̃ and ν, one entry per row; θ̃, one entry per parameter; e⁻, Ē⁻ of the previous step.
+///
+/// # Cost
+///
+/// In MACs per step: one per entry of A and B and two per kept parameter; p per credit. Memory: p numbers and a few rows.
+///
+/// # Exactness
+///
+/// [`Claim::Unbiased`] for fixed weights. The variance grows with the number of units and with time.
+///
+/// # References
+///
+/// C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
 pub struct Uoro<T> {
     wiring: Arc<Wiring>,
     rng: Generator,
@@ -176,7 +183,7 @@ impl<T: Real> Rule<T> for Uoro<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {

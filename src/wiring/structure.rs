@@ -1,12 +1,4 @@
-//! The fixed structure of a network: what can influence what, in the terms that learning rules read,
-//!
-//! `S_t = diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄`,  `Y_t = diag(e) S_t + Ē`.
-//!
-//! A *row* is a row of S: a unit's state or a quantity inside a step. `A` couples rows to the emissions of the step
-//! before, `B` (strictly lower triangular) to those of earlier rows within the step. Both follow from the
-//! parameters: a weight `w` from the emission of row l into pre-activation s of row i adds `∂c_i/∂s · w` to entry
-//! `(i, l)`. So does M̄: its only entry for that weight is `∂c_i/∂s · φ`. A cell therefore gives one *gain* `∂c/∂s` per
-//! pre-activation, and everything else is done here, once for all cells.
+//! The structure of a network. [`Wiring`] has the equations.
 
 use super::plan::{Plan, Source};
 use super::step::Step;
@@ -36,7 +28,19 @@ struct Coupling {
     direct: Vec<usize>,
 }
 
-/// The structure of a network with its masks drawn. Fixed for life, shared by everything that reads it.
+/// The structure of a network with its masks drawn: which rows can influence which. It never changes, and is shared by everything that reads it.
+///
+/// # Equation
+///
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`
+///
+/// A *row* is a row of S: the state of a unit, or a quantity within a step. A couples rows to emissions of the previous step, B (strictly lower triangular) to emissions of
+/// earlier rows of the same step. Both follow from the parameters. A weight `w` from the emission of row l into pre-activation s of row i adds `∂c_i/∂s · w` to entry (i, l) of A or B, and
+/// its only entry of M̄ is `∂c_i/∂s · φ`. So a cell gives one *gain* `∂c/∂s` per pre-activation, and the rest is computed here for all cells.
+///
+/// # Symbols
+///
+/// rows × sources × pre-activations as planned by [`Plan`]; W is pre-activations × sources with p kept entries; A, B rows × rows.
 #[derive(Clone, Debug)]
 pub struct Wiring {
     plan: Arc<Plan>,

@@ -49,7 +49,11 @@ fn streams_draw_noise_of_their_own() {
 #[test]
 fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
     let run = |rule: &str, reference_rule: Option<&str>| {
-        let spec = SequenceLearnerSpec { rule: rule.into(), reference_rule: reference_rule.map(String::from), ..spec() };
+        let spec = SequenceLearnerSpec {
+            rule: rule.into(),
+            reference_rule: reference_rule.map(String::from),
+            ..spec()
+        };
         let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
         (tally, learner.parameters().to_vec())

@@ -68,14 +68,22 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     // At a checkpoint before the first row there is only the line of names to know a file by.
     ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
     let resume = "stream --resume --checkpoint d";
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "the file was not changed");
+    fails(
+        &run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()),
+        4,
+        "the file was not changed",
+    );
     ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
     assert_eq!(read("names.csv").lines().count(), 10);
     // With lines of JSON there is not even that, but they begin alike.
     let json = format!("stream --target load {NET} --format jsonl --checkpoint e -o lines.jsonl");
     ok(&run(&folder, &json, b"hour,load\n"));
     let resume = "stream --resume --checkpoint e";
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()), 4, "the file was not changed");
+    fails(
+        &run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()),
+        4,
+        "the file was not changed",
+    );
     assert_eq!(read("precious.txt"), precious);
     fs::write(folder.join("lines.jsonl"), "{\"row\":1,\"targ").unwrap();
     ok(&run(&folder, &format!("{resume} -o lines.jsonl"), csv(9).as_bytes()));

@@ -146,8 +146,9 @@ fn forecast_of_a_class_is_what_was_predicted_with_its_probability() {
     let rows: String = (0..300).map(|t| format!("{}\n", ["a", "b", "c"][t * t % 7 % 3])).collect();
     for (task, classes) in [("classes", "a,b,c"), ("binary", "a,b")] {
         let rows = if task == "binary" { rows.replace('c', "b") } else { rows.clone() };
-        let words =
-            format!("stream --columns y --target y --horizon 1 --target-kind {task} --classes {classes} {NET}");
+        let words = format!(
+            "stream --columns y --target y --horizon 1 --target-kind {task} --classes {classes} {NET}"
+        );
         let lines = ok(&run(&folder, &words, rows.as_bytes()));
         for (came, ahead) in [("predicted", "next"), ("probability", "next_probability")] {
             let (came, ahead) = (column(&lines, came), column(&lines, ahead));

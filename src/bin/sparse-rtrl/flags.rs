@@ -258,7 +258,10 @@ pub fn complete(command: Command) -> Command {
             "kalman-node".to_string(),
             "extended Kalman filter, one covariance per unit (Puskorius & Feldkamp 1994)",
         ),
-        ("kalman-full".to_string(), "extended Kalman filter with one covariance of all weights; slow, for small networks"),
+        (
+            "kalman-full".to_string(),
+            "extended Kalman filter with one covariance of all weights; slow, for small networks",
+        ),
         ("none".to_string(), "no update of the network; only the readout learns"),
     ]);
     let defaults = Settings::new("").as_map();

@@ -186,7 +186,13 @@ impl Description {
         };
         line(
             "network",
-            format!("{} x {} {} units, {}", setting("layers"), setting("units"), setting("cell"), setting("precision")),
+            format!(
+                "{} x {} {} units, {}",
+                setting("layers"),
+                setting("units"),
+                setting("cell"),
+                setting("precision")
+            ),
         );
         line(
             "parameters",
@@ -199,7 +205,10 @@ impl Description {
             "trained by",
             format!("{} with {}, readout by {}", setting("trainer"), setting("rule"), setting("readout")),
         );
-        line("predicts", format!("{} ({}), {} rows ahead", setting("target"), setting("target-kind"), setting("horizon")));
+        line(
+            "predicts",
+            format!("{} ({}), {} rows ahead", setting("target"), setting("target-kind"), setting("horizon")),
+        );
         line("columns", self.columns.join(", "));
         line(
             "rows",

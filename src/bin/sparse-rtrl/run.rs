@@ -132,9 +132,7 @@ impl<T: Real> StreamRun<T> {
                     if !self.how.quiet {
                         match self.session.counts().skipped {
                             k if k <= REPORTED => progress.print(&format!("skipped {message}")),
-                            k if k == REPORTED + 1 => {
-                                progress.print("further row errors are only counted")
-                            }
+                            k if k == REPORTED + 1 => progress.print("further row errors are only counted"),
                             _ => {}
                         }
                     }

@@ -133,7 +133,8 @@ fn lock(path: &Path, allow_unlocked: bool) -> Outcome<Lock> {
     }
     Lock::take(path).map_err(|error| match &error {
         Error::NoLocks { .. } => {
-            let message = "another process could write it at the same time; --allow-unlocked runs without locks";
+            let message =
+                "another process could write it at the same time; --allow-unlocked runs without locks";
             Failure::new(IO, format!("{error}; {message}"))
         }
         _ => error.into(),
@@ -179,7 +180,8 @@ fn begin(args: &Args) -> Outcome {
             first_line(&mut pipe, "a line of column names")?;
             let line = pipe.lines.line();
             if !line.ended && args.checkpoint.is_some() {
-                let message = "the first line has no line end and may be incomplete: expected a complete line";
+                let message =
+                    "the first line has no line end and may be incomplete: expected a complete line";
                 return Err(Failure::new(IO, format!("{message}, to write a checkpoint")));
             }
             let format = format.unwrap_or(Format::of(line.text));

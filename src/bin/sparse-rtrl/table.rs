@@ -179,7 +179,8 @@ mod tests {
             next: None,
         };
         let change = |s: &mut Settings| {
-            (s.feed.target_kind, s.feed.classes, s.window) = (TargetKind::Classes, Some("a \"b\",c".into()), 0);
+            (s.feed.target_kind, s.feed.classes, s.window) =
+                (TargetKind::Classes, Some("a \"b\",c".into()), 0);
         };
         let text = lines(change, &said);
         assert_eq!(text, "row,target,predicted,probability,accuracy,log_loss\n7,c,\"a \"\"b\"\"\",0.75,,\n");

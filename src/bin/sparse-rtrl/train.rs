@@ -13,8 +13,12 @@ use toml::{Table, Value};
 const DEFAULT: &str = include_str!("train.toml");
 
 /// Former names of keys, and the names that replaced them.
-const FORMER_NAMES: [(&str, &str); 4] =
-    [("task", "dataset"), ("task_options", "dataset_options"), ("depth", "layers"), ("shadow", "reference_rule")];
+const FORMER_NAMES: [(&str, &str); 4] = [
+    ("task", "dataset"),
+    ("task_options", "dataset_options"),
+    ("depth", "layers"),
+    ("shadow", "reference_rule"),
+];
 
 /// Tables of a configuration that replace the default field by field. Other values replace it as a whole.
 const PARTS: [&str; 5] = ["dataset_options", "cell_config", "surrogate", "mask", "init"];
@@ -73,7 +77,7 @@ pub fn run(args: &Args) -> Outcome {
         if !args.quiet {
             let accuracy = run.last.test_accuracy.map_or("–".into(), |a| format!("{:.2} %", 100.0 * a));
             let reached = run.reached.map_or("never".into(), |at| format!("at {at}"));
-            progress.say(&format!(
+            progress.print(&format!(
                 "seed {seed}: test accuracy {accuracy}, 99 % {reached}, {:.3e} MACs",
                 run.last.macs as f64
             ));

@@ -109,7 +109,9 @@ impl<T: Real> SequenceLearner<T> {
         let stream = |k| {
             let stream = Stream::new(&model, build(wiring, Skips::ALL, noise(k)));
             match &reference_rule {
-                Some(reference_rule) => stream.with_reference((reference_rule.build)(wiring, Skips::ALL, noise(k))),
+                Some(reference_rule) => {
+                    stream.with_reference((reference_rule.build)(wiring, Skips::ALL, noise(k)))
+                }
                 None => stream,
             }
         };
@@ -307,7 +309,7 @@ impl<T: Real> SequenceLearner<T> {
         self.gradient.fill(T::zero());
         let mut losses = 0;
         for stream in &mut self.streams {
-            losses += stream.hand_over(&mut self.gradient);
+            losses += stream.drain_into(&mut self.gradient);
         }
         if losses == 0 {
             return Ok(());

@@ -136,8 +136,11 @@ mod tests {
         let shared = 2.0 * of(&spec) - of(&SequenceLearnerSpec { streams: 2, ..spec.clone() });
         let p = SequenceLearner::<f32>::new(&spec, 0).unwrap().model().network.wiring().parameters() as f64;
         assert_eq!(shared, 40.0 * p);
-        let shadowed =
-            SequenceLearnerSpec { rule: "snap-1".into(), reference_rule: Some("rtrl".into()), ..spec.clone() };
+        let shadowed = SequenceLearnerSpec {
+            rule: "snap-1".into(),
+            reference_rule: Some("rtrl".into()),
+            ..spec.clone()
+        };
         let alone = SequenceLearnerSpec { rule: "snap-1".into(), ..spec.clone() };
         assert_eq!(of(&shadowed) - of(&alone), 4.0 * 48.0 * p);
     }

@@ -216,15 +216,15 @@ impl<T: Real> Stream<T> {
     }
 
     /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
-    pub fn hand_over(&mut self, total: &mut [T]) -> u64 {
-        rule::hand_over(&mut self.gradient, total);
+    pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
+        rule::drain_into(&mut self.gradient, total);
         std::mem::take(&mut self.earned)
     }
 
     /// Adds the reference rule's drained gradient to `total` and forgets it.
     pub fn drain_reference_into(&mut self, total: &mut [T]) {
         if let Some(reference_rule) = &mut self.reference_rule {
-            rule::hand_over(&mut reference_rule.gradient, total);
+            rule::drain_into(&mut reference_rule.gradient, total);
         }
     }
 

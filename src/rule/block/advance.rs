@@ -1,14 +1,16 @@
-//! The base carried over a whole block, in shares: with `Λ_s = ∂S_K/∂S_s` from K steps back for every line of the new base ([`Back`]),
+//! The advance of S over a whole block, in shares: with `Λ_s = ∂S_K/∂S_s` from K steps back ([`TransitionPass`]),
 //!
 //! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,  `P = Λ_1ᵀ (diag(d_1) + A_1 diag(e_0))`
 //!
-//! for one unit after another ([`Make`]). Ē enters in the columns of thresholds.
+//! for one unit after another ([`TileUpdate`]). Ē enters in the columns of thresholds.
 
-use super::back::{Back, Chunk};
-use super::base::{Anchor, Base, COLUMNS, Unit};
-use super::history::{History, Record};
-use super::make::{Make, Scratch};
+use super::ended::EndedBlock;
+use super::influence::{AnchorInfluence, UnitInfluence};
 use super::schedule::{self, Schedule};
+use super::tape::{Tape, TapeStep};
+use super::tile::COLUMNS;
+use super::transition::{Transition, TransitionPass};
+use super::update::{TileUpdate, UpdateScratch};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -17,150 +19,165 @@ use crate::wiring::Wiring;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Parts into which the units of a share are cut for threads to take: more than there are threads, as a rule, so that none waits long.
+/// Parts into which the units of a share are split for threads: usually more than there are threads, so that none waits long.
 const PARTS: usize = 8;
 
-/// Carries a base over blocks; all room is kept.
+/// MACs from which on a second thread pays. Fewer than in the direct recursion, since most of them wait for memory.
+const WORTH_A_THREAD: u64 = 1_500_000;
+
+/// Number of threads for `macs` MACs.
+pub fn threads(macs: u64) -> usize {
+    if macs < WORTH_A_THREAD { 1 } else { rayon::current_num_threads() }
+}
+
+/// A share of the advance: pieces of its schedule, and their MACs.
+#[derive(Default)]
+pub struct Share {
+    pub pieces: Range<usize>,
+    pub macs: u64,
+}
+
+/// Advances S over blocks.
 pub struct Advance<T> {
-    chunks: Vec<Chunk<T>>,
-    /// P, one set of coefficients per old line, for every set of new lines.
+    /// Λ of the rows at the end, 64 rows each. [⌈slots / C⌉]
+    transitions: Vec<Transition<T>>,
+    /// P: for every four rows at the end, four coefficients per row at the start. [⌈slots / 4⌉][slots][4]
     p: Vec<[T; ROWS]>,
-    scratch: Vec<Scratch<T>>,
+    /// One per part.
+    scratch: Vec<UpdateScratch<T>>,
     schedule: Schedule,
-    /// The most lines there can be, and the steps of a block.
-    lines: usize,
+    /// The largest number of stored rows, and K.
+    slots: usize,
     steps: usize,
 }
 
 impl<T: Real> Advance<T> {
-    /// Room for blocks of that many steps.
-    pub fn new(wiring: &Wiring, base: &Base<T>, steps: usize) -> Self {
-        let lines = base.most_lines();
+    /// Room for blocks of `steps` steps.
+    pub fn new(wiring: &Wiring, influence: &AnchorInfluence<T>, steps: usize) -> Self {
+        let slots = influence.max_slots();
+        let transition = |_| Transition::new(wiring.rows(), slots, steps);
         Self {
-            chunks: (0..lines.div_ceil(COLUMNS)).map(|_| Chunk::new(wiring.rows(), lines, steps)).collect(),
-            p: vec![[T::zero(); ROWS]; lines.div_ceil(ROWS) * lines],
-            scratch: vec![Scratch::new(lines, steps)],
-            schedule: Schedule::new(steps + base.units.len()),
-            lines,
+            transitions: (0..slots.div_ceil(COLUMNS)).map(transition).collect(),
+            p: vec![[T::zero(); ROWS]; slots.div_ceil(ROWS) * slots],
+            scratch: vec![UpdateScratch::new(slots, steps)],
+            schedule: Schedule::new(steps + influence.units.len()),
+            slots,
             steps,
         }
     }
 
-    /// Begins to carry the base over a block, to be done long before as many steps have passed.
-    pub fn begin(&mut self, wiring: &Wiring, history: &History<T>, base: &mut Base<T>) {
-        let Some(last) = history.steps().last() else { return };
-        base.go_on(wiring, last);
-        let (old, new) = (base.left.lines(), base.reached.lines());
-        let back = |step: &Record<T>| {
-            let macs = ((step.feeds.len() + step.relays.len()) * new.len()) as u64;
+    /// Starts the advance over a block that has ended.
+    pub fn begin(&mut self, wiring: &Wiring, tape: &Tape<T>, influence: &mut AnchorInfluence<T>) {
+        let Some(last) = tape.steps().last() else { return };
+        influence.begin_block(wiring, last);
+        let (old, new) = (influence.start.slots(), influence.end.slots());
+        let back = |step: &TapeStep<T>| {
+            let couplings = step.coupling_previous.len() + step.coupling_current.len();
+            let macs = (couplings * new.len()) as u64;
             (schedule::LISTED * macs, macs)
         };
-        let unit = |unit: &Unit<T>| {
-            let products = unit.reach(new) * (unit.reach(old) + history.len) + history.len;
+        let unit = |unit: &UnitInfluence<T>| {
+            let products = unit.reached(new) * (unit.reached(old) + tape.len) + tape.len;
             let macs = (unit.columns.len() * products) as u64;
             (macs, macs)
         };
-        let pieces = history.steps().iter().rev().map(back).chain(base.units.iter().map(unit));
+        let pieces = tape.steps().iter().rev().map(back).chain(influence.units.iter().map(unit));
         self.schedule.begin(pieces, schedule::shares(self.steps));
     }
 
-    /// Writes where it stands, or takes it back.
+    /// Saves or restores the state of the advance.
     ///
     /// # Errors
-    /// If what is read is of another network.
+    /// If the archive belongs to another network.
     pub fn archive(&mut self, archive: &mut Archive, units: usize) -> Result<()> {
         archive.field("advance.schedule", &mut self.schedule)?;
         if !self.schedule.is_sound(self.steps + units) {
             return Err(Error::State { field: "advance.schedule", found: "one of another network".into() });
         }
         self.schedule.reserve(self.steps + units);
-        // Also what an advance has left that is done: nobody reads it, but what is saved must not depend on whether it was restored once.
-        self.chunks.iter_mut().try_for_each(|chunk| chunk.archive(archive))?;
+        // Also after the advance is done: what is saved must not depend on whether the state was restored.
+        self.transitions.iter_mut().try_for_each(|transition| transition.archive(archive))?;
         archive.list("advance.p", &mut self.p)
     }
 
-    /// What is due at a step: pieces to be carried out, and their MACs.
-    pub fn due(&mut self) -> (Range<usize>, u64) {
-        self.schedule.next()
+    /// The share of the next step.
+    pub fn next_share(&mut self) -> Share {
+        let (pieces, macs) = self.schedule.next();
+        Share { pieces, macs }
     }
 
-    /// Whether all of it has been due.
+    /// Whether every share has been taken.
     pub fn is_done(&self) -> bool {
         self.schedule.is_done()
     }
 
-    /// Units that these pieces carry to the new base.
+    /// The units that these pieces advance.
     pub fn units(&self, pieces: &Range<usize>) -> Range<usize> {
         pieces.start.saturating_sub(self.steps)..pieces.end.saturating_sub(self.steps)
     }
 
-    /// Units that are at the new base.
+    /// The number of units that are at the end of the block.
     pub fn moved(&self) -> usize {
         if self.is_done() { usize::MAX } else { self.schedule.done().saturating_sub(self.steps) }
     }
 
-    /// Gives up.
-    pub fn forget(&mut self) {
-        self.schedule.forget();
+    /// Abandons the advance.
+    pub fn clear(&mut self) {
+        self.schedule.clear();
     }
 
-    /// Carries out some pieces: first Λ, then their units.
-    pub fn carry_out(
+    /// Executes a share: first Λ, then its units.
+    pub fn execute(
         &mut self,
         arch: pulp::Arch,
-        (wiring, history): (&Wiring, &History<T>),
-        (from, to): (&Anchor<T>, &Anchor<T>),
-        units: &mut [Unit<T>],
-        (pieces, macs): (Range<usize>, u64),
+        block: EndedBlock<'_, T>,
+        units: &mut [UnitInfluence<T>],
+        Share { pieces, macs }: Share,
     ) {
-        let (threads, steps) = (super::catch_up::threads(macs), self.steps);
+        let (threads, steps) = (threads(macs), self.steps);
         let taken = steps - pieces.end.min(steps)..steps - pieces.start.min(steps);
         if !taken.is_empty() {
-            self.back(arch, (wiring, history), (from, to), taken, threads);
+            self.back(arch, block, taken, threads);
         }
-        let (chunks, p) = (&self.chunks[..], &self.p[..]);
-        let make = |units: &mut [Unit<T>], scratch: &mut Scratch<T>| {
+        let (transitions, p) = (&self.transitions[..], &self.p[..]);
+        let update = |units: &mut [UnitInfluence<T>], scratch: &mut UpdateScratch<T>| {
             for unit in units {
                 let scratch = &mut *scratch;
-                lanes::dispatch(arch, Make { unit, scratch, chunks, p, from, to, history });
+                lanes::dispatch(arch, TileUpdate { unit, scratch, transitions, p, block });
             }
         };
         let parts = if threads == 1 { 1 } else { units.len().min(PARTS) };
         if parts <= 1 {
-            return make(units, &mut self.scratch[0]);
+            return update(units, &mut self.scratch[0]);
         }
         let room = parts.max(self.scratch.len());
-        self.scratch.resize_with(room, || Scratch::new(self.lines, steps));
-        let share = units.len().div_ceil(parts);
-        units.par_chunks_mut(share).zip(&mut self.scratch).for_each(|(units, scratch)| make(units, scratch));
+        self.scratch.resize_with(room, || UpdateScratch::new(self.slots, steps));
+        let part = units.len().div_ceil(parts);
+        units.par_chunks_mut(part).zip(&mut self.scratch).for_each(|(units, scratch)| update(units, scratch));
     }
 
-    /// Carries Λ back through some steps and, once it has arrived at the old base, puts P together.
-    fn back(
-        &mut self,
-        arch: pulp::Arch,
-        (wiring, history): (&Wiring, &History<T>),
-        (from, to): (&Anchor<T>, &Anchor<T>),
-        taken: Range<usize>,
-        threads: usize,
-    ) {
-        let (rows, steps, old) = (to.lines(), history.steps(), from.lines().len());
-        let chunks = &mut self.chunks[..rows.len().div_ceil(COLUMNS)];
-        let back = |(k, chunk): (usize, &mut Chunk<T>)| {
-            let lines = &rows[k * COLUMNS..rows.len().min((k + 1) * COLUMNS)];
-            lanes::dispatch(arch, Back { wiring, chunk, lines, steps, taken: taken.clone(), base: from });
+    /// Carries Λ back over some steps and, at the start of the block, assembles P.
+    fn back(&mut self, arch: pulp::Arch, block: EndedBlock<'_, T>, taken: Range<usize>, threads: usize) {
+        let (rows, old) = (block.end.slots(), block.start.slots().len());
+        let transitions = &mut self.transitions[..rows.len().div_ceil(COLUMNS)];
+        let back = |(k, transition): (usize, &mut Transition<T>)| {
+            let slots = &rows[k * COLUMNS..rows.len().min((k + 1) * COLUMNS)];
+            let steps = block.tape.steps();
+            let (wiring, start, taken) = (block.wiring, block.start, taken.clone());
+            lanes::dispatch(arch, TransitionPass { wiring, transition, slots, steps, taken, start });
         };
-        match threads {
-            1 => chunks.iter_mut().enumerate().for_each(back),
-            _ => chunks.par_iter_mut().enumerate().for_each(back),
+        if threads == 1 {
+            transitions.iter_mut().enumerate().for_each(back);
+        } else {
+            transitions.par_iter_mut().enumerate().for_each(back);
         }
         if taken.start > 0 || old == 0 {
             return;
         }
         let sets = self.p.chunks_exact_mut(old).take(rows.len().div_ceil(ROWS));
         for (set, p) in sets.enumerate() {
-            let (chunk, at) = (set * ROWS / COLUMNS, set * ROWS % COLUMNS);
-            for (coefficients, p) in p.iter_mut().zip(&chunks[chunk].p) {
+            let (transition, at) = (set * ROWS / COLUMNS, set * ROWS % COLUMNS);
+            for (coefficients, p) in p.iter_mut().zip(&transitions[transition].p) {
                 coefficients.copy_from_slice(&p.0[at..at + ROWS]);
             }
         }
@@ -168,6 +185,6 @@ impl<T: Real> Advance<T> {
 
     /// Numbers it keeps between blocks.
     pub fn numbers(&self) -> usize {
-        self.chunks.iter().map(Chunk::numbers).sum::<usize>() + self.p.len() * ROWS
+        self.transitions.iter().map(Transition::numbers).sum::<usize>() + self.p.len() * ROWS
     }
 }

@@ -1,54 +1,21 @@
-//! Exact RTRL in blocks of K steps (J. Schmidhuber 1992): an exact gradient at any step does not need S advanced at every step. Credit is
-//! carried back through the steps since the last block's end, at most K, and S is read there once:
-//!
-//! `∂L/∂w = (∂L/∂S_0)ᵀ S_0 + Σ_s M̄_sᵀ λ_s + Ē_sᵀ μ_s`,
-//!
-//! with λ, μ from [`walk`]; and S is advanced every K steps, by products of matrices ([`advance`]). The gradient is the one of RTRL, up to
-//! rounding. The couplings of every step are kept, not the weights, which may change inside a block.
-//!
-//! # No long steps
-//!
-//! The advance over a block that has ended is carried out in shares at the next K/2 steps ([`schedule`]). Meanwhile S is known at two moments:
-//! for units advanced already at the end of that block, for others at its beginning. One walk serves both: it leaves ∂L/∂S as it passes
-//! the end, and goes on to the beginning. So a walk is longer for half of the steps, by K, and no step is long.
-//!
-//! # Threads
-//!
-//! A step's share of the advance and the walk do not depend on each other, nor does what the walk has earned in units that are not being
-//! advanced: they are carried out at once, some units at a time, the advance's products by one thread while another waits for memory.
-//!
-//! # What is skipped
-//!
-//! Masked parameters have no columns and no couplings; rows without derivative are no sources in the walk, and no lines of S where they
-//! do not carry; rows inside a step are none if nothing comes of them; an upper layer's parameters have no lines below it. Columns nothing has
-//! influenced yet are not skipped.
-//!
-//! # Cost
-//!
-//! In MACs, for p parameters, l lines of S, a couplings out of live rows: a walk over k steps `k (a + p) + l p`, the advance over a block
-//! `K a l + l² p + K l p + K p`. With a gradient at every step, walks are K steps long in the mean, and 3 K/4 of them are read in a column: about
-//! `K a + (l + 3 K/4) p + (l/K + 1) l p` instead of the `η |A| p` of the direct recursion: worth it for large nets whose rows of A have many
-//! live sources (see [`best_steps`]). Credit of several steps that is drained at once is carried back at once: with weights updated every K
-//! steps only, a block costs one walk. Where S does not fit into the caches, what counts is reading it, once a step with a gradient.
-//!
-//! J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
-//! Computation 4(2), 1992.
+//! Exact RTRL in blocks of K steps. [`BlockRtrl`] has the equations.
 
+mod adjoint;
 mod advance;
-mod apart;
-mod back;
-mod base;
-mod catch_up;
-mod choose;
-mod earn;
-mod gather;
-mod history;
-mod live;
-mod make;
+mod anchor;
+mod cost_model;
+mod coupling;
+mod ended;
+mod execute;
+mod gradient;
+mod influence;
 pub(super) mod schedule;
-mod walk;
+mod tape;
+mod tile;
+mod transition;
+mod update;
 
-pub use choose::best_steps;
+pub use cost_model::best_steps;
 
 use super::{Claim, Rule};
 use crate::archive::Archive;
@@ -56,52 +23,99 @@ use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
+use adjoint::Adjoints;
 use advance::Advance;
-use base::Base;
-use history::History;
+use ended::EndedBlock;
+use gradient::UnitGradient;
+use influence::AnchorInfluence;
 use std::sync::Arc;
-use walk::Walk;
+use tape::Tape;
 
-/// Exact RTRL in blocks, for one stream.
+/// Exact RTRL that advances the influence matrix every K steps (`rtrl-blocked-K`).
+///
+/// # Equation
+///
+/// An exact gradient at a step does not need S at that step. Credit is carried back over the steps since the end of the last block, at max K, to the influence S₀ there:
+///
+/// `∂L/∂w = λ_0ᵀ S_0 + Σ_s (M̄_sᵀ λ_s + Ē_sᵀ μ_s)`,  `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,  `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`.
+///
+/// S is advanced over a block of K steps by products of matrices, with the transitions `Λ_s = ∂S_K/∂S_s`:
+///
+/// `S_K = Λ_0 S_0 + Σ_s Λ_s M̄_s + …`.
+///
+/// The couplings of every step of the block are kept, not the weights, which may change within a block.
+///
+/// # Symbols
+///
+/// K block length; S rows × p; λ, μ adjoints ∂L/∂c, ∂L/∂y per row; Λ rows × rows; A, B, d, e, M̄, Ē as in [`Rtrl`](super::Rtrl).
+///
+/// # What is skipped
+///
+/// Pruned parameters have no columns and no couplings. Rows without derivative are no sources in the backward pass, and have no storage where they do not carry. Inner rows
+/// without effect are left out. Parameters of an upper layer have no rows below it. Columns whose source has been zero since the reset are *not* skipped.
+///
+/// # Cost
+///
+/// In MACs, for p parameters, l rows of S and a couplings from live rows: a backward pass over k steps `k (a + p) + l p`; the advance over a
+/// block `K a l + l² p + K l p + K p`. With a gradient at every step: about `K a + (l + 3 K/4) p + (l/K + 1) l p` per step, instead of the `η |A| p`
+/// of the direct recursion. This pays for large networks whose rows of A have many live sources ([`best_steps`]). Credit of several steps that is
+/// drained at once is carried back at once: with a weight update every K steps, a block costs one backward pass. If S does not fit into the caches, reading it once per
+/// step with a gradient dominates.
+///
+/// The advance over a finished block is spread over the next K/2 steps, so that no step takes much longer than others. Meanwhile rows that have been advanced refer to the end of
+/// that block and the others to its start. One backward pass serves both: it steps_ ∂L/∂S at the end of the block and continues to its start.
+///
+/// # Exactness
+///
+/// Exact ([`Claim::Exact`]), for every K: the gradient of RTRL up to rounding. The result does not depend on the number of threads.
+///
+/// # References
+///
+/// J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
+/// Computation 4(2), 1992.
 pub struct BlockRtrl<T> {
     wiring: Arc<Wiring>,
     arch: pulp::Arch,
+    /// K.
     steps: usize,
-    /// The running block, and the one before it, while the base is carried over that.
-    now: History<T>,
-    past: History<T>,
-    base: Base<T>,
-    walk: Walk<T>,
+    /// The running block, and the block before it, while S is advanced over that.
+    now: Tape<T>,
+    past: Tape<T>,
+    influence: AnchorInfluence<T>,
+    /// The gradient of the last backward pass, one per unit of `influence`.
+    gradients: Vec<UnitGradient<T>>,
+    adjoints: Adjoints<T>,
     advance: Advance<T>,
-    /// Whether the newest step's share of the advance is still to be carried out.
+    /// Whether the newest step's share of the advance is still to be executed.
     due: bool,
-    /// Steps of the block up to which there may be credit that was not carried back.
+    /// Steps of the running block up to which there may be credit that has not been carried back.
     credited: usize,
-    /// Gradient of credit that was carried back before anybody asked for it, if there is any.
+    /// Gradient of credit that was carried back and has not been drained, if `kept`. [p]
     gradient: Vec<T>,
     kept: bool,
-    /// MACs of walks that a reset made and nobody has asked for yet.
+    /// MACs of backward passes of a reset, to be reported at the next call that has a ledger.
     unreported: Macs,
 }
 
 impl<T: Real> BlockRtrl<T> {
-    /// A rule for one stream over `wiring` with blocks of that many steps; with `activity`, rows that are zero are skipped.
+    /// A rule for one stream over `wiring` with blocks of `steps` steps. With `activity`, rows that are zero are skipped.
     ///
     /// # Panics
-    /// If a block has no step.
+    /// If `steps` is zero.
     pub fn new(wiring: Arc<Wiring>, steps: usize, activity: bool) -> Self {
         assert!(steps > 0, "a block must have at least one step");
-        let base = Base::new(&wiring, steps);
+        let influence = AnchorInfluence::new(&wiring);
         Self {
             arch: pulp::Arch::new(),
-            now: History::new(&wiring, steps, activity),
-            past: History::new(&wiring, steps, activity),
-            walk: Walk::new(&wiring, steps),
-            advance: Advance::new(&wiring, &base, steps),
+            now: Tape::new(&wiring, steps, activity),
+            past: Tape::new(&wiring, steps, activity),
+            gradients: influence.units.iter().map(|unit| UnitGradient::new(unit, steps)).collect(),
+            adjoints: Adjoints::new(&wiring, steps),
+            advance: Advance::new(&wiring, &influence, steps),
             gradient: vec![T::zero(); wiring.parameters()],
             kept: false,
             steps,
-            base,
+            influence,
             due: false,
             credited: 0,
             unreported: Macs::default(),
@@ -116,33 +130,40 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
     }
 
     fn reset(&mut self) {
-        // Nobody will read the new base.
+        // The influence at the end of the block will not be read.
         self.due = false;
         let mut macs = std::mem::take(&mut self.unreported);
-        self.catch_up_and_keep(&mut macs);
+        self.execute_and_keep(&mut macs);
         self.unreported = macs;
-        self.now.forget();
-        self.past.forget();
-        self.base.forget();
-        self.advance.forget();
+        self.now.clear_all();
+        self.past.clear_all();
+        self.influence.clear();
+        self.advance.clear();
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
         if self.now.len == self.steps {
-            self.catch_up_and_keep(macs);
+            self.execute_and_keep(macs);
             std::mem::swap(&mut self.now, &mut self.past);
             self.now.clear();
-            self.advance.begin(&self.wiring, &self.past, &mut self.base);
+            self.advance.begin(&self.wiring, &self.past, &mut self.influence);
         } else if self.due {
             // Credit can wait for the end of the block.
-            let share = self.advance.due();
-            macs.influence += share.1;
-            let Self { wiring, arch, past, base, advance, .. } = self;
-            let moving = &mut base.units[advance.units(&share.0)];
-            advance.carry_out(*arch, (wiring, past), (&base.left, &base.reached), moving, share);
+            let share = self.advance.next_share();
+            macs.influence += share.macs;
+            let Self {
+                wiring,
+                arch,
+                past,
+                influence: AnchorInfluence { units, start, end, .. },
+                advance,
+                ..
+            } = self;
+            let moving = &mut units[advance.units(&share.pieces)];
+            advance.execute(*arch, EndedBlock { wiring, tape: past, start, end }, moving, share);
         }
-        let reached = &self.base.reached;
-        self.now.push(&self.wiring, step, reached.present.then_some(&reached.live[..]));
+        let end = &self.influence.end;
+        self.now.push(&self.wiring, step, end.present.then_some(&end.live[..]));
         self.due = !self.advance.is_done();
     }
 
@@ -162,11 +183,12 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
             self.gradient.len(),
             "the gradient must have as many entries as there are parameters"
         );
-        if self.credited > 0 && self.catch_up(macs) {
-            self.base.units.iter().for_each(|unit| unit.hand_over(gradient));
+        if self.credited > 0 && self.execute(macs) {
+            let units = self.influence.units.iter().zip(&self.gradients);
+            units.for_each(|(unit, own)| own.drain_into(unit, gradient));
         }
         if std::mem::take(&mut self.kept) {
-            super::hand_over(&mut self.gradient, gradient);
+            super::drain_into(&mut self.gradient, gradient);
         }
     }
 
@@ -178,24 +200,23 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
         self.kept = true;
         self.now.archive(&self.wiring, archive)?;
         self.past.archive(&self.wiring, archive)?;
-        self.advance.archive(archive, self.base.units.len())?;
-        self.base.archive(self.advance.moved(), archive)?;
-        // An advance under way is one over a whole block, to a base that is there.
-        let whole = self.past.len == self.steps && self.base.reached.present;
+        self.advance.archive(archive, self.influence.units.len())?;
+        self.influence.archive(self.advance.moved(), archive)?;
+        // An unfinished advance is one over a whole block, to an anchor that is present.
+        let whole = self.past.len == self.steps && self.influence.end.present;
         if !(whole || self.advance.is_done()) {
             return Err(Error::State { field: "advance.schedule", found: "an advance over nothing".into() });
         }
-        match self.credited <= self.now.len {
-            true => Ok(()),
-            false => {
-                Err(Error::State { field: "blocked.credited", found: format!("step {}", self.credited) })
-            }
+        if self.credited > self.now.len {
+            let found = format!("step {}", self.credited);
+            return Err(Error::State { field: "blocked.credited", found });
         }
+        Ok(())
     }
 
     fn bytes(&self) -> usize {
         let past = if self.advance.is_done() { 0 } else { self.past.numbers() };
-        let held = self.base.held(self.advance.moved());
+        let held = self.influence.held(self.advance.moved());
         let numbers = held + self.now.numbers() + past + self.advance.numbers() + self.gradient.len();
         numbers * std::mem::size_of::<T>()
     }

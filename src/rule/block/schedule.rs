@@ -2,21 +2,21 @@
 //!
 //! `Σ_{i done} c_i ≥ (j/J) Σ_i c_i`,
 //!
-//! for pieces i of cost c_i that are done in order. First the steps of the block, newest first, through which Λ is carried back; then the
-//! units whose tiles are carried to the new base.
+//! for pieces i of cost c_i that are done in order. First the steps of the block, newest first, pass_through which Λ is carried back; then the
+//! units whose tiles are advanced to the end of the block.
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Shares of an advance over K steps: as many as are needed for none to be long, and not more, since a walk is longer until it is done.
+/// Number of shares of an advance over K steps: enough that none is long, and not more, since backward passes are longer until it is done.
 pub fn shares(steps: usize) -> usize {
     steps.div_ceil(2)
 }
 
-/// What a MAC with a list of couplings costs beside one in a product of matrices.
+/// Cost of a MAC with a list of couplings, relative to one in a matrix product.
 pub const LISTED: u64 = 5;
 
-/// Where an advance stands.
+/// The state of an advance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Schedule {
     /// Cost and MACs up to and including each piece.
@@ -28,14 +28,14 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Nothing to do, and room for that many pieces.
+    /// No pieces, with room for `pieces`.
     pub fn new(pieces: usize) -> Self {
         Self { until: Vec::with_capacity(pieces), ..Self::default() }
     }
 
-    /// Begins anew with pieces of these costs and MACs, to be done in so many shares.
+    /// Starts with pieces of these costs and MACs, to be done in `shares` shares.
     pub fn begin(&mut self, pieces: impl Iterator<Item = (u64, u64)>, shares: usize) {
-        self.forget();
+        self.clear();
         self.shares = shares;
         self.until.extend(pieces.scan((0, 0), |sum, piece| {
             *sum = (sum.0 + piece.0, sum.1 + piece.1);
@@ -65,7 +65,7 @@ impl Schedule {
         self.done
     }
 
-    /// Makes room for that many pieces.
+    /// Reserves room for `pieces`.
     pub fn reserve(&mut self, pieces: usize) {
         self.until.reserve(pieces.saturating_sub(self.until.len()));
     }
@@ -75,14 +75,14 @@ impl Schedule {
         self.done == self.until.len()
     }
 
-    /// Whether it is one of that many pieces, or of none.
+    /// Whether it has `pieces` pieces or none, and is consistent.
     pub fn is_sound(&self, pieces: usize) -> bool {
         let rises = self.until.is_sorted_by(|before, after| before.0 <= after.0 && before.1 <= after.1);
         [0, pieces].contains(&self.until.len()) && self.done <= self.until.len() && rises
     }
 
-    /// Nothing to do any more.
-    pub fn forget(&mut self) {
+    /// Removes all pieces.
+    pub fn clear(&mut self) {
         self.until.clear();
         (self.share, self.done) = (0, 0);
     }

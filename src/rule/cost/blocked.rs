@@ -150,7 +150,7 @@ impl<T: Real> CostModel<T> for BlockCost {
         self.owed += macs;
         self.now.clear();
         (self.base, self.before, self.live) = (None, None, None);
-        self.schedule.forget();
+        self.schedule.clear();
     }
 
     fn observe(&mut self, step: &Step<T>) -> Macs {

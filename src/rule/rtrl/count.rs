@@ -1,18 +1,18 @@
-//! What a panel holds, and how much of it is not zero.
+//! The number of stored and of nonzero entries of a panel.
 
 use super::panel::Panel;
-use super::program::{Last, NOWHERE};
+use super::program::{NOWHERE, PreviousStep};
 use super::tile::{self, COLUMNS};
 use crate::scalar::Real;
 
-/// Nonzero entries of a panel's Y, counted by the machine's vector units.
-pub struct Count<'a, T> {
+/// Counts the nonzero entries of a panel's Y with vector units.
+pub struct NonzeroCount<'a, T> {
     pub panel: &'a mut Panel<T>,
-    pub last: &'a Last<T>,
+    pub last: &'a PreviousStep<T>,
     pub units: &'a [usize],
 }
 
-impl<T: Real> pulp::WithSimd for Count<'_, T> {
+impl<T: Real> pulp::WithSimd for NonzeroCount<'_, T> {
     type Output = (usize, usize);
 
     #[inline(always)]
@@ -22,14 +22,14 @@ impl<T: Real> pulp::WithSimd for Count<'_, T> {
 }
 
 impl<T: Real> Panel<T> {
-    /// Entries of S held.
+    /// The number of stored entries of S.
     pub fn held(&self) -> usize {
         self.held.len() * self.columns.len()
     }
 
-    /// Entries of Y that are not zero, over those of its rows that are units, and those of them in columns of recurrent weights.
+    /// The number of nonzero entries of Y, over the rows that are units, and of those in columns of recurrent weights.
     #[inline(always)]
-    pub fn nonzero(&mut self, last: &Last<T>, units: &[usize]) -> (usize, usize) {
+    pub fn nonzero(&mut self, last: &PreviousStep<T>, units: &[usize]) -> (usize, usize) {
         let (mut all, mut recurrent) = (0, 0);
         let tiles = self.columns.tiles();
         for k in 0..self.held.len() {
@@ -37,12 +37,12 @@ impl<T: Real> Panel<T> {
             if !self.was_live(row, last) || units.binary_search(&row).is_err() {
                 continue;
             }
-            let line = self.line[row] as usize;
+            let slot = self.slot[row] as usize;
             let shows = !self.carries || last.e[row] != T::zero();
             for (number, tile) in self.tiles[..tiles].iter_mut().map(tile::own).enumerate().filter(|_| shows)
             {
-                // Sums of u32 are what vector units count with.
-                let entries = tile.blocks[line].0.iter().zip(self.columns.recurrent(number));
+                // Vector units count in u32.
+                let entries = tile.blocks[slot].0.iter().zip(self.columns.recurrent(number));
                 let (mut own, mut of_recurrent) = (0u32, 0u32);
                 for (&s, &is_recurrent) in entries {
                     let nonzero = u32::from(s != T::zero());
@@ -52,11 +52,11 @@ impl<T: Real> Panel<T> {
                 all += own as usize;
                 recurrent += of_recurrent as usize;
             }
-            // Where lines hold S, the entry of the unit's own threshold has Ē on top.
+            // Where slots hold S, Ē adds to the entry of the unit's own threshold.
             if self.carries && self.theta[row] != NOWHERE && self.columns.len() > 0 {
                 let column = self.theta[row] as usize;
                 let tile = tile::own(&mut self.tiles[column / COLUMNS]);
-                let own = last.e[row] * tile.blocks[line].0[column % COLUMNS];
+                let own = last.e[row] * tile.blocks[slot].0[column % COLUMNS];
                 let count = |s: T| usize::from(s != T::zero());
                 all = all + count(own + last.e_bar[row]) - count(own);
             }

@@ -1,23 +1,23 @@
-//! What is planned beside the lines themselves: the immediate influence M̄ and Ē, `B Y_t` of the same step, and credit,
+//! The symbolic part of a step besides its slots: immediate influence M̄ and Ē, within-step coupling `B Y_t`, and credit,
 //!
 //! `M̄[i, w] = gain_i φ_w`,  `S ← S + M̄ + B Y_t`,  `Y ← Y + Ē`,  `g ← g + Yᵀ c̄`.
 
-use super::columns::Columns;
+use super::column_map::ColumnMap;
 use super::panel::Panel;
-use super::plan::Now;
-use super::program::{Injection, Last, Line, NOWHERE, Point, Program};
+use super::program::{Injection, NOWHERE, PointUpdate, PreviousStep, Program, RowUpdate};
+use super::symbolic::CurrentStep;
 use super::tile::COLUMNS;
 use crate::rule::recursion::Form;
 use crate::scalar::Real;
 use std::ops::Range;
 
 impl<T: Real> Panel<T> {
-    /// What M̄ and Ē add: gain × source, one entry per parameter of a held row whose source is not silent. Returns how many there are.
-    pub(super) fn inject(&mut self, now: Now<T>, activity: bool) -> usize {
-        let Self { program, columns, line, theta, held, carries, .. } = self;
-        program.arranged = columns.are_arranged();
+    /// M̄ and Ē: gain × source, one entry per parameter of a stored row whose source is nonzero. Returns the number of entries.
+    pub(super) fn plan_immediate(&mut self, now: CurrentStep<T>, activity: bool) -> usize {
+        let Self { program, columns, slot, theta, held, carries, .. } = self;
+        program.sorted = columns.are_sorted();
         program.starts.clear();
-        program.starts.extend_from_slice(if program.arranged {
+        program.starts.extend_from_slice(if program.sorted {
             columns.spans().starts()
         } else {
             columns.starts()
@@ -31,52 +31,52 @@ impl<T: Real> Panel<T> {
             for &row in held.iter() {
                 let (e_bar, column) = (now.step.e_bar[row as usize], theta[row as usize]);
                 if e_bar != T::zero() && column != NOWHERE {
-                    program.points.push(Point { line: line[row as usize], column, value: e_bar });
+                    program.points.push(PointUpdate { slot: slot[row as usize], column, value: e_bar });
                 }
             }
         }
         let scale = |row: usize| if *carries { T::one() } else { now.step.e[row] };
-        let places = held.iter().map(|&row| (row as usize, line[row as usize], scale(row as usize)));
-        match program.arranged {
-            true => inject_spans(program, columns, places, now, activity),
-            false => inject_entries(program, columns, places, now, activity),
+        let places = held.iter().map(|&row| (row as usize, slot[row as usize], scale(row as usize)));
+        match program.sorted {
+            true => plan_spans(program, columns, places, now, activity),
+            false => plan_entries(program, columns, places, now, activity),
         }
     }
 
-    /// What lines read of the same step. Returns the number of terms.
-    pub(super) fn relay(&mut self, form: &Form<T>, now: Now<T>, activity: bool) -> usize {
+    /// `B Y_t`: the terms that slots read of the same step. Returns their number.
+    pub(super) fn plan_coupling(&mut self, form: &Form<T>, now: CurrentStep<T>, activity: bool) -> usize {
         let step = now.step;
-        self.program.relays.clear();
-        self.program.relay_terms.clear();
-        for k in 0..self.readers.len() {
-            let row = self.readers[k];
-            let line = self.line[row];
-            if line == NOWHERE {
+        self.program.couplings.clear();
+        self.program.coupling_terms.clear();
+        for k in 0..self.coupled_rows.len() {
+            let row = self.coupled_rows[k];
+            let slot = self.slot[row];
+            if slot == NOWHERE {
                 continue;
             }
-            let start = self.program.relay_terms.len() as u32;
+            let start = self.program.coupling_terms.len() as u32;
             for (j, at) in form.current.row(row) {
                 let b = now.values.b[at];
-                let live = self.relays(j, step) && b != T::zero();
-                if !(live || (self.line[j] != NOWHERE && !activity)) {
+                let live = self.couplings(j, step) && b != T::zero();
+                if !(live || (self.slot[j] != NOWHERE && !activity)) {
                     continue;
                 }
-                // From lines that hold Y into one that holds Y, or from lines that hold S into one that holds S.
+                // The slots that are read and the one that reads them all hold Y, or all hold S.
                 let factor = if self.carries { b * step.e[j] } else { b * step.e[row] };
-                self.program.relay_terms.push((factor, self.line[j]));
+                self.program.coupling_terms.push((factor, self.slot[j]));
                 if self.carries && self.theta[j] != NOWHERE {
                     let value = b * step.e_bar[j];
-                    self.program.points.push(Point { line, column: self.theta[j], value });
+                    self.program.points.push(PointUpdate { slot, column: self.theta[j], value });
                 }
             }
-            let terms = self.program.relay_terms.len() as u32 - start;
-            self.program.relays.push(Line { at: line, decay: T::one(), start, terms });
+            let terms = self.program.coupling_terms.len() as u32 - start;
+            self.program.couplings.push(RowUpdate { at: slot, decay: T::one(), start, terms });
         }
-        self.program.relay_terms.len()
+        self.program.coupling_terms.len()
     }
 
-    /// Plans `g ← g + Yᵀ c̄` over the live output rows. Returns its MACs.
-    pub fn plan_credit(&mut self, last: &Last<T>, outputs: Range<usize>, credit: &[T]) -> u64 {
+    /// `g ← g + Yᵀ c̄` over the live output rows. Returns its MACs.
+    pub fn plan_credit(&mut self, last: &PreviousStep<T>, outputs: Range<usize>, credit: &[T]) -> u64 {
         for &row in &self.held {
             let row = row as usize;
             if !outputs.contains(&row) || !(self.was_live(row, last)) {
@@ -87,8 +87,8 @@ impl<T: Real> Panel<T> {
                 continue;
             }
             let factor = if self.carries { c * last.e[row] } else { c };
-            self.program.credit.push((factor, self.line[row]));
-            self.program.credit_of[self.line[row] as usize] = factor;
+            self.program.credit.push((factor, self.slot[row]));
+            self.program.credit_of[self.slot[row] as usize] = factor;
             if self.carries && self.theta[row] != NOWHERE {
                 self.program.credit_points.push((c * last.e_bar[row], self.theta[row]));
             }
@@ -97,47 +97,47 @@ impl<T: Real> Panel<T> {
     }
 }
 
-/// Injects into rows, each with its line and scale, where columns are arranged. Returns how many entries are not zero.
-fn inject_spans<T: Real>(
+/// Plans M̄ of some rows, each with its slot and scale, where columns are sorted. Returns the number of nonzero entries.
+fn plan_spans<T: Real>(
     program: &mut Program<T>,
-    columns: &Columns,
+    columns: &ColumnMap,
     places: impl Iterator<Item = (usize, u32, T)>,
-    now: Now<T>,
+    now: CurrentStep<T>,
     activity: bool,
 ) -> usize {
-    let Program { injections, ends, phi, speaks, .. } = program;
+    let Program { injections, ends, phi, nonzero, .. } = program;
     phi.copy_from_slice(&now.step.phi);
-    for (set, phi) in speaks.iter_mut().zip(phi.chunks(64)) {
+    for (set, phi) in nonzero.iter_mut().zip(phi.chunks(64)) {
         let bit = |(k, &phi): (usize, &T)| u64::from((phi != T::zero()) | !activity) << k;
         *set = phi.iter().enumerate().map(bit).fold(0, |set, bit| set | bit);
     }
     let mut count = 0;
-    for (row, line, scale) in places {
+    for (row, slot, scale) in places {
         for (span, set) in columns.spans().of(row) {
             let end = &mut ends[span.tile as usize];
             let factor = scale * now.values.gain[span.at as usize];
             let (column, start) = (span.column, span.start);
-            injections[*end as usize] = Injection { line, column, start, end: span.end, factor };
+            injections[*end as usize] = Injection { slot, column, start, end: span.end, factor };
             *end += 1;
-            count += set.iter().zip(&*speaks).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
+            count += set.iter().zip(&*nonzero).map(|(a, b)| (a & b).count_ones()).sum::<u32>();
         }
     }
     count as usize
 }
 
-/// The same while columns lie as they woke, entry by entry.
-fn inject_entries<T: Real>(
+/// Plans M̄ entry by entry, where columns are in the order of activation.
+fn plan_entries<T: Real>(
     program: &mut Program<T>,
-    columns: &Columns,
+    columns: &ColumnMap,
     places: impl Iterator<Item = (usize, u32, T)>,
-    now: Now<T>,
+    now: CurrentStep<T>,
     activity: bool,
 ) -> usize {
     let Program { entries, starts, ends, .. } = program;
-    for (row, line, scale) in places {
-        let start = line * COLUMNS as u32;
+    for (row, slot, scale) in places {
+        let start = slot * COLUMNS as u32;
         for entry in columns.entries(row) {
-            // Written always, kept if the source speaks.
+            // Written always, kept if the source is nonzero: a branch would be unpredictable.
             let phi = now.step.phi[entry.source as usize];
             let end = &mut ends[entry.column as usize / COLUMNS];
             let place = start + entry.column % COLUMNS as u32;

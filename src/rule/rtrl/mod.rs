@@ -1,62 +1,17 @@
-//! Exact RTRL that skips (RTRL paper, sections 4 and 5):
-//!
-//! `S_t = diag(d) S_{t-1} + A Y_{t-1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`.
-//!
-//! | what is zero | and is not touched |
-//! |---|---|
-//! | a masked parameter | its column of S, its share of A: neither exists (ω̃²) |
-//! | a row of Y with `e = 0`, `Ē = 0` | as a source in `A Y`, `B Y` and in g (β̃, first power) |
-//! | a row of S without carry, with `e = 0` | as a destination too, and in storage (β̃²: the event RNN, and the gated activities of an EGRU) |
-//! | a column whose source has been silent since the reset | in every row: in the update, in g and in storage |
-//! | an entry of A, B or φ that happens to be zero | its product |
-//!
-//! The rows of S of a unit *with* carry, an EGRU's, never vanish: `(1 − u) S_{t-1}` keeps them alive. The paper's β̃² is the
-//! event RNN's.
-//!
-//! In a stack, parameters of an upper layer cannot influence a lower one: each layer's parameters have a
-//! [panel](super::panel) of their own, over the rows they can reach.
-//!
-//! # Storage
-//!
-//! Columns never interact. So S is stored tile by tile: the blocks of 128 columns of all rows lie together, and a step is made into a
-//! program first (which lines there are, and what they are made of), which is then carried through one tile after another, the
-//! gradient with it, while the tile is in the first-level cache; by several threads where that is worth while. Columns are grouped by
-//! the source their parameter reads, and a group gets its place when its source first speaks: the columns that can be nonzero are
-//! always a prefix `0..len`, and no tile beyond it is looked at. Once none has woken in long, those that are awake are put in the order of
-//! parameters (`arrange.rs`), in which the parameters of a row, and the gradient, are neighbours. `A Y` reads rows that are being overwritten: where rows carry, the
-//! live rows of Y that something reads are copied out of the tile first; where none does, lines hold Y, and the new tile is made beside
-//! the old one, its credit given while a line is still in registers. Steps walk through the tiles in turns forwards and backwards, so
-//! that what one leaves in the caches, the next finds there. Room is reserved for all rows; nothing is allocated after construction, but
-//! for the spare tile of a thread that takes part for the first time.
-//!
-//! A step is carried out when its credit comes, or before anything else needs it.
-//!
-//! # Threads
-//!
-//! Every thread has a stretch of tiles of its own, and whoever is done helps the others (`share.rs`). A thread that sleeps takes longer
-//! to wake than a step of a mid-sized network takes: where the last step was worth a thread, it is called before the next is planned.
-//!
-//! # Inner rows
-//!
-//! The gated activities of an EGRU with the reset gate before the product are rows within a step. They are held, or folded
-//! into the rows that read them, whichever is cheaper for the mask: see `rule/form.rs`.
-//!
-//! # Cost
-//!
-//! In MACs a step, with `k` columns awake (`k⁻` before this step) and `l` live sources: `l k⁻` for Y and `k⁻` a row for the carry,
-//! if any row carries; `k⁻` for every entry of A with a live source, `k` for every entry of B with one, and one for every awake
-//! entry of M̄ whose source is not silent. A credit costs `k` for every live output row with credit.
+//! Exact RTRL. [`Rtrl`] has the equations. A step is *planned* once (which rows have storage, and which terms they sum) and carried out later,
+//! for one tile of columns after another.
 
-mod arrange;
-mod columns;
+mod column_map;
 mod count;
+mod execute;
 mod immediate;
 mod panel;
-mod pass;
-mod plan;
 mod program;
-mod share;
+mod sort;
+mod spans;
+mod symbolic;
 mod tile;
+mod work_queue;
 
 use super::recursion::Form;
 use super::{Claim, Influence, Rule};
@@ -65,36 +20,92 @@ use crate::error::Result;
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
-use count::Count;
+use count::NonzeroCount;
 use panel::Panel;
-use plan::Now;
-use program::Last;
+use program::PreviousStep;
 use std::sync::Arc;
+use symbolic::CurrentStep;
 
-/// Exact RTRL over kept parameters, skipping what is zero.
+/// Exact RTRL over kept parameters that skips every zero row, column and term.
+///
+/// # Equation
+///
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+///
+/// (RTRL paper, equations 3, 4 and 8 to 10; B couples rows of one step).
+///
+/// # Symbols
+///
+/// S = ∂c/∂w and Y = ∂y/∂w, rows × p; d plan_updates, e emission derivative, Ē threshold influence, one per row; A, B sparse, rows × rows; M̄ immediate influence,
+/// rows × p; c̄ = ∂L/∂y credit, one per output row; g gradient, p. p counts kept parameters.
+///
+/// # What is skipped
+///
+/// | zero | skipped |
+/// |---|---|
+/// | a pruned parameter | its column of S, its terms in A: neither is stored (ω̃²) |
+/// | a row of Y with `e = 0` and `Ē = 0` | as a source in `A Y`, `B Y` and g (β̃ in the first power) |
+/// | a row of S without plan_updates and with `e = 0` | also as a destination, and in storage (β̃²: the event RNN, and the gated activities of an EGRU) |
+/// | a column whose source has been zero since the reset | in every row, in g and in storage |
+/// | a zero entry of A, B or φ | its product |
+///
+/// Rows of S with plan_updates, those of an EGRU, never vanish: `(1 − u) S_{t−1}` remains. The paper's β̃² is that of the event RNN. In a stack, parameters of
+/// an upper layer cannot influence a lower one: each layer's parameters have their own panel, over the rows they can reach.
+///
+/// # Cost
+///
+/// In MACs per step, with `k` active columns (`k⁻` before the step) and `l` live sources: `l k⁻` for Y and `k⁻` per row for the carry, if
+/// any row carries; `k⁻` for every entry of A with a live source; `k` for every entry of B with a live source; one for every entry of M̄ in an active column whose
+/// source is nonzero. A credit costs `k` for every live output row with credit.
+///
+/// # Exactness
+///
+/// Exact ([`Claim::Exact`]). Skips change the work and not the result.
+///
+/// # Implementation
+///
+/// *Tiles.* Columns of S never interact. S is stored in tiles of 128 columns: a tile holds the lanes of all rows for its columns. A step is planned once and
+/// then carried through one tile after another, gradient included, while the tile is in the first-level cache. Tiles are processed forwards and backwards in turn,
+/// so that the most recent ones are still in the caches.
+///
+/// *Columns* are grouped by the source that their parameter reads. A group is allocated when its source is first nonzero, so that the active columns are a prefix
+/// `0..len`. When no group has been allocated for 256 steps, the active columns are sorted in the order of parameters. Then the entries that a row's M̄
+/// adds to, and the gradient, are contiguous.
+///
+/// *Deferred execution.* [`observe`](Rule::observe) only plans the step. It is carried out with its credit in the same pass, or before anything else needs
+/// its result (the next step, a drain, a reset, [`influence`](Rule::influence), an archive).
+///
+/// *Storage.* If rows carry, storage holds S, and live rows of Y that are read are copied before they are overwritten. If no row carries, storage holds Y, and a new
+/// tile is written beside the old one. Room is reserved for all rows. Nothing is allocated after construction, except the scratch tile of a thread that takes part for the
+/// first time.
+///
+/// *Threads.* Each thread has a range of tiles and then helps others. The result does not depend on their number.
+///
+/// *Inner rows.* The gated activities of an EGRU with the reset gate before the product are rows within a step. They are stored, or folded into the rows that
+/// read them, whichever is cheaper for the mask.
 pub struct Rtrl<T> {
     wiring: Arc<Wiring>,
     form: Form<T>,
-    /// The widest vectors this machine has; loops called through it are compiled for them.
+    /// Dispatches loops to the widest vectors of this machine.
     arch: pulp::Arch,
     panels: Vec<Panel<T>>,
-    last: Last<T>,
-    /// Whether the last step is planned but not made yet.
-    planned: bool,
-    /// Gradient that was gathered before the last reset, in the order of parameters, if there is any.
+    last: PreviousStep<T>,
+    /// Whether the last step is planned and not executed yet.
+    pending: bool,
+    /// Gradient from before the last reset, in the order of parameters, if `gathered`. [p]
     gradient: Vec<T>,
     gathered: bool,
 }
 
 impl<T: Real> Rtrl<T> {
-    /// A rule for one stream over `wiring`. With `activity` off, every row is held and every column awake from the
-    /// start, and every product is done.
+    /// A rule for one stream over `wiring`. Without `activity`, every row is stored, every column is active from the start, and every
+    /// product is computed.
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         let form = Form::choose(&wiring);
         Self::with_form(wiring, form, activity)
     }
 
-    /// The same with the inner rows folded away, or held, whichever is cheaper. For measuring the choice.
+    /// [`new`](Self::new) with the inner rows folded or stored, for comparing the two.
     pub fn with_folding(wiring: Arc<Wiring>, folding: bool, activity: bool) -> Self {
         let form = if folding { Form::folded(&wiring) } else { Form::held(&wiring) };
         Self::with_form(wiring, form, activity)
@@ -104,8 +115,8 @@ impl<T: Real> Rtrl<T> {
         let panels = (0..wiring.layers()).map(|layer| Panel::new(&wiring, &form, layer)).collect();
         let mut rule = Self {
             panels,
-            last: Last::new(wiring.rows(), activity),
-            planned: false,
+            last: PreviousStep::new(wiring.rows(), activity),
+            pending: false,
             gradient: vec![T::zero(); wiring.parameters()],
             gathered: false,
             form,
@@ -116,14 +127,14 @@ impl<T: Real> Rtrl<T> {
         rule
     }
 
-    /// Carries out what is planned: the step, and credit for it.
+    /// Executes what is pending: the step, and its credit.
     fn run(&mut self) {
-        let advance = std::mem::take(&mut self.planned);
+        let advance = std::mem::take(&mut self.pending);
         self.panels.iter_mut().for_each(|panel| panel.run(self.arch, advance));
     }
 
-    fn make_step(&mut self) {
-        if self.planned {
+    fn finish_pending(&mut self) {
+        if self.pending {
             self.run();
         }
     }
@@ -135,34 +146,34 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn reset(&mut self) {
-        self.make_step();
+        self.finish_pending();
         for panel in &mut self.panels {
-            self.gathered |= panel.settle(&mut self.gradient);
+            self.gathered |= panel.drain_into(&mut self.gradient);
             panel.reset();
         }
     }
 
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs) {
-        self.make_step();
+        self.finish_pending();
         let large = self.panels.iter().any(|panel| panel.is_large);
         let Self { form, panels, last, .. } = self;
         let mut plan = || {
             macs.coupling += form.evaluate(step, last.activity);
-            let now = Now { step, values: form.values(step) };
+            let now = CurrentStep { step, values: form.values(step) };
             for panel in panels.iter_mut() {
                 let (all, recurrent) = panel.plan(form, last, now);
                 macs.influence += all;
                 macs.recurrent += recurrent;
             }
         };
-        // A thread that is called now is awake when there is work for it.
+        // A thread that is woken now is ready when there is work for it.
         if large && rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1 {
             rayon::join(plan, || ());
         } else {
             plan();
         }
-        self.last.follow(step);
-        self.planned = true;
+        self.last.update(step);
+        self.pending = true;
     }
 
     fn credit(&mut self, credit: &[T], macs: &mut Macs) {
@@ -175,9 +186,9 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        self.make_step();
+        self.finish_pending();
         if std::mem::take(&mut self.gathered) {
-            super::hand_over(&mut self.gradient, gradient);
+            super::drain_into(&mut self.gradient, gradient);
         }
         assert_eq!(
             gradient.len(),
@@ -185,16 +196,16 @@ impl<T: Real> Rule<T> for Rtrl<T> {
             "the gradient must have as many entries as were gathered"
         );
         for panel in &mut self.panels {
-            panel.settle(gradient);
+            panel.drain_into(gradient);
         }
     }
 
     fn influence(&mut self) -> Option<Influence> {
-        self.make_step();
+        self.finish_pending();
         let mut total = Influence::default();
         for panel in &mut self.panels {
             total.held += panel.held();
-            let count = Count { panel, last: &self.last, units: self.wiring.units() };
+            let count = NonzeroCount { panel, last: &self.last, units: self.wiring.units() };
             let (all, recurrent) = self.arch.dispatch(count);
             total.nonzero += all;
             total.recurrent += recurrent;
@@ -203,7 +214,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        self.make_step();
+        self.finish_pending();
         archive.list("rtrl.e", &mut self.last.e)?;
         archive.list("rtrl.e_bar", &mut self.last.e_bar)?;
         archive.field("rtrl.gathered", &mut self.gathered)?;

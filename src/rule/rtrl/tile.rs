@@ -1,36 +1,36 @@
-//! A tile: the blocks of all rows for the same columns, and their gradient.
+//! A tile: the lanes of all slots for the same columns, and their gradient.
 
 use crate::scalar::Real;
 use crate::sparse::lanes;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Columns of a tile: in single precision eight vectors of AVX-512, whose sums are independent of one another.
+/// C, the columns of a tile: eight AVX-512 vectors in single precision, with independent sums.
 pub const COLUMNS: usize = 128;
 
-/// The columns of one line in a tile.
-pub type Lanes<T> = lanes::Lanes<T, COLUMNS>;
+/// The columns of one slot in a tile. [C]
+pub type TileLanes<T> = lanes::Lanes<T, COLUMNS>;
 
-/// Some neighbouring columns of all lines.
+/// 128 neighbouring columns of all slots.
 pub struct Tile<T> {
-    /// One block a line.
-    pub blocks: Vec<Lanes<T>>,
-    /// Gradient gathered in these columns.
-    pub gradient: Lanes<T>,
+    /// [slots]
+    pub blocks: Vec<TileLanes<T>>,
+    /// The gradient gathered in these columns.
+    pub gradient: TileLanes<T>,
 }
 
 impl<T: Real> Tile<T> {
-    pub fn new(lines: usize) -> Self {
-        Self { blocks: vec![Lanes::zero(); lines], gradient: Lanes::zero() }
+    pub fn new(updates: usize) -> Self {
+        Self { blocks: vec![TileLanes::zero(); updates], gradient: TileLanes::zero() }
     }
 }
 
-/// A tile that nobody else has.
+/// The tile, without locking.
 #[inline(always)]
 pub fn own<T>(tile: &mut Mutex<Tile<T>>) -> &mut Tile<T> {
     tile.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A tile that others may want. Nobody waits: it is given to one thread only.
+/// Locks a tile. It never waits: a tile is given to one thread only.
 pub fn lock<T>(tile: &Mutex<Tile<T>>) -> MutexGuard<'_, Tile<T>> {
     tile.lock().unwrap_or_else(PoisonError::into_inner)
 }

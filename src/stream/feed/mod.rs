@@ -116,7 +116,11 @@ impl RowReader {
             None => return Err(Error::setting("streams", "1 without a group", spec.streams)),
         };
         if spec.outlier_limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
-            return Err(Error::setting("outlier-limit", "a number above 0, or off", format!("{:?}", spec.outlier_limit)));
+            return Err(Error::setting(
+                "outlier-limit",
+                "a number above 0, or off",
+                format!("{:?}", spec.outlier_limit),
+            ));
         }
         let mut encodings = encodings(spec)?;
         let every = || {

@@ -235,7 +235,11 @@ impl Settings {
         let fitting: &[Metric] = if of_values { &Metric::OF_VALUES } else { &Metric::OF_CLASSES };
         if let Some(metric) = self.metrics().iter().find(|metric| !fitting.contains(metric)) {
             let names = fitting.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
-            return Err(Error::setting("metrics", &format!("some of {names}, for this kind of target"), metric.name()));
+            return Err(Error::setting(
+                "metrics",
+                &format!("some of {names}, for this kind of target"),
+                metric.name(),
+            ));
         }
         for (name, got, range) in [
             ("window", self.window as u64, 0..=10_000_000),

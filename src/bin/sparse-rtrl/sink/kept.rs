@@ -52,7 +52,9 @@ impl Sink {
             let moment = "when the checkpoint was made";
             Err(Failure::new(
                 UNUSABLE,
-                format!("{name}: expected {expected} written {moment}, found {found}; the file was not changed"),
+                format!(
+                    "{name}: expected {expected} written {moment}, found {found}; the file was not changed"
+                ),
             ))
         };
         if length > 0 && !path.exists() {

@@ -94,7 +94,8 @@ fn value_is_judged_from_the_hundredth_on_and_up_to_the_limit() {
     for k in 0..98 {
         read(&mut feed, names, row(k)).unwrap();
     }
-    let mut early = RowReader { moments: feed.moments, ..self::feed(names, |spec| spec.outlier_limit = Some(3.0)) };
+    let mut early =
+        RowReader { moments: feed.moments, ..self::feed(names, |spec| spec.outlier_limit = Some(3.0)) };
     early.features[0].moments = feed.features[0].moments;
     read(&mut early, names, "0,0").unwrap();
     assert!(read(&mut early, names, "9,9").is_ok(), "99 came before");

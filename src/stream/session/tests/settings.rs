@@ -57,7 +57,8 @@ fn task_decides_readout_loss_and_metrics() {
     assert_eq!(spec.least, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
     let spec = learner(|s| s.feed.target_kind = TargetKind::Binary).unwrap();
     assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::BinaryCrossEntropy, 1, None));
-    let spec = learner(|s| (s.feed.target_kind, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
+    let spec =
+        learner(|s| (s.feed.target_kind, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
     assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::CrossEntropy, 5, None));
     // What is said stays.
     let mut settings = Settings::new("load");
@@ -121,8 +122,12 @@ fn settings_out_of_their_range_are_errors() {
         said(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
         "metrics: expected some of mae, rmse, nrmse, mape, for this kind of target, got log-loss"
     );
-    let binary = |s: &mut Settings| (s.feed.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
-    assert_eq!(said(binary), "metrics: expected some of accuracy, log-loss, for this kind of target, got rmse");
+    let binary =
+        |s: &mut Settings| (s.feed.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
+    assert_eq!(
+        said(binary),
+        "metrics: expected some of accuracy, log-loss, for this kind of target, got rmse"
+    );
     for wrong in ['"', '\n', '\r', 'é', '…'] {
         assert!(said(|s| s.delimiter = wrong).starts_with("delimiter: expected one ASCII character"));
     }
@@ -138,9 +143,13 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
     let settings = session(|s| s.trainer = "sgd".into()).settings().clone();
     let one = |name: &str, value: Value| Map::from_iter([(name.to_string(), value)]);
     let mut taken = Map::new();
-    for (name, value) in
-        [("outlier-limit", 5.0), ("learning-rate", 0.125), ("decay", 0.5), ("clip", 0.25), ("error-clip", 1.5)]
-    {
+    for (name, value) in [
+        ("outlier-limit", 5.0),
+        ("learning-rate", 0.125),
+        ("decay", 0.5),
+        ("clip", 0.25),
+        ("error-clip", 1.5),
+    ] {
         taken.insert(name.into(), json!(value));
         assert_eq!(settings.retuned(&one(name, json!(value))).unwrap().as_map()[name], json!(value));
     }

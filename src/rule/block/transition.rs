@@ -1,13 +1,14 @@
-//! Λ, the derivative of some lines of a new base by the state of every row at every step of the block: the walk of `rule/blocked/walk.rs` for
-//! 64 lines at once,
+//! Λ, the derivative of some rows of S at the end of a block by the state of every row at every step of the block: the backward pass of
+//! `adjoint.rs` for 64 rows at once,
 //!
 //! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,  `Λ_K ← Λ_K + 1`,
 //!
-//! and with M_0 at the old base `P = diag(d_1) Λ_1 + diag(e_0) M_0`. A step is taken when its turn comes: M is kept in between.
+//! and with M_0 at the start of the block `P = diag(d_1) Λ_1 + diag(e_0) M_0`. The pass is done in several calls; M is kept in between.
 
-use super::base::{Anchor, COLUMNS, Lanes};
-use super::history::Record;
-use super::live::Column;
+use super::anchor::Anchor;
+use super::coupling::LiveColumn;
+use super::tape::TapeStep;
+use super::tile::{COLUMNS, TileLanes};
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
@@ -15,25 +16,28 @@ use crate::sparse::lanes::{self, add_product, flushed};
 use crate::wiring::Wiring;
 use std::ops::Range;
 
-/// Λ of some lines of the new base: 64 of them, side by side.
-pub struct Chunk<T> {
-    /// Λ of every row at every step, step by step.
-    pub lambda: Vec<Lanes<T>>,
-    mu: Vec<Lanes<T>>,
-    /// P of every line of the old base, and what Ē brings to each row's threshold.
-    pub p: Vec<Lanes<T>>,
-    pub theta: Vec<Lanes<T>>,
+/// Λ of 64 rows at the end of a block.
+pub struct Transition<T> {
+    /// Λ of every row at every step. [K][n]
+    pub lambda: Vec<TileLanes<T>>,
+    /// M of one step. [n]
+    mu: Vec<TileLanes<T>>,
+    /// P of every row at the start [slots], and the contribution of Ē to each row's threshold [n].
+    pub p: Vec<TileLanes<T>>,
+    pub theta: Vec<TileLanes<T>>,
 }
 
-impl<T: Real> Chunk<T> {
-    /// Room for blocks of that many steps.
-    pub fn new(rows: usize, lines: usize, steps: usize) -> Self {
-        let zeros = |n: usize| vec![Lanes::zero(); n];
-        Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(lines), theta: zeros(rows) }
+impl<T: Real> Transition<T> {
+    /// Room for blocks of `steps` steps.
+    pub fn new(rows: usize, slots: usize, steps: usize) -> Self {
+        let zeros = |n: usize| vec![TileLanes::zero(); n];
+        Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(slots), theta: zeros(rows) }
     }
 
+    /// Saves or restores it.
+    ///
     /// # Errors
-    /// If what is read is of another size.
+    /// If the archive has another size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         let Self { lambda, mu, p, theta } = self;
         [lambda, mu, p, theta]
@@ -47,48 +51,48 @@ impl<T: Real> Chunk<T> {
     }
 }
 
-/// Some steps of the walk of `rule/blocked/walk.rs`, for the state of some lines instead of a loss.
-pub struct Back<'a, T> {
+/// Some steps of the backward pass, for some rows of S instead of a loss.
+pub struct TransitionPass<'a, T> {
     pub wiring: &'a Wiring,
-    pub chunk: &'a mut Chunk<T>,
-    pub lines: &'a [usize],
-    /// All steps of the block, and which of them: the newest not taken yet, to be taken newest first.
-    pub steps: &'a [Record<T>],
+    pub transition: &'a mut Transition<T>,
+    pub slots: &'a [usize],
+    /// All steps of the block, and those of this call, which are processed newest first.
+    pub steps: &'a [TapeStep<T>],
     pub taken: Range<usize>,
-    pub base: &'a Anchor<T>,
+    pub start: &'a Anchor<T>,
 }
 
-impl<T: Real> lanes::Loop for Back<'_, T> {
+impl<T: Real> lanes::Loop for TransitionPass<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(mut self) {
         if self.taken.end == self.steps.len() {
-            self.chunk.theta.fill(Lanes::zero());
-            self.chunk.mu.fill(Lanes::zero());
+            self.transition.theta.fill(TileLanes::zero());
+            self.transition.mu.fill(TileLanes::zero());
         }
         for s in self.taken.clone().rev() {
             self.step::<FUSED>(s);
         }
-        if self.taken.start == 0 && self.base.present {
-            self.arrive::<FUSED>();
+        if self.taken.start == 0 && self.start.present {
+            self.reach_anchor::<FUSED>();
         }
     }
 }
 
-impl<T: Real> Back<'_, T> {
+impl<T: Real> TransitionPass<'_, T> {
     /// Λ of step `s`, and M of the step before it.
     #[inline(always)]
     fn step<const FUSED: bool>(&mut self, s: usize) {
-        let Chunk { lambda, mu, theta, .. } = &mut *self.chunk;
+        let Transition { lambda, mu, theta, .. } = &mut *self.transition;
         let (step, next, n) = (&self.steps[s], self.steps.get(s + 1), mu.len());
         let (past, later) = lambda.split_at_mut((s + 1) * n);
         let own = &mut past[s * n..];
         let nothing = [T::zero(); COLUMNS];
-        let mut relays = step.relays.columns(self.wiring.current()).peekable();
-        let mut seeds = self.lines.iter().enumerate().rev().peekable();
+        let mut coupling_current = step.coupling_current.columns(self.wiring.current()).peekable();
+        let mut seeds = self.slots.iter().enumerate().rev().peekable();
         for row in (0..n).rev() {
-            if let Some(column) = relays.next_if(|column| column.row == row) {
+            if let Some(column) = coupling_current.next_if(|column| column.row == row) {
                 mu[row].0 = flushed(read::<T, FUSED>(mu[row].0, &column, own));
             }
             let mut sum = nothing;
@@ -107,25 +111,25 @@ impl<T: Real> Back<'_, T> {
             }
             own[row].0 = flushed(sum);
         }
-        mu.fill(Lanes::zero());
-        for column in step.feeds.columns(self.wiring.previous()) {
+        mu.fill(TileLanes::zero());
+        for column in step.coupling_previous.columns(self.wiring.previous()) {
             mu[column.row].0 = flushed(read::<T, FUSED>(nothing, &column, own));
         }
     }
 
-    /// P, and what Ē of the old base brings.
+    /// P, and the contribution of Ē at the start.
     #[inline(always)]
-    fn arrive<const FUSED: bool>(&mut self) {
-        let Chunk { lambda, mu, p, theta } = &mut *self.chunk;
-        let (first, base) = (&self.steps[0], self.base);
-        for (p, &row) in p.iter_mut().zip(&base.rows) {
+    fn reach_anchor<const FUSED: bool>(&mut self) {
+        let Transition { lambda, mu, p, theta } = &mut *self.transition;
+        let (first, start) = (&self.steps[0], self.start);
+        for (p, &row) in p.iter_mut().zip(&start.rows) {
             p.0 = [T::zero(); COLUMNS];
             scale_add::<T, FUSED>(&mut p.0, first.d[row], &lambda[row].0);
-            scale_add::<T, FUSED>(&mut p.0, base.e[row], &mu[row].0);
+            scale_add::<T, FUSED>(&mut p.0, start.e[row], &mu[row].0);
             p.0 = flushed(p.0);
         }
-        for row in (0..mu.len()).filter(|&row| base.live[row]) {
-            scale_add::<T, FUSED>(&mut theta[row].0, base.e_bar[row], &mu[row].0);
+        for row in (0..mu.len()).filter(|&row| start.live[row]) {
+            scale_add::<T, FUSED>(&mut theta[row].0, start.e_bar[row], &mu[row].0);
             theta[row].0 = flushed(theta[row].0);
         }
     }
@@ -135,8 +139,8 @@ impl<T: Real> Back<'_, T> {
 #[inline(always)]
 fn read<T: Real, const FUSED: bool>(
     mut sum: [T; COLUMNS],
-    column: &Column<'_, T>,
-    lambda: &[Lanes<T>],
+    column: &LiveColumn<'_, T>,
+    lambda: &[TileLanes<T>],
 ) -> [T; COLUMNS] {
     for (&a, &i) in column.values.iter().zip(column.rows) {
         let from = &lambda[i as usize].0;

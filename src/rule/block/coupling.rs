@@ -1,14 +1,14 @@
-//! The live columns of a coupling A at one step, in the form in which credit is carried back: `(Aᵀ λ)_l = Σ_i a_il λ_i` for every live row l.
+//! The live columns of a coupling A at one step, in the form that the backward pass reads: `(Aᵀ λ)_l = Σ_i a_il λ_i` for every live row l.
 //!
-//! A walk reads all of it, from memory more often than not, so that it must be short: which rows read a live one is known from the pattern, and
-//! kept only for columns some of whose entries happen to be zero.
+//! The pass reads all of them, usually from memory, so they are stored compactly: row indices follow from the pattern, and are stored only for columns
+//! that have zero entries.
 
 use crate::scalar::Real;
 use crate::sparse::Pattern;
 use crate::sparse::lanes::add_product;
 use serde::{Deserialize, Serialize};
 
-/// One live column: where its entries end, and where the rows that read them do if they are listed.
+/// One live column: the end of its entries in `values` and, if its row indices are stored, their end in `rows`.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Place {
     row: u32,
@@ -16,23 +16,25 @@ struct Place {
     listed: Option<u32>,
 }
 
-/// The live columns of a coupling, one after another.
+/// The live columns of a coupling, concatenated.
+///
+/// Column k has the entries `values[columns[k − 1].end..columns[k].end]`. `columns[k].row` decreases with k.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
-pub struct Live<T> {
+pub struct LiveColumns<T> {
     columns: Vec<Place>,
     values: Vec<T>,
     rows: Vec<u32>,
 }
 
-/// One live column: coefficients, and the rows that read it.
-pub struct Column<'a, T> {
+/// One live column: its entries and their rows.
+pub struct LiveColumn<'a, T> {
     pub row: usize,
     pub values: &'a [T],
     pub rows: &'a [u32],
 }
 
-impl<T: Real> Live<T> {
+impl<T: Real> LiveColumns<T> {
     /// Room for all columns of a pattern.
     pub fn new(pattern: &Pattern) -> Self {
         Self {
@@ -48,7 +50,7 @@ impl<T: Real> Live<T> {
         self.rows.clear();
     }
 
-    /// Some columns of `pattern`, last row first, without entries that happen to be zero unless all are to be kept.
+    /// Stores the columns of `pattern` for which `columns` holds, last one first, without zero entries unless `all`.
     pub fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
         self.clear();
         for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
@@ -75,9 +77,9 @@ impl<T: Real> Live<T> {
         }
     }
 
-    /// The columns, last row first, of the pattern they were made for.
+    /// The columns, last one first. `pattern` must be the one they were stored from.
     #[inline(always)]
-    pub fn columns<'a>(&'a self, pattern: &'a Pattern) -> impl Iterator<Item = Column<'a, T>> {
+    pub fn columns<'a>(&'a self, pattern: &'a Pattern) -> impl Iterator<Item = LiveColumn<'a, T>> {
         let (mut start, mut start_row) = (0, 0);
         self.columns.iter().map(move |place| {
             let values = &self.values[start..place.end as usize];
@@ -86,7 +88,7 @@ impl<T: Real> Live<T> {
                 Some(end) => &self.rows[std::mem::replace(&mut start_row, end as usize)..end as usize],
                 None => pattern.col_of(place.row as usize).0,
             };
-            Column { row: place.row as usize, values, rows }
+            LiveColumn { row: place.row as usize, values, rows }
         })
     }
 
@@ -97,7 +99,7 @@ impl<T: Real> Live<T> {
         self.rows.reserve(pattern.len().saturating_sub(self.rows.len()));
     }
 
-    /// Whether all of it is of that pattern.
+    /// Whether all columns fit `pattern`.
     pub fn is_of(&self, pattern: &Pattern) -> bool {
         let (mut start, mut start_row) = (0, 0);
         let mut last = pattern.cols() as u32;
@@ -127,7 +129,7 @@ impl<T: Real> Live<T> {
     }
 }
 
-impl<T: Real> Column<'_, T> {
+impl<T: Real> LiveColumn<'_, T> {
     /// `Σ_i a_i λ_i`, in four sums, so that no product waits for the one before.
     #[inline(always)]
     pub fn dot<const FUSED: bool>(&self, lambda: &[T]) -> T {
@@ -152,11 +154,11 @@ mod tests {
     #[test]
     fn what_is_not_of_the_pattern_is_noticed() {
         let pattern = Pattern::full(3, 3);
-        let mut live = Live::<f64>::new(&pattern);
-        // Column 1 is listed: one of its entries is zero.
+        let mut live = LiveColumns::<f64>::new(&pattern);
+        // LiveColumn 1 is listed: one of its entries is zero.
         live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
         assert!(live.is_of(&pattern) && live.len() == 8 && live.rows == [1, 2]);
-        let mut spoilt = |spoil: &dyn Fn(&mut Live<f64>)| {
+        let mut spoilt = |spoil: &dyn Fn(&mut LiveColumns<f64>)| {
             live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
             spoil(&mut live);
             assert!(!live.is_of(&pattern));

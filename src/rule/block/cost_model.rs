@@ -6,7 +6,7 @@
 //! | | nanoseconds per step |
 //! |---|---|
 //! | direct | `p (awake + move f h + list (a + (1 + 2 ν) n))`, without carry `p (awake + move f h + list (ν a + ν n))` |
-//! | blocks of K | `p (column + dot 3K/4) + q (read + far f) l + (walk a + row n) K + dense q (l²/K + l) + back (a + n) l` |
+//! | blocks of K | `p (column + dot 3K/4) + q (read + far f) l + (adjoints a + row n) K + dense q (l²/K + l) + back (a + n) l` |
 //!
 //! with q the places of its tiles, filled or not, and `f = min(1, p h / near)`, or l for h: the share of S that comes from memory and not from a
 //! cache.
@@ -17,11 +17,11 @@
 //!
 //! The sets were fitted to times in single precision on one thread over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5, .2, .1}, event RNN and EGRU with 32 inputs
 //! and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
-//! `cargo run --release --example speed -- --inputs 32 --check-choice 0.2` repeats and compares with the choice. On the second
+//! `cargo study speed -- --inputs 32 --check-choice 0.2` repeats and compares with the choice. On the second
 //! family the choice was within 5 % of the best of these times at 28 of 32 settings, within 10 % at 30, and 12 and 17 % off at two (event RNNs of 256 and
 //! 128 units without masks).
 
-use super::base::COLUMNS;
+use super::tile::COLUMNS;
 use crate::wiring::Wiring;
 
 /// Nanoseconds on one family of processors.
@@ -36,7 +36,7 @@ struct Costs {
     far: f64,
     dot: f64,
     /// A coupling, and a row, in a backward pass over one step.
-    walk: f64,
+    adjoints: f64,
     row: f64,
     /// A MAC in a product of dense matrices, and of Λ.
     dense: f64,
@@ -55,7 +55,7 @@ const FAMILIES: [Costs; 2] = [
         read: 0.04,
         far: 0.06,
         dot: 0.09,
-        walk: 0.5,
+        adjoints: 0.5,
         row: 3.2,
         dense: 0.0105,
         back: 0.04,
@@ -69,7 +69,7 @@ const FAMILIES: [Costs; 2] = [
         read: 0.175,
         far: 0.095,
         dot: 0.015,
-        walk: 0.81,
+        adjoints: 0.81,
         row: 16.0,
         dense: 0.0214,
         back: 0.88,
@@ -134,9 +134,9 @@ impl Costs {
         let k = steps as f64;
         let read = self.read + self.far * self.far(sizes, lines);
         let columns = p * (self.column + self.dot * 0.75 * k) + places * read * lines;
-        let walk = (self.walk * couplings + self.row * n) * k;
+        let adjoints = (self.adjoints * couplings + self.row * n) * k;
         let advance = self.dense * places * (lines * lines / k + lines) + self.back * (couplings + n) * lines;
-        columns + walk + advance
+        columns + adjoints + advance
     }
 
     /// Of blocks of so many steps, or of the direct recursion.

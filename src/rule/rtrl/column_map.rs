@@ -1,9 +1,8 @@
-//! The columns of one layer's parameters: grouped by the source their parameter reads, in the order in which sources first spoke, and
-//! cut into tiles. A column whose source has been silent since the reset has no place yet. Once no source has spoken for the first
-//! time in long, those that are awake are put in the order of parameters (`arrange.rs`).
+//! The columns of one layer's parameters: parameter ↔ column. Columns are grouped by the source their parameter reads, in the order in which sources
+//! were first nonzero since the reset, and sorted later (`sort.rs`). A column whose source has been zero since the reset is inactive and not allocated.
 
 use super::super::recursion::Form;
-use super::arrange::{QUIET, Run, Spans};
+use super::spans::{ColumnRun, ImmediateEntry, ImmediateSpans, STEPS_UNTIL_SORTED};
 use super::tile::COLUMNS;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -11,50 +10,45 @@ use crate::params::Kind;
 use crate::scalar::Real;
 use crate::wiring::Wiring;
 
-/// An entry of M̄: `M̄[row, column] = gain[at] · φ[source]`; the column is 0 while it sleeps.
-#[derive(Clone, Copy)]
-pub struct Entry {
-    pub source: u32,
-    pub column: u32,
-    pub at: u32,
-}
-
-/// Which columns there are, and where.
-pub struct Columns {
-    /// For every source its parameters, in order, and how many of them are recurrent weights: all or none.
+/// Maps the parameters of one layer to columns of S.
+///
+/// Invariants: `order[c]` is the parameter of active column c; a source s is active if and only if `order` contains `parameters[s]`; the first
+/// `sorted` active sources hold the first columns, in ascending order of parameters.
+pub struct ColumnMap {
+    /// For every source its parameters of this layer, ascending, and the number of them that are recurrent weights: all or none.
     pub(super) parameters: Vec<Vec<usize>>,
     recurrent: Vec<usize>,
-    /// The sources that have columns and are silent so far, ascending; whether a source is awake; how many are; and for how many steps no
-    /// other has woken, counted up to [`QUIET`].
-    asleep: Vec<u32>,
-    pub(super) is_awake: Vec<bool>,
-    pub(super) awake: usize,
-    pub(super) quiet: u32,
-    /// How many sources have their columns in the order of parameters, before all others; and for every such column, where it was before it was put
-    /// there.
-    pub(super) arranged: usize,
+    /// The inactive sources with columns, ascending; whether a source is active; the number of active ones; and the number of steps since the
+    /// last activation, at most [`STEPS_UNTIL_SORTED`].
+    inactive: Vec<u32>,
+    pub(super) is_active: Vec<bool>,
+    pub(super) active: usize,
+    pub(super) unchanged: u32,
+    /// The number of sources whose columns are sorted, before all others; and for each of these columns, its position before it was
+    /// sorted.
+    pub(super) sorted: usize,
     pub(super) from: Vec<u32>,
-    pub(super) spans: Spans,
-    pub(super) runs: Vec<Run>,
-    /// M̄ by rows, and where each row's entries start; one more at the end.
-    pub(super) entries: Vec<Entry>,
+    pub(super) spans: ImmediateSpans,
+    pub(super) runs: Vec<ColumnRun>,
+    /// M̄ by rows, and the start of each row's entries. [rows + 1]
+    pub(super) entries: Vec<ImmediateEntry>,
     row_starts: Vec<u32>,
-    /// For every source its entries, in the order of its columns, and to which of its columns they belong.
+    /// For every source its entries in the order of its columns, as (column within the group, entry).
     pub(super) of_source: Vec<Vec<(u32, u32)>>,
-    /// The parameter of every awake column.
+    /// The parameter of every active column. [active columns]
     pub(super) order: Vec<u32>,
     all: usize,
     recurrent_len: usize,
-    /// Where there is room for the entries of M̄ in each tile, one more than it can have, and where that room ends.
+    /// The start of the room for each tile's entries of M̄, one more than it can have, and the end of that room.
     pub(super) starts: Vec<u32>,
     pub(super) end: u32,
-    /// For every parameter, whether it is a recurrent weight; for every column, whether its parameter is: as a number to count with.
+    /// For every parameter, whether it is a recurrent weight [p]; for every column the same as 0 or 1 [columns].
     pub(super) weighs: Vec<bool>,
     pub(super) is_recurrent: Vec<u32>,
 }
 
-impl Columns {
-    /// The columns of the parameters of a layer, none of them awake.
+impl ColumnMap {
+    /// The columns of the parameters of a layer, all inactive.
     pub fn new<T: Real>(wiring: &Wiring, form: &Form<T>, layer: usize) -> Self {
         let weights = wiring.layout().weights();
         let of_layer: Vec<bool> =
@@ -73,7 +67,7 @@ impl Columns {
                 for (source, parameter) in weights.row(pre) {
                     let column = parameters[source].binary_search(&parameter).expect("one of its own");
                     of_source[source].push((column as u32, entries.len() as u32));
-                    entries.push(Entry { source: source as u32, column: 0, at: at as u32 });
+                    entries.push(ImmediateEntry { source: source as u32, column: 0, at: at as u32 });
                 }
             }
             row_starts.push(entries.len() as u32);
@@ -83,17 +77,17 @@ impl Columns {
         let tiles = all.div_ceil(COLUMNS);
         Self {
             recurrent: parameters.iter().map(recurrent).collect(),
-            is_awake: vec![false; parameters.len()],
-            awake: 0,
-            quiet: 0,
-            arranged: 0,
+            is_active: vec![false; parameters.len()],
+            active: 0,
+            unchanged: 0,
+            sorted: 0,
             from: Vec::with_capacity(all),
             runs: Vec::with_capacity(all),
-            spans: Spans::new(wiring.rows(), gates, entries.len(), parameters.len()),
+            spans: ImmediateSpans::new(wiring.rows(), gates, entries.len(), parameters.len()),
             entries,
             row_starts,
             of_source,
-            asleep: Vec::with_capacity(parameters.len()),
+            inactive: Vec::with_capacity(parameters.len()),
             order: Vec::with_capacity(all),
             all,
             recurrent_len: 0,
@@ -105,12 +99,12 @@ impl Columns {
         }
     }
 
-    /// p: all columns, awake or not.
+    /// p: the number of columns, active or not.
     pub fn all(&self) -> usize {
         self.all
     }
 
-    /// Columns that are awake; those of them that belong to recurrent weights.
+    /// The number of active columns.
     pub fn len(&self) -> usize {
         self.order.len()
     }
@@ -119,97 +113,97 @@ impl Columns {
         self.recurrent_len
     }
 
-    /// Tiles that awake columns lie in.
+    /// The number of tiles with active columns.
     pub fn tiles(&self) -> usize {
         self.len().div_ceil(COLUMNS)
     }
 
-    /// All asleep again.
+    /// Makes all columns inactive.
     pub fn reset(&mut self) {
-        self.asleep.clear();
-        self.asleep.extend(
+        self.inactive.clear();
+        self.inactive.extend(
             (0..self.parameters.len() as u32).filter(|&source| !self.parameters[source as usize].is_empty()),
         );
         self.entries.iter_mut().for_each(|entry| entry.column = 0);
-        (self.recurrent_len, self.end, self.awake, self.arranged, self.quiet) = (0, 0, 0, 0, 0);
-        self.is_awake.fill(false);
+        (self.recurrent_len, self.end, self.active, self.sorted, self.unchanged) = (0, 0, 0, 0, 0);
+        self.is_active.fill(false);
         self.runs.clear();
         self.order.clear();
         self.starts.clear();
     }
 
-    /// Wakes the columns of the sources that speak, of those that are not awake.
-    pub fn wake(&mut self, speaks: impl Fn(usize) -> bool) {
-        let before = self.awake;
-        let mut asleep = std::mem::take(&mut self.asleep);
-        asleep.retain(|&source| {
-            let speaks = speaks(source as usize);
-            if speaks {
+    /// Activates the columns of inactive sources for which `nonzero` holds.
+    pub fn activate(&mut self, nonzero: impl Fn(usize) -> bool) {
+        let before = self.active;
+        let mut inactive = std::mem::take(&mut self.inactive);
+        inactive.retain(|&source| {
+            let nonzero = nonzero(source as usize);
+            if nonzero {
                 self.append(source as usize);
             }
-            !speaks
+            !nonzero
         });
-        self.asleep = asleep;
-        self.quiet = if self.awake > before { 0 } else { QUIET.min(self.quiet + 1) };
+        self.inactive = inactive;
+        self.unchanged = if self.active > before { 0 } else { STEPS_UNTIL_SORTED.min(self.unchanged + 1) };
     }
 
     fn append(&mut self, source: usize) {
         let start = self.len();
-        self.is_awake[source] = true;
-        self.awake += 1;
+        self.is_active[source] = true;
+        self.active += 1;
         self.order.extend(self.parameters[source].iter().map(|&parameter| parameter as u32));
         for &(column, at) in &self.of_source[source] {
             let column = start + column as usize;
-            make_room(&mut self.starts, &mut self.end, column / COLUMNS + 1);
+            reserve_tile(&mut self.starts, &mut self.end, column / COLUMNS + 1);
             self.end += 1;
             self.entries[at as usize].column = column as u32;
         }
-        make_room(&mut self.starts, &mut self.end, self.order.len().div_ceil(COLUMNS));
+        reserve_tile(&mut self.starts, &mut self.end, self.order.len().div_ceil(COLUMNS));
         self.recurrent_len += self.recurrent[source];
         self.is_recurrent[start..self.order.len()].fill(u32::from(self.recurrent[source] > 0));
     }
 
-    /// Writes which sources are awake, in order, or wakes those that were.
+    /// Saves the active sources in order, or restores them.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         let place =
             |own: &Vec<usize>| self.order.iter().position(|&p| Some(p as usize) == own.first().copied());
-        let awake =
+        let active =
             self.parameters.iter().enumerate().filter_map(|(source, own)| Some((place(own)?, source)));
-        let mut awake: Vec<_> = awake.collect();
-        awake.sort_unstable();
-        let mut sources: Vec<usize> = awake.into_iter().map(|(_, source)| source).collect();
-        let (mut arranged, mut quiet) = (self.arranged, self.quiet);
+        let mut active: Vec<_> = active.collect();
+        active.sort_unstable();
+        let mut sources: Vec<usize> = active.into_iter().map(|(_, source)| source).collect();
+        let (mut sorted, mut unchanged) = (self.sorted, self.unchanged);
         archive.field("columns.awake", &mut sources)?;
-        archive.field("columns.arranged", &mut arranged)?;
-        archive.field("columns.quiet", &mut quiet)?;
+        archive.field("columns.arranged", &mut sorted)?;
+        archive.field("columns.quiet", &mut unchanged)?;
         if !archive.reads() {
             return Ok(());
         }
-        if arranged > sources.len() || quiet > QUIET {
-            let found = format!("{arranged} of {} sources, quiet for {quiet} steps", sources.len());
+        if sorted > sources.len() || unchanged > STEPS_UNTIL_SORTED {
+            let found = format!("{sorted} of {} sources, unchanged for {unchanged} steps", sources.len());
             return Err(Error::State { field: "columns.arranged", found });
         }
-        // The constant has always spoken, and first.
-        let first = &sources[..sources.len().min(arranged.max(1))];
+        // The constant is always nonzero, and is activated first.
+        let first = &sources[..sources.len().min(sorted.max(1))];
         if !(self.parameters[0].is_empty() || sources.is_empty() || first.contains(&0)) {
             return Err(Error::State { field: "columns.awake", found: "others before the constant".into() });
         }
         self.reset();
         for (k, wanted) in sources.into_iter().enumerate() {
-            let before = self.awake;
-            self.wake(|source| source == wanted);
-            if self.awake == before {
+            let before = self.active;
+            self.activate(|source| source == wanted);
+            if self.active == before {
                 return Err(Error::State { field: "columns.awake", found: format!("source {wanted}") });
             }
-            if k + 1 == arranged {
-                self.arrange();
+            if k + 1 == sorted {
+                self.sort();
             }
         }
-        self.quiet = quiet;
+        self.unchanged = unchanged;
         Ok(())
     }
 
-    /// Where there is room for each tile's entries of M̄: for all it can have and one more.
+    /// The start of the room for each tile's entries of M̄.
     pub fn starts(&self) -> &[u32] {
         &self.starts
     }
@@ -224,24 +218,24 @@ impl Columns {
         self.spans.room()
     }
 
-    /// Sources, with columns or without.
+    /// The number of sources, with columns or without.
     pub fn sources(&self) -> usize {
         self.parameters.len()
     }
 
-    /// Rows of M̄.
+    /// The number of rows of M̄.
     pub fn rows(&self) -> usize {
         self.row_starts.len() - 1
     }
 
-    /// Whether a source has spoken.
-    pub fn is_awake(&self, source: u32) -> bool {
-        self.is_awake[source as usize]
+    /// Whether a source has been nonzero since the reset.
+    pub fn is_active(&self, source: u32) -> bool {
+        self.is_active[source as usize]
     }
 
-    /// A row's entries of M̄.
+    /// The entries of a row of M̄.
     #[inline(always)]
-    pub fn entries(&self, row: usize) -> &[Entry] {
+    pub fn entries(&self, row: usize) -> &[ImmediateEntry] {
         &self.entries[self.row_starts[row] as usize..self.row_starts[row + 1] as usize]
     }
 
@@ -250,8 +244,8 @@ impl Columns {
         &self.parameters[source]
     }
 
-    /// The parameters of the awake columns, tile by tile.
-    pub fn awake(&self) -> impl Iterator<Item = &[u32]> {
+    /// The parameters of the active columns, by tile.
+    pub fn active(&self) -> impl Iterator<Item = &[u32]> {
         self.order.chunks(COLUMNS)
     }
 
@@ -261,8 +255,8 @@ impl Columns {
     }
 }
 
-/// Begins the room of tiles up to that many, each with one entry more than it has.
-fn make_room(starts: &mut Vec<u32>, end: &mut u32, tiles: usize) {
+/// Reserves room for tiles up to `tiles`, with one entry more than each has.
+fn reserve_tile(starts: &mut Vec<u32>, end: &mut u32, tiles: usize) {
     while starts.len() < tiles {
         starts.push(*end);
         *end += 1;

@@ -1,0 +1,136 @@
+//! Sorts columns in the order of parameters, once activations have ceased.
+//!
+//! In the order of activation, inactive columns need no storage, but the parameters of a row are scattered. In the order of parameters the entries that a row's
+//! M̄ adds to, and the gradient, are contiguous. Columns never interact: their order changes no number.
+
+use super::column_map::ColumnMap;
+use super::panel::Panel;
+use super::program::NOWHERE;
+use super::spans::{ColumnRun, ImmediateSpans, STEPS_UNTIL_SORTED};
+use super::tile::{self, COLUMNS, Tile, TileLanes};
+use crate::scalar::Real;
+use std::sync::Mutex;
+
+impl ColumnMap {
+    /// Whether columns should be sorted now.
+    pub fn is_due_for_sorting(&self) -> bool {
+        self.unchanged == STEPS_UNTIL_SORTED && self.active > self.sorted
+    }
+
+    /// Whether all active columns are sorted.
+    #[inline(always)]
+    pub fn are_sorted(&self) -> bool {
+        self.sorted > 0 && self.sorted == self.active
+    }
+
+    /// Whether some columns are sorted.
+    pub fn any_sorted(&self) -> bool {
+        self.sorted > 0
+    }
+
+    /// Sorts the active columns.
+    pub fn sort(&mut self) {
+        self.from.clear();
+        self.from.extend(0..self.order.len() as u32);
+        self.from.sort_unstable_by_key(|&column| self.order[column as usize]);
+        self.order.sort_unstable();
+        self.starts.clear();
+        self.starts.resize(self.tiles(), 0);
+        for source in (0..self.parameters.len()).filter(|&source| self.is_active[source]) {
+            for &(column, at) in &self.of_source[source] {
+                let parameter = self.parameters[source][column as usize] as u32;
+                let column = self.order.binary_search(&parameter).expect("it is awake");
+                self.entries[at as usize].column = column as u32;
+                self.starts[column / COLUMNS] += 1;
+            }
+        }
+        self.end = 0;
+        for start in &mut self.starts {
+            let entries = std::mem::replace(start, self.end);
+            self.end += entries + 1;
+        }
+        for (is_recurrent, &parameter) in self.is_recurrent.iter_mut().zip(&self.order) {
+            *is_recurrent = u32::from(self.weighs[parameter as usize]);
+        }
+        self.runs.clear();
+        for (tile, parameters) in self.order.chunks(COLUMNS).enumerate() {
+            let mut column = (tile * COLUMNS) as u32;
+            for own in parameters.chunk_by(|a, b| a + 1 == *b) {
+                let len = own.len() as u32;
+                self.runs.push(ColumnRun { column, parameter: own[0], len });
+                column += len;
+            }
+        }
+        let mut spans = std::mem::take(&mut self.spans);
+        spans.fill(self.rows(), self.tiles(), |row| {
+            self.entries(row).iter().filter(|entry| self.is_active(entry.source))
+        });
+        (self.spans, self.sorted) = (spans, self.active);
+    }
+
+    /// For every sorted column, its position before.
+    pub fn from(&self) -> &[u32] {
+        &self.from
+    }
+
+    /// M̄ by rows, where columns are sorted.
+    #[inline(always)]
+    pub fn spans(&self) -> &ImmediateSpans {
+        &self.spans
+    }
+
+    /// The active columns as runs of parameters, where they are sorted.
+    pub fn runs(&self) -> &[ColumnRun] {
+        &self.runs
+    }
+}
+
+impl<T: Real> Panel<T> {
+    /// Sorts columns, and S in them, if none has been activated for long. Nothing may be pending.
+    pub(super) fn sort(&mut self) {
+        if !self.columns.is_due_for_sorting() {
+            return;
+        }
+        self.columns.sort();
+        let found = self.follow_thresholds();
+        debug_assert!(found, "the constant is awake");
+        let Self { columns, tiles, held, slot, strip, .. } = self;
+        let (tiles, from) = (&mut tiles[..columns.tiles()], columns.from());
+        for &row in held.iter() {
+            let slot = slot[row as usize] as usize;
+            permute(tiles, from, strip, |tile| &mut tile.blocks[slot]);
+        }
+        permute(tiles, from, strip, |tile| &mut tile.gradient);
+    }
+
+    /// Updates the columns of thresholds. Returns whether all were found.
+    pub(super) fn follow_thresholds(&mut self) -> bool {
+        let sorted = &self.columns.order[..self.columns.from().len()];
+        let mut own = self.theta.iter_mut().zip(&self.thresholds).filter(|own| *own.0 != NOWHERE);
+        own.all(|(theta, parameter)| match sorted.binary_search(parameter) {
+            Ok(column) => {
+                *theta = column as u32;
+                true
+            }
+            Err(_) => false,
+        })
+    }
+}
+
+/// Moves the columns of one slot of every tile to their new positions. `strip` is scratch.
+fn permute<T: Real>(
+    tiles: &mut [Mutex<Tile<T>>],
+    from: &[u32],
+    strip: &mut [T],
+    block: impl Fn(&mut Tile<T>) -> &mut TileLanes<T>,
+) {
+    let strip = &mut strip[..from.len()];
+    for (tile, strip) in tiles.iter_mut().map(tile::own).zip(strip.chunks_mut(COLUMNS)) {
+        strip.copy_from_slice(&block(tile).0[..strip.len()]);
+    }
+    for (tile, from) in tiles.iter_mut().map(tile::own).zip(from.chunks(COLUMNS)) {
+        for (to, &column) in block(tile).0.iter_mut().zip(from) {
+            *to = strip[column as usize];
+        }
+    }
+}
