@@ -1,15 +1,15 @@
-//! Which setting learns with the least compute, and how sure that is.
+//! Which setting learns with the least compute, and whether the difference is significant.
 
 use crate::curve::{Estimate, Setting};
 use crate::store::Point;
 
 /// Loss at which a run counts as having learned.
 pub const LEARNED: f64 = 0.1;
-/// Standard errors of a difference from which on it counts as one: the two-sided 5 % bound of Student's t for five seeds a side, whatever
-/// their variances (4 degrees of freedom, the fewest Welch's test can have there).
-pub const SURE: f64 = 2.78;
+/// A difference is significant from this number of standard errors on: the two-sided 5 % bound of Student's t for five seeds per setting
+/// with 4 degrees of freedom, the fewest that Welch's test can have.
+pub const SIGNIFICANT: f64 = 2.78;
 
-/// A way to count compute.
+/// A measure of compute.
 pub struct Measure {
     pub name: &'static str,
     pub of: fn(&Point) -> f64,
@@ -29,7 +29,7 @@ pub fn name(setting: &Setting) -> String {
     format!("ω = {} {with} activity sparsity", setting.omega)
 }
 
-/// Mean ± standard error to about three digits, with a sign before it where it is a lower bound.
+/// Mean ± standard error to about three digits, with `≥` if it is a lower bound.
 pub fn show(cost: Estimate, bound: bool) -> String {
     let sign = if bound { "≥ " } else { "" };
     let digits = |x: f64| match x.abs() {
@@ -45,19 +45,19 @@ pub fn show(cost: Estimate, bound: bool) -> String {
     }
 }
 
-/// The claim that the sparsest setting with activity sparsity learns with the least compute, held against `settings`.
-pub struct Verdict {
-    pub says: &'static str,
-    /// The cost of the claimed setting, the best other one, and its cost.
+/// Result for the claim that the sparsest setting with activity sparsity learns with the least compute.
+pub struct ClaimCheck {
+    pub result: &'static str,
+    /// Compute of the claimed setting, name of the cheapest other setting, and its compute.
     pub claimed: String,
     pub rival: String,
     pub rival_cost: String,
-    /// Standard errors of the difference by which the claimed one is cheaper.
+    /// Compute of the other setting minus that of the claimed one, in standard errors of the difference.
     pub gap: f64,
 }
 
-/// None if there is nothing to compare.
-pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<Verdict> {
+/// Compares the claimed setting with the others; `None` if there is no other.
+pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<ClaimCheck> {
     let cost = |setting: &&Setting| {
         let (cost, reached) = setting.when(LEARNED, measure.of);
         (name(setting), cost, reached < setting.runs.len())
@@ -66,20 +66,20 @@ pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<
     let is_claimed = |s: &&&Setting| s.activity && s.omega == sparsest;
     let (_, claimed, bound) = cost(settings.iter().find(is_claimed)?);
     let rivals = settings.iter().filter(|s| !is_claimed(s)).map(cost);
-    // Those that learned come before those whose cost is a lower bound.
+    // Settings that learned come before settings whose cost is a lower bound.
     let rival = rivals.min_by(|a, b| a.2.cmp(&b.2).then(a.1.mean.total_cmp(&b.1.mean)))?;
     let gap = claimed.below(rival.1);
-    let says = match gap {
+    let result = match gap {
         g if g.is_nan() => "undecided: one seed",
-        // A cost that is a lower bound is not known to be low.
+        // A lower bound does not show that the cost is low.
         _ if bound => "undecided: not every run learned",
-        g if g >= SURE => "**confirmed**",
-        g if g <= -SURE && !rival.2 => "**refuted**",
-        g if g > 0.0 => "the least, within error",
-        _ => "not the least, within error",
+        g if g >= SIGNIFICANT => "**confirmed**",
+        g if g <= -SIGNIFICANT && !rival.2 => "**refuted**",
+        g if g > 0.0 => "least, not significant",
+        _ => "not least, not significant",
     };
-    Some(Verdict {
-        says,
+    Some(ClaimCheck {
+        result,
         claimed: show(claimed, bound),
         rival: rival.0,
         rival_cost: show(rival.1, rival.2),
@@ -93,8 +93,8 @@ mod tests {
     use crate::store::Point;
     use crate::store::tests::point;
 
-    /// Two settings, three seeds: one iteration to learn, at the costs given.
-    fn verdict(claimed: [f64; 3], rival: [f64; 3], learns: bool) -> Verdict {
+    /// Two settings with three seeds each, which learn in one iteration at the given costs.
+    fn check(claimed: [f64; 3], rival: [f64; 3], learns: bool) -> ClaimCheck {
         let run = |cost: &f64, loss| vec![Point { loss, compute_adjusted_iteration: *cost, ..point() }];
         let own: Vec<_> = claimed.iter().map(|c| run(c, if learns { 0.05 } else { 0.2 })).collect();
         let other: Vec<_> = rival.iter().map(|c| run(c, 0.05)).collect();
@@ -107,15 +107,15 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_needs_two_standard_errors_and_every_run() {
+    fn claim_check_needs_a_significant_difference_and_every_run() {
         let (low, high) = ([1.0, 1.1, 1.2], [2.0, 2.1, 2.2]);
-        assert_eq!(verdict(low, high, true).says, "**confirmed**");
-        assert_eq!(verdict(high, low, true).says, "**refuted**");
-        assert_eq!(verdict(low, [1.05, 1.15, 1.25], true).says, "the least, within error");
-        assert_eq!(verdict([1.05, 1.15, 1.25], low, true).says, "not the least, within error");
-        // What never learned is no confirmation, however little it spent.
-        let bound = verdict(low, high, false);
-        assert_eq!(bound.says, "undecided: not every run learned");
+        assert_eq!(check(low, high, true).result, "**confirmed**");
+        assert_eq!(check(high, low, true).result, "**refuted**");
+        assert_eq!(check(low, [1.05, 1.15, 1.25], true).result, "least, not significant");
+        assert_eq!(check([1.05, 1.15, 1.25], low, true).result, "not least, not significant");
+        // A setting that did not learn cannot confirm the claim.
+        let bound = check(low, high, false);
+        assert_eq!(bound.result, "undecided: not every run learned");
         assert!(bound.claimed.starts_with('≥'));
     }
 }

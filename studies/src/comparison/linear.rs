@@ -1,12 +1,11 @@
-//! Linear models by recursive least squares, causal: the weights that predict a row stem from rows whose values are known by then.
+//! Linear models trained by recursive least squares. The weights that predict a row depend only on rows known by then.
 
 use super::Predictions;
 use sparse_rtrl::optim::Rls;
 
-/// Predicts each value `horizon` rows ahead from features of the row it is predicted at, those of a constant excluded, with a ridge
-/// penalty of one over `variance`.
+/// Predicts each value `horizon` rows ahead from `features` and a constant, with ridge penalty 1 / `variance`.
 ///
-/// Values are divided by `scale`, so that weights are near one.
+/// Values are divided by `scale`, so that the weights are of order one.
 pub fn least_squares(
     features: impl Fn(usize) -> Vec<f64>,
     values: &[f64],

@@ -1,4 +1,4 @@
-//! What the stream examples share: models that predict a series as it comes, each in one pass, side by side, judged alike.
+//! Comparison of models that predict a series online, each in one pass, with the same measures.
 
 mod linear;
 mod report;
@@ -16,35 +16,35 @@ use sparse_rtrl::readout::Target;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// For each row, what had been predicted for its value before it was known; NaN as long as it was too early for that.
+/// For each row, the prediction of its value made `horizon` rows earlier; NaN for the first rows, which have none.
 pub type Predictions = Vec<f64>;
 
-/// What a model makes of a seed.
-type RunSummary<'a> = Box<dyn Fn(u64) -> Result<Predictions> + Sync + 'a>;
+/// Runs a model with a seed.
+type RunModel<'a> = Box<dyn Fn(u64) -> Result<Predictions> + Sync + 'a>;
 
-/// A model that predicts.
+/// A model of the comparison.
 pub struct Model<'a> {
-    /// Its name in the table.
+    /// Name in the table.
     pub name: String,
-    /// What it is made of, in a few words.
+    /// Settings in a few words.
     pub about: String,
-    /// Whether anything about it is random.
+    /// Whether the result depends on the seed.
     seeded: bool,
-    run: RunSummary<'a>,
+    run: RunModel<'a>,
 }
 
 impl<'a> Model<'a> {
-    /// One that is the same for every seed.
+    /// A model that does not depend on the seed.
     pub fn fixed(name: &str, about: &str, run: impl Fn() -> Predictions + Sync + 'a) -> Self {
         Self { name: name.into(), about: about.into(), seeded: false, run: Box::new(move |_| Ok(run())) }
     }
 
-    /// One that begins by chance.
+    /// A model with a random initial state.
     pub fn seeded(name: &str, about: &str, run: impl Fn(u64) -> Result<Predictions> + Sync + 'a) -> Self {
         Self { name: name.into(), about: about.into(), seeded: true, run: Box::new(run) }
     }
 
-    /// A streaming learner, given the inputs of every row and the values that come with them.
+    /// A streaming learner; `inputs(t)` and `values[t]` are the input and the target of row t.
     pub fn learner(
         name: &str,
         about: &str,
@@ -65,16 +65,16 @@ impl<'a> Model<'a> {
     }
 }
 
-/// How a model did: what it predicted, for each seed.
+/// The predictions of a model, one series per seed.
 pub struct Outcome<'a> {
     pub model: &'a Model<'a>,
     pub predictions: Vec<Predictions>,
 }
 
-/// Runs all models with seeds from 0 up, over the threads of the machine.
+/// Runs all models with seeds 0 to `seeds` − 1 on all threads.
 ///
 /// # Errors
-/// If a model's settings are wrong, or it stops being finite.
+/// If a model's settings are invalid, or its state becomes non-finite.
 pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> {
     let of = |k: usize| (0..if models[k].seeded { seeds } else { 1 }).map(move |seed| (k, seed));
     let jobs: Vec<(usize, u64)> = (0..models.len()).flat_map(of).collect();
@@ -91,7 +91,7 @@ pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> 
     models.iter().enumerate().map(outcome).collect()
 }
 
-/// A network of one layer, whose events take their threshold from the unit, over a horizon.
+/// A learner with one layer and the prediction horizon `horizon`; an event subtracts the threshold from the unit's state.
 pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usize) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(inputs, units, 1);
     spec.network.layers[0].cell = cell.into();
@@ -101,14 +101,14 @@ pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usi
     spec
 }
 
-/// Sets its events: the mean threshold, and half-width ε and height γ of the pseudo-derivative.
+/// Sets the mean initial threshold, and half-width ε and height γ of the pseudo-derivative.
 pub fn events(spec: &mut StreamLearnerSpec, threshold: f64, half_width: f64, height: f64) {
     spec.init.threshold = ThresholdInit::Beta { mean: threshold };
     spec.network.layers[0].config.surrogate.epsilon = half_width;
     spec.network.layers[0].config.surrogate.gamma = height;
 }
 
-/// How an example ends: what went wrong is said in a line.
+/// The exit code of a program; prints the error, if there is one.
 pub fn end(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -119,8 +119,10 @@ pub fn end(result: Result<()>) -> ExitCode {
     }
 }
 
+/// Checks the number of seeds.
+///
 /// # Errors
-/// If there are none, or too many.
+/// If it is not from 1 to 1000.
 pub fn check_seeds(seeds: u64) -> Result<()> {
     match seeds {
         1..=1000 => Ok(()),
@@ -128,15 +130,15 @@ pub fn check_seeds(seeds: u64) -> Result<()> {
     }
 }
 
-/// A file of the data.
+/// Reads a data file.
 ///
 /// # Errors
-/// If it is not there; the message says how to get it, and how to do without.
+/// If it cannot be read; the message says how to download it.
 pub fn read(path: &Path) -> Result<String> {
     let hint = |why: std::io::Error| {
         std::io::Error::new(
             why.kind(),
-            format!("{why}. Fetch it with ./scripts/fetch_data.sh, or try --synthetic"),
+            format!("{why}. Download it with ./scripts/fetch_data.sh, or use --synthetic"),
         )
     };
     std::fs::read_to_string(path).map_err(|why| Error::Read { path: path.into(), source: hint(why) })

@@ -1,4 +1,4 @@
-//! Tables and pictures of a contest: to the terminal, and as Markdown, CSV and SVG with the command that made them.
+//! Tables and figures of a comparison: on the terminal, and as Markdown, CSV and SVG with the command that made them.
 
 use super::{Outcome, Predictions};
 use crate::origin;
@@ -9,39 +9,39 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::file;
 use std::path::Path;
 
-/// What is to be said of a contest.
+/// Contents of the report of a comparison.
 pub struct Report<'a> {
-    /// Name of the files.
+    /// Stem of the file names.
     pub name: &'a str,
-    /// Name of the example.
-    pub example: &'a str,
+    /// Name of the program.
+    pub program: &'a str,
     pub title: &'a str,
-    /// What the numbers are, and how settings were chosen.
+    /// Definition of the measures, and how settings were chosen.
     pub notes: &'a str,
-    /// Names of the measures, and the measures of some predictions.
+    /// Names of the measures, and the function that computes them.
     pub measures: &'a [&'a str],
-    pub judge: &'a (dyn Fn(&Predictions) -> Vec<f64> + Sync),
-    /// Rows that others have published, with their measures (NaN where there is none).
+    pub measure: &'a (dyn Fn(&Predictions) -> Vec<f64> + Sync),
+    /// Published results, with their measures (NaN where not published).
     pub published: &'a [(&'a str, &'a [f64])],
-    /// Error of a window of predictions that ends at a row, for the picture, and how long windows are.
+    /// Error over a range of rows, for the figure, and the length of its windows.
     pub error: &'a dyn Fn(&Predictions, std::ops::Range<usize>) -> f64,
     pub window: usize,
-    /// Models in the picture.
+    /// Models in the figure.
     pub drawn: &'a [&'a str],
 }
 
-/// Prints a contest and writes it to a folder.
+/// Prints a comparison and writes it to a folder.
 ///
 /// # Errors
 /// If a file cannot be written.
 pub fn write(report: &Report, outcomes: &[Outcome], folder: &Path, data: &Path) -> Result<()> {
     let command =
-        origin::command(&format!("cargo study {}", report.example), data.is_absolute().then_some(data));
+        origin::command(&format!("cargo study {}", report.program), data.is_absolute().then_some(data));
     println!("{}\n\n{}", table(NOTHING, report, outcomes), report.notes);
     let text = format!(
         "# {}\n\n{}\n\n{}\n\n{}\n\n![Error over time]({}.svg)\n",
         report.title,
-        origin::said(&command),
+        origin::provenance(&command),
         table(ASCII_MARKDOWN, report, outcomes),
         report.notes,
         report.name,
@@ -66,15 +66,15 @@ fn table(style: TableStyle, report: &Report, outcomes: &[Outcome]) -> String {
         );
     }
     for outcome in outcomes {
-        let judged: Vec<Vec<f64>> = outcome.predictions.iter().map(report.judge).collect();
-        let n = judged.len() as f64;
+        let measured: Vec<Vec<f64>> = outcome.predictions.iter().map(report.measure).collect();
+        let n = measured.len() as f64;
         let cell = |m: usize| {
-            let mean = judged.iter().map(|j| j[m]).sum::<f64>() / n;
-            let variance = judged.iter().map(|j| (j[m] - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-            if judged.len() > 1 { format!("{mean:.4} ± {:.4}", variance.sqrt()) } else { number(mean) }
+            let mean = measured.iter().map(|j| j[m]).sum::<f64>() / n;
+            let variance = measured.iter().map(|j| (j[m] - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+            if measured.len() > 1 { format!("{mean:.4} ± {:.4}", variance.sqrt()) } else { number(mean) }
         };
         let cells = (0..report.measures.len()).map(cell);
-        let seeds = if judged.len() > 1 { judged.len().to_string() } else { String::new() };
+        let seeds = if measured.len() > 1 { measured.len().to_string() } else { String::new() };
         let name = outcome.model.name.clone();
         table.add_row([name].into_iter().chain(cells).chain([seeds, outcome.model.about.clone()]));
     }
@@ -84,7 +84,7 @@ fn table(style: TableStyle, report: &Report, outcomes: &[Outcome]) -> String {
     table.trim_fmt()
 }
 
-/// Every seed's measures.
+/// Writes the measures of every seed as CSV.
 fn rows(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
     let failed = |source| Error::Csv { path: path.into(), source };
     let mut csv = csv::Writer::from_writer(Vec::new());
@@ -93,7 +93,7 @@ fn rows(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
     for outcome in outcomes {
         for (seed, predictions) in outcome.predictions.iter().enumerate() {
             let model = [outcome.model.name.clone(), outcome.model.about.clone(), seed.to_string()];
-            let measures = (report.judge)(predictions).into_iter().map(|m| format!("{m:.6}"));
+            let measures = (report.measure)(predictions).into_iter().map(|m| format!("{m:.6}"));
             csv.write_record(model.into_iter().chain(measures)).map_err(failed)?;
         }
     }
@@ -101,7 +101,7 @@ fn rows(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
     file::replace(path, bytes)
 }
 
-/// The error of the first seed over time, in windows.
+/// Draws the windowed error of the first seed over time.
 fn draw(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
     let drawn: Vec<&Outcome> =
         report.drawn.iter().filter_map(|n| outcomes.iter().find(|o| o.model.name == *n)).collect();
@@ -126,9 +126,9 @@ fn draw(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(64)
-                // Room on the right for names.
+                // Space on the right for the legend.
                 .build_cartesian_2d(0.0..1.36 * end, (0.8 * least..1.25 * most).log_scale())?;
-            let x = format!("row (error of the last {} rows)", report.window);
+            let x = format!("row (error over the last {} rows)", report.window);
             chart
                 .configure_mesh()
                 .x_desc(x)
