@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Whether time follows the work that is counted, and how large a network can be: event RNN and EGRU over sizes and sparsities.
+"""Time against counted MACs, and the largest feasible networks: event RNN and EGRU over sizes and sparsities.
 
-    python3 scripts/bench_grid.py            # needs nothing but Python; draws results/grid.svg if matplotlib is there
+    python3 scripts/bench_grid.py            # needs only Python; draws results/grid.svg if matplotlib is installed
 
 Writes results/grid.csv and results/grid.md: microseconds per step and nanoseconds per MAC over n, ω̃ and the share of live units (single
 precision, one thread, a gradient at every step), and the largest n at 1,000 and at 100 exact steps per second and in 8 GiB.
@@ -25,7 +25,7 @@ def processor():
 
 
 def run(cell, n, kept, live, rule="rtrl", threads=1, seconds=0.5, repetitions=3):
-    """The fastest repetition, each of about that many seconds."""
+    """The fastest repetition; each takes about `seconds`."""
     flags = [str(SPEED), "--cell", cell, "--units", str(n), "--inputs", "2" if cell == "event-rnn" else "32", "--rule", rule]
     flags += ["--param-sparsity", str(round(1 - kept, 6)), "--live", str(live), "--threads", str(threads)]
 
@@ -33,7 +33,7 @@ def run(cell, n, kept, live, rule="rtrl", threads=1, seconds=0.5, repetitions=3)
         lines = subprocess.run(flags + ["--steps", str(steps), "--repetitions", str(repetitions)], check=True, capture_output=True, text=True).stdout
         return min(map(json.loads, lines.splitlines()), key=lambda r: r["microseconds"])
 
-    # Whole blocks, and the base of one before that is measured.
+    # Whole blocks.
     unit = 128 if "blocked" in rule else 8
     first = once(unit, 1)
     return once(unit * max(1, round(seconds * 1e6 / first["microseconds"] / unit)), repetitions)
@@ -58,7 +58,7 @@ def grid(args):
 
 
 def largest(cell, rule, threads, fits, sizes):
-    """The largest of the sizes that fits, by halving; sizes are tried, not reckoned."""
+    """The largest size that fits, by bisection over measured sizes."""
     low, high, known = 0, len(sizes), None
     while low < high:
         middle = (low + high) // 2
@@ -79,7 +79,7 @@ def at_rate(rate):
 
 
 def in_memory(cell, n, rule, threads):
-    """Runs some steps in a process that may not have more than 8 GiB of memory."""
+    """Runs a few steps in a process limited to 8 GiB of memory."""
     flags = [str(SPEED), "--cell", cell, "--units", str(n), "--inputs", "2" if cell == "event-rnn" else "32", "--rule", rule]
     flags += ["--steps", "12", "--repetitions", "1", "--threads", str(threads), "--live", "0.3", "--quick"]
 
@@ -100,8 +100,8 @@ def scale():
     for cell, rules in (("event-rnn", ["rtrl"]), ("egru", ["rtrl", "rtrl-blocked-64"])):
         for rule in rules:
             limits = [("1,000 steps per second", at_rate(1000), sizes), ("100 steps per second", at_rate(100), sizes)]
-            # What blocks keep beside S depends on their length; a process of 8 GiB of addresses holds the direct rule's S.
-            limits += [("8 GiB of addresses", in_memory, wide)] if rule == "rtrl" else []
+            # The memory of the blocked rule depends on K, so only the direct rule is limited to 8 GiB of address space.
+            limits += [("8 GiB of address space", in_memory, wide)] if rule == "rtrl" else []
             for what, fits, of in limits:
                 found = largest(cell, rule, 2, fits, of)
                 rows.append({"cell": cell, "rule": rule, "limit": what, "units": found[0] if found else None, "there": found[1] if found else ""})
@@ -112,9 +112,9 @@ def scale():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="128,256,512")
-    parser.add_argument("--seconds", type=float, default=0.3, help="of a repetition; the best of three counts")
-    parser.add_argument("--memory", type=float, default=2, help="GiB that a network of the grid may take at most")
-    parser.add_argument("--no-scale", action="store_true", help="leave the largest networks out")
+    parser.add_argument("--seconds", type=float, default=0.3, help="seconds per repetition; the best of three counts")
+    parser.add_argument("--memory", type=float, default=2, help="GiB that a network of the grid may use at most")
+    parser.add_argument("--no-scale", action="store_true", help="do not search for the largest networks")
     parser.add_argument("--out", default=str(ROOT / "results"))
     parser.add_argument("--plot-only", action="store_true", help="draw grid.svg from grid.csv")
     args = parser.parse_args()
@@ -134,14 +134,14 @@ def main():
         writer.writerows(rows)
     command = " ".join(["python3", "scripts/bench_grid.py"] + sys.argv[1:])
     lines = ["# Time and work", "", f"Made on {datetime.date.today()} with `{command}` on {processor()}. Single precision, a gradient at every step; one thread in the first "
-             "table, two in the second. The exact rule `rtrl` at every step, unless another rule is named.", "",
+             "table, two in the second. The exact rule `rtrl`, unless stated otherwise.", "",
              "| cell | n | ω̃ | live | µs per step | MACs | ns per MAC |", "|---|---|---|---|---|---|---|"]
     lines += [f"| {r['cell']} | {r['units']} | {r['kept']} | {r['live']} | {r['microseconds']:,.1f} | {r['macs']:.2e} | {r['nanoseconds_a_mac']:.4f} |" for r in rows]
     costs = [r["nanoseconds_a_mac"] for r in rows if r["units"] >= 128]
     lines += ["", f"Time per MAC varies by {max(costs) / min(costs):.1f}× over the grid from 128 units on ({min(costs):.4f} to {max(costs):.4f} ns)."]
     if scales:
-        lines += ["", "## How large", "", "ω = 0.9, three units in ten live; sizes were tried, not reckoned.", "",
-                  "| cell | rule | within | largest n | there |", "|---|---|---|---|---|"]
+        lines += ["", "## Largest networks", "", "ω = 0.9, 30 % of the units live. Each size was measured.", "",
+                  "| cell | rule | limit | largest n | measured |", "|---|---|---|---|---|"]
         lines += [f"| {r['cell']} | {r['rule']} | {r['limit']} | {r['units']} | {r['there']} |" for r in scales]
     (out / "grid.md").write_text("\n".join(lines) + "\n")
     plot(rows, out / "grid.svg")
@@ -151,7 +151,7 @@ def plot(rows, path):
     try:
         import matplotlib
     except ImportError:
-        print("no matplotlib: no picture")
+        print("matplotlib is not installed; no figure was drawn")
         return
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "sparse-rtrl"

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Exact RTRL here and elsewhere: the same networks, the same steps, the same gradients, one after another in one session.
+"""Compares the speed of exact RTRL in this crate, NumPy, SciPy and JAX on the same networks, inputs and gradients.
 
     python3 -m venv venv && venv/bin/pip install -r scripts/bench_peers.requirements.txt
     venv/bin/python scripts/bench_peers.py
 
-Every rival is given what a skilled user would give it: compilation, compacted columns, compacted rows, a good BLAS, the same precision
-(single), one thread, and subnormal numbers flushed to zero. All gradients are held against ours first. Programs take turns, and the best of their rounds counts.
+Every other program is optimised as a skilled user would: compilation, compacted columns, compacted rows, a fast BLAS, the same precision
+(single), one thread, and subnormal numbers flushed to zero. All exact gradients are first compared with ours. Programs alternate; the best round of each counts.
 Writes results/speed.csv and results/speed.md, and results/speed.svg.
 """
 import argparse
@@ -50,7 +50,7 @@ STEPS_CHECKED = 20
 
 
 def flush_subnormals():
-    """Switches the flush-to-zero mode of this thread on: for numpy and scipy. XLA does so by itself, and ours flushes what it stores."""
+    """Enables flush-to-zero mode for this thread, for NumPy and SciPy. XLA enables it itself; this crate flushes numbers when it stores them."""
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder) / "mode.c", Path(folder) / "mode.so"
         source.write_text(
@@ -68,7 +68,7 @@ def processor():
 
 
 class Net:
-    """A network as the `speed` example dumps it: dense weights, masks as what is there, and our gradients."""
+    """A network dumped by the `speed` program: dense weights, masks, and our gradients."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -351,7 +351,7 @@ def numpy_worker(path, inputs):
 
 
 def pinned(threads):
-    """One core for one thread, all for more."""
+    """Pins one thread to one core, more threads to all cores."""
     if not shutil.which("taskset"):
         return []
     return ["taskset", "-c", ",".join(map(str, sorted(CORES if threads > 1 else {min(CORES)})))]
@@ -377,7 +377,7 @@ def dump(setting, folder):
 
 
 def peaks():
-    """What the machine can do at best: with BLAS on one thread, and with the loops of ours on one and two."""
+    """Peak rates of the machine: BLAS on one thread, our loops on one and two threads."""
     x = np.random.rand(1536, 1536).astype(np.float32)
     flops = 0.0
     for _ in range(5):
@@ -393,16 +393,16 @@ def peaks():
 
 def peaks_table(highest):
     blas, *own = highest
-    lines = ["| at best | one thread | two threads |", "|---|---|---|", f"| product of dense matrices, BLAS | {blas:.0f} GFLOP/s | |"]
+    lines = ["| peak rate | one thread | two threads |", "|---|---|---|", f"| product of dense matrices, BLAS | {blas:.0f} GFLOP/s | |"]
     for name, key, unit in (("product of dense matrices, our loop, in the first-level cache", "dense_gflops", "GFLOP/s"),
                             ("sparse sums, our loop, in the first-level cache", "sparse_gflops", "GFLOP/s"),
-                            ("reading 50 MB, our loop", "read_gbytes", "GB/s")):
+                            ("repeated reads of 50 MB, our loop", "read_gbytes", "GB/s")):
         lines.append(f"| {name} | " + " | ".join(f"{peak[key]:.0f} {unit}" for peak in own) + " |")
     return lines
 
 
 def most_live(net, steps=3000):
-    """The most units that are live at once in a long stretch of random input: what a fixed capacity must hold."""
+    """The largest number of units live at once over a long random input, which a fixed capacity must hold."""
     forward, start, _ = model(net)
 
     def step(state, x):
@@ -414,7 +414,7 @@ def most_live(net, steps=3000):
     return int(jax.jit(lambda xs: jax.lax.scan(step, start, xs)[1])(jnp.array(xs)).max())
 
 
-def rivals(net):
+def other_programs(net):
     """Name, bytes of influence a step reads and writes (none if it is not exact), and a function from inputs to the sum of all gradients."""
     capacity = min(net.n, most_live(net) + 2)
     is_event_rnn = net.setting["cell"] == "event-rnn"
@@ -439,7 +439,7 @@ def rivals(net):
 
 
 def own_traffic(rule, counted):
-    """Bytes of influence that a step of ours reads and writes: all that is held, or the base, which is read once and made anew every K steps."""
+    """Bytes of the influence matrix that our step reads and writes: all of it, or in blocks the anchor influence once per K steps."""
     n, p = counted["units"], counted["parameters"]
     if rule.startswith("rtrl-blocked-"):
         return 4 * n * p * (1 + 2 / int(rule.rsplit("-", 1)[1]))
@@ -450,8 +450,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--event-rnn", default="16,64,128,256", help="sizes of the event RNN, comma-separated")
     parser.add_argument("--egru", default="64,128,256", help="sizes of the EGRU, comma-separated")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds in which programs take turns")
-    parser.add_argument("--seconds", type=float, default=1.0, help="least time of a measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in which the programs alternate")
+    parser.add_argument("--seconds", type=float, default=1.0, help="shortest time of a measurement, in seconds")
     parser.add_argument("--out", default=str(ROOT / "results"), help="folder for speed.csv, speed.md and speed.svg")
     parser.add_argument("--numpy-worker", nargs=2, metavar=("NET", "INPUTS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -480,7 +480,7 @@ def compare(args, folder, highest):
 
 
 def modes(settings):
-    """Our times with the processor's flush-to-zero mode off and on, in turns: the library flushes what it stores, so that they agree."""
+    """Our times with the processor's flush-to-zero mode off and on, alternating; they should agree."""
     rows = []
     for setting in settings:
         rules = ["rtrl", "snap-1", "uoro"] + (["rtrl-blocked-32"] if setting["cell"] == "egru" else [])
@@ -496,7 +496,7 @@ def modes(settings):
 
 
 def modes_table(rows):
-    lines = ["## The processor's flush-to-zero mode", "", "µs per step of ours with the mode as found (off) and switched on from outside, which take turns; the "
+    lines = ["## The processor's flush-to-zero mode", "", "µs per step of this crate with the mode off (default) and on, alternating; the "
              "repetition with the median ratio of five (`speed --both-modes`).", "",
              "| cell | units | rule | µs, off | µs, on | off / on |", "|---|---|---|---|---|---|"]
     lines += [f"| {r['cell']} | {r['units']} | {r['rule']} | {r['microseconds']:.2f} | {r['microseconds_flush_mode']:.2f} | {r['ratio']:.3f} |" for r in rows]
@@ -504,7 +504,7 @@ def modes_table(rows):
 
 
 def measure_own(setting, args):
-    """A variant that has no rivals here: blocks on one and two threads."""
+    """A variant measured for this crate only: blocks on one and two threads."""
     cell = setting["cell"] + (", one mask for all gates" if setting.get("one_mask") else ", reset gate before the product")
     best, longest = {}, {}
     for _ in range(args.rounds):
@@ -527,8 +527,8 @@ def measure_own(setting, args):
 def measure(setting, args, folder):
     net = dump(setting, folder)
     rng = np.random.default_rng(0)
-    contestants = list(rivals(net))
-    for name, traffic, run in contestants:
+    programs = list(other_programs(net))
+    for name, traffic, run in programs:
         for steps in (1, 5, STEPS_CHECKED) if traffic else ():
             own_sum, their_sum = net.gradients[:steps].sum(axis=0), run(net.inputs[:steps])
             for block in net.blocks:
@@ -536,7 +536,7 @@ def measure(setting, args, folder):
                 error = np.linalg.norm(their_sum[here] - own_sum[here]) / (np.linalg.norm(own_sum[here]) or 1)
                 assert error < 1e-3, f"{name} on {setting}: {block} is {error:.1e} away from ours after {steps} steps"
     rules = ["rtrl"] + (["rtrl-blocked-32", "rtrl-blocked-64", "rtrl-blocked-96"] if setting["cell"] == "egru" else [])
-    best = {name: math.inf for name, *_ in contestants}
+    best = {name: math.inf for name, *_ in programs}
     sizes, own, longest, dense = {}, {}, {}, None
     lengths = {}
     for _ in range(args.rounds):
@@ -554,7 +554,7 @@ def measure(setting, args, folder):
         n = setting["units"]
         result = ours(setting | {"sparsity": 0.0, "live": 1.0}, "rtrl", 1, max(64, int(args.seconds * 1e9 / n**3 / 3)))
         dense = result if dense is None or result["microseconds"] < dense["microseconds"] else dense
-        for name, _, run in contestants:
+        for name, _, run in programs:
             if name not in sizes:
                 seconds = timed(run, rng, STEPS_CHECKED, net.m)
                 sizes[name] = max(STEPS_CHECKED, min(20000, int(args.seconds * STEPS_CHECKED / max(seconds, 1e-6))))
@@ -562,7 +562,7 @@ def measure(setting, args, folder):
     rows = []
     for (rule, threads), r in own.items():
         rows.append(row(setting, f"sparse-rtrl {rule}", threads, r["microseconds"], own_traffic(rule, r), r, dense, longest[rule, threads]))
-    for name, traffic, _ in contestants:
+    for name, traffic, _ in programs:
         rows.append(row(setting, name, 1, best[name], traffic))
     base = rows[0]["microseconds"]
     for r in rows:
@@ -572,7 +572,7 @@ def measure(setting, args, folder):
 
 
 def timed(run, rng, steps, inputs):
-    """Seconds of a run over that many steps, once it has been compiled for them."""
+    """Seconds of a run over `steps` steps, after compilation."""
     xs = rng.standard_normal((steps, inputs)).astype(np.float32)
     run(xs)
     started = time.perf_counter()
@@ -605,11 +605,11 @@ def write(table, highest, by_mode, args):
         writer.writeheader()
         writer.writerows(table)
     command = " ".join(["python", "scripts/bench_peers.py"] + sys.argv[1:])
-    lines = ["# Speed", "", f"Made on {datetime.date.today()} with `{command}`, on {processor()}, one thread unless "
-             "the table gives another number. Subnormal numbers are flushed in all programs. ω = 0.9, three units in ten live, "
-             "single precision, batch 1, a gradient at every step. Programs take turns; each time is the best of several rounds. All exact gradients agree with "
-             "ours, block by block. Share of the ideal: of the speed-up 1/(ω̃²β̃²) over our own dense update. GB/s: the influence matrix, read and written once per step "
-             "(without carry, live rows only; in blocks of K steps, read at every step and written every K steps). Longest step: in the round where it was shortest.", "",
+    lines = ["# Speed", "", f"Made on {datetime.date.today()} with `{command}`, on {processor()}, one thread unless stated "
+             "otherwise. Single precision, batch 1, ω = 0.9, 30 % of the units live, a gradient at every step. All programs flush subnormal numbers. "
+             "The programs alternate; the best of several rounds counts. All exact gradients agree with ours in every parameter block. Share of the ideal: "
+             "the measured speed-up over our dense update, divided by 1/(ω̃²β̃²). GB/s: traffic of the influence matrix, read and written once per step "
+             "(live rows only for cells without carry; in blocks of K steps read once per step and rewritten once per K). Longest step: the lowest maximum over rounds.", "",
              *peaks_table(highest), ""]
     for cell in dict.fromkeys(r["cell"] for r in table):
         for n in dict.fromkeys(r["units"] for r in table if r["cell"] == cell):

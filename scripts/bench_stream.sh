@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Rows per second through the command line, end to end on one core: an EGRU of 64 units, 8 inputs, ω = .9, learning at every row. Makes
-# results/stream.md. A minute; three with --both-modes.
+# Measures rows per second of the command line on one core, from CSV to CSV: an EGRU of 64 units, 8 inputs, ω = 0.9, an update at every row.
+# Writes results/stream.md. Takes a minute; three with --both-modes.
 #
-#   scripts/bench_stream.sh                # times as they are
+#   scripts/bench_stream.sh                # with the processor's default mode
 #   scripts/bench_stream.sh --both-modes   # also with the processor's flush-to-zero mode switched on from outside the program; needs gcc
 set -euo pipefail
 cd "$(dirname "$0")/.."

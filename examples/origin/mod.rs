@@ -1,10 +1,10 @@
-//! What made a file of results: the version, the date, the processor and the command.
+//! Provenance of a result file: version, date, processor and command.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Where a file of results comes from, as its first lines say.
-pub fn said(command: &str) -> String {
+/// The first lines of a result file: version, date, processor and command.
+pub fn provenance(command: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!("Made by sparse-rtrl {version} on {}, on {}, with\n\n    {command}", date(), processor())
 }
@@ -14,14 +14,14 @@ pub fn date() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()[..10].into()
 }
 
-/// The processor, as all tables of this project name it.
+/// The name of the processor, from scripts/processor.sh.
 pub fn processor() -> String {
     let scripts = ["scripts", "../scripts"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let script = scripts.iter().map(|folder| folder.join("processor.sh")).find(|script| script.exists());
     let named =
         script.and_then(|script| Command::new(script).output().ok()).filter(|output| output.status.success());
     let name = named.and_then(|output| String::from_utf8(output.stdout).ok());
-    name.map_or_else(|| format!("an unnamed {} processor", std::env::consts::ARCH), |name| name.trim().into())
+    name.map_or_else(|| format!("unknown {} processor", std::env::consts::ARCH), |name| name.trim().into())
 }
 
 /// The command line of this program: `start`, for example `cargo study figure3`, then the flags it was given. The path `hidden`, if there is

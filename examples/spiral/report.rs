@@ -113,7 +113,7 @@ impl Report {
         let table = side_by_side(ASCII_MARKDOWN, &figures, &self.runs);
         let text = format!(
             "# Spiral\n\n{}\n\n## Means over seeds\n\n{}\n\n{MEANS}\n\n## Every run\n\n{table}\n\n{}\n",
-            origin::said(command),
+            origin::provenance(command),
             means(&self.runs),
             legend(&figures)
         );

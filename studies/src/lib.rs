@@ -1,5 +1,5 @@
-//! What the programs of this package share: where a result comes from, and learners compared on a stream.
+//! Shared by the programs of this package: provenance of results, and comparisons of models on a stream.
 
-pub mod contest;
+pub mod comparison;
 #[path = "../../examples/origin/mod.rs"]
 pub mod origin;

@@ -1,4 +1,4 @@
-//! Figure 3 as a user meets it: the same curves on any number of threads, interrupted or not, and pictures from the curves alone.
+//! The figure3 program: identical curves for any number of threads and after interruptions, and figures from the curves alone.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const FEW: [&str; 6] = ["--iterations", "20", "--seeds", "2", "--param-sparsity", "0.9,0"];
 
 fn run(out: &Path, flags: &[&str]) -> Output {
-    program("figure3").args(flags).arg("--out").arg(out).output().expect("the example runs")
+    program("figure3").args(flags).arg("--out").arg(out).output().expect("the program runs")
 }
 
 /// An empty folder.
@@ -29,7 +29,7 @@ fn read(path: PathBuf) -> String {
 const STUDIES: [&str; 4] = ["default-spirals", "default-stream", "paper-spirals", "paper-stream"];
 
 #[test]
-fn one_command_makes_everything_and_threads_change_nothing() {
+fn figure3_writes_the_same_files_for_any_number_of_threads() {
     let (one, two) = (folder("figure3-one"), folder("figure3-two"));
     let output = run(&one, &[&FEW[..], &["--threads", "1"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -50,7 +50,7 @@ fn one_command_makes_everything_and_threads_change_nothing() {
         let png = std::fs::read(one.join(format!("{study}.png"))).unwrap();
         assert_eq!(&png[1..4], b"PNG");
         let json: serde_json::Value = serde_json::from_str(&read(one.join(format!("{study}.json")))).unwrap();
-        assert!(json["command"].as_str().unwrap().contains("--example figure3 -- --iterations 20"));
+        assert!(json["command"].as_str().unwrap().contains("cargo study figure3 -- --iterations 20"));
         assert_eq!(json["settings"][0]["mask"]["sparsity"], 0.0);
     }
     let readme = read(one.join("README.md"));
@@ -75,14 +75,14 @@ fn one_command_makes_everything_and_threads_change_nothing() {
     assert_eq!(before, after);
     assert_eq!(readme, read(one.join("README.md")));
 
-    // Curves that were tampered with.
+    // Altered curves.
     let csv = one.join("paper-stream.csv");
     let whole = read(csv.clone());
     let lines: Vec<&str> = whole.lines().collect();
     let cases = [
         (
             lines[..lines.len() - 1].join("\n"),
-            "expected 2 rows, one after another, up to iteration 20; got 1 up to 10",
+            "expected 2 consecutive rows up to iteration 20; got 1 up to 10",
         ),
         (whole.replacen("true", "maybe", 1), "(line: 2"),
         (whole.replacen("loss", "lost", 1), "lost"),
@@ -93,21 +93,21 @@ fn one_command_makes_everything_and_threads_change_nothing() {
     for (altered, expected) in cases {
         std::fs::write(&csv, altered).unwrap();
         let output = run(&one, &["--plot-only"]);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(expected) && said.contains("paper-stream.csv"), "{expected}: {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(expected) && message.contains("paper-stream.csv"), "{expected}: {message}");
     }
 }
 
 #[test]
-fn interrupted_it_goes_on_with_what_is_missing() {
+fn figure3_after_an_interruption_runs_only_missing_runs() {
     let (whole, broken) = (folder("figure3-whole"), folder("figure3-broken"));
     let flags = [&FEW[..], &["--preset", "default", "--experiment", "spirals", "--threads", "1"]].concat();
     assert!(run(&whole, &flags).status.success());
 
     let mut child = program("figure3");
     let child = child.args(&flags).arg("--out").arg(&broken).stderr(Stdio::null());
-    let mut child = child.spawn().expect("the example runs");
+    let mut child = child.spawn().expect("the program runs");
     let curves = broken.join("default-spirals.unfinished.csv");
     let started = Instant::now();
     while !curves.exists() {
@@ -125,7 +125,7 @@ fn interrupted_it_goes_on_with_what_is_missing() {
     assert_eq!(read(curves.clone()), left);
     let output = run(&broken, &flags);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("going on:"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("resuming:"), "{}", text(&output.stderr));
     assert_eq!(read(broken.join("default-spirals.csv")), read(whole.join("default-spirals.csv")));
 
     // What was left without its settings, or is not wanted, is not taken for runs of this command.
@@ -138,13 +138,13 @@ fn interrupted_it_goes_on_with_what_is_missing() {
         let fresh: &[&str] = if with_settings { &["--fresh"] } else { &[] };
         let output = run(&broken, &[&flags[..], fresh, &["--units", "5"]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(!text(&output.stderr).contains("going on:"), "{}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("resuming:"), "{}", text(&output.stderr));
         assert!(!curves.exists() && !settings.exists());
     }
 }
 
 #[test]
-fn wrong_input_ends_with_exit_code_2() {
+fn figure3_with_invalid_input_exits_with_code_2() {
     let cases: &[(&[&str], &str)] = &[
         (&["--param-sparsity", "1"], "[0, 1)"),
         (&["--param-sparsity", "-0.5"], "[0, 1)"),
@@ -159,8 +159,8 @@ fn wrong_input_ends_with_exit_code_2() {
     for (flags, expected) in cases {
         let out = folder("figure3-wrong");
         let output = run(&out, flags);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        assert!(said.contains(expected), "{flags:?}: {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {message}");
+        assert!(message.contains(expected), "{flags:?}: {message}");
     }
 }

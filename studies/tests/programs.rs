@@ -1,4 +1,4 @@
-//! The other examples as a user meets them: what they print, what they leave, what they say to wrong input.
+//! The other programs: output, result files, and errors for invalid input.
 
 mod common;
 
@@ -6,17 +6,17 @@ use common::{program, scratch, text};
 use std::process::Output;
 
 fn run(name: &str, flags: &[&str]) -> Output {
-    program(name).args(flags).output().expect("the example runs")
+    program(name).args(flags).output().expect("the program runs")
 }
 
 #[test]
-fn table1_measures_every_rule_and_counts_what_it_predicts() {
+fn table1_predicted_macs_and_bytes_equal_counted_ones() {
     let out = scratch("table1");
     let flags =
         ["--units", "8", "--param-sparsity", "0,0.5", "--epsilon", "0.5", "--steps", "4", "--warm-up", "6"];
     let output = run("table1", &[&flags[..], &["--out", out.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("true law"));
+    assert!(text(&output.stdout).contains("derived"));
     let mut csv = csv::Reader::from_path(out.join("table1.csv")).unwrap();
     let names: Vec<String> = csv.headers().unwrap().iter().map(String::from).collect();
     let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
@@ -30,7 +30,7 @@ fn table1_measures_every_rule_and_counts_what_it_predicts() {
         if field("claim") == "Exact" {
             assert!((cosine - 1.0).abs() < 1e-5, "{row:?}");
         }
-        // A walk back over the tape costs at most every coupling and every parameter a step, whatever the warm-up.
+        // The backward pass over the tape costs at most every coupling and every parameter per step, whatever the warm-up.
         if field("rule") == "bptt" {
             let (macs, p): (f64, f64) =
                 (field("counted_macs").parse().unwrap(), field("parameters").parse().unwrap());
@@ -54,7 +54,7 @@ fn compare_trains_every_rule_on_both_tasks() {
 }
 
 #[test]
-fn speed_times_a_step_and_writes_what_it_ran() {
+fn speed_prints_timings_and_dumps_the_network() {
     for cell in ["event-rnn", "egru"] {
         for rule in ["rtrl", "rtrl-blocked-4"] {
             let output = run("speed", &["--cell", cell, "--units", "8", "--rule", rule, "--steps", "20"]);
@@ -81,9 +81,8 @@ fn speed_times_a_step_and_writes_what_it_ran() {
     assert_eq!((gradients.len(), gradients[2].as_array().unwrap().len()), (3, entries));
 }
 
-/// On synthetic streams: what is learned is worth more than the same net as drawn, and than the simplest rule.
 #[test]
-fn streams_are_learned() {
+fn stream_studies_trained_network_beats_untrained_and_simple_models() {
     let cases = [
         ("santa_fe", "EGRU, Kalman", "EGRU, untrained", "linear, 10 lags"),
         ("taxi", "EGRU, Kalman", "EGRU, untrained", "same half-hour last week"),
@@ -119,7 +118,7 @@ fn streams_are_learned() {
 }
 
 #[test]
-fn wrong_input_ends_with_exit_code_2() {
+fn programs_with_invalid_input_exit_with_code_2() {
     let out = scratch("wrong");
     let cases: &[(&str, &[&str], &str)] = &[
         ("table1", &["--units", "0"], "at least 1"),
@@ -150,8 +149,8 @@ fn wrong_input_ends_with_exit_code_2() {
         let to = ["--out", out.to_str().unwrap()];
         let to = if *name == "speed" { &[] } else { &to[..] };
         let output = run(name, &[flags, to].concat());
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{name} {flags:?}: {said}");
-        assert!(said.contains(expected), "{name} {flags:?}: {said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{name} {flags:?}: {message}");
+        assert!(message.contains(expected), "{name} {flags:?}: {message}");
     }
 }

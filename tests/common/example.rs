@@ -8,9 +8,10 @@ use std::sync::Once;
 pub fn example(name: &str) -> Command {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        let profile: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
+        // The profile of this test, so that the library is not built again.
+        let profile = if cfg!(debug_assertions) { "test" } else { "bench" };
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--examples"]).args(profile);
+        cargo.args(["build", "--quiet", "--package", "sparse-rtrl", "--examples", "--profile", profile]);
         let done = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
         assert!(done.success(), "the examples build");
     });

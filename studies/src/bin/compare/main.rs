@@ -1,5 +1,5 @@
-//! What rules are worth: every rule in the registry on the spiral and on a copy task, five seeds each; accuracy, work, and how true
-//! the gradient is. `cargo study compare`.
+//! Compares every rule in the registry on the spiral and on a copy task, five seeds each: accuracy, MACs, and cosine similarity to the
+//! exact gradient. `cargo study compare`.
 
 use clap::Parser;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
@@ -16,7 +16,7 @@ use sparse_rtrl_studies::origin;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Train a 16-unit EGRU with every rule on two tasks and compare what they reach, what they cost, and how true their gradient is.
+/// Train an EGRU with every rule on two tasks; compare accuracy, MACs, and the cosine similarity of the gradient to the exact one.
 ///
 /// Writes compare.md. The result does not depend on the number of threads.
 #[derive(Parser)]
@@ -27,7 +27,7 @@ struct Args {
     /// Seeds, from 0 up
     #[arg(long, default_value_t = 5)]
     seeds: u64,
-    /// Batches to learn from
+    /// Training iterations (one batch, one weight update each)
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
     /// Units of the network on the copy task
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The setting of a task; the loss of the copy task counts wherever there is a target.
+/// The configuration of a task. On the copy task the loss covers every step that has a target.
 fn config(args: &Args, task: &str, rule: &str) -> Config {
     let mut config = Config::spiral(Preset::Default);
     config.dataset = task.into();
@@ -76,7 +76,7 @@ fn compare(args: &Args) -> Result<()> {
     }
     let path = args.out.join("compare.md");
     file::check_writable(&path)?;
-    // The other forms of exact RTRL give the gradient of rtrl and bptt, and some take up to a hundred times as long.
+    // The other exact forms of RTRL compute the same gradient as rtrl and bptt; some take up to a hundred times as long.
     let rules = rule::registry::<f32>().into_iter().map(|rule| rule.name);
     let rules: Vec<String> = rules.filter(|name| !name.starts_with("rtrl-")).collect();
     let tasks = ["spiral", "copy"];
@@ -104,7 +104,7 @@ fn compare(args: &Args) -> Result<()> {
     let text = format!(
         "# Rules compared\n\n{}\n\nEGRU, ω = {}, {} iterations of 32 sequences, seeds 0 to {}. {NOTES}\n\n## Spiral, 16 units\n\n{}\n\n## Copy, {} units: {} symbols \
          after {} steps\n\n{}\n",
-        origin::said(&origin::command("cargo study compare", None)),
+        origin::provenance(&origin::command("cargo study compare", None)),
         args.param_sparsity,
         args.iterations,
         args.seeds - 1,
@@ -120,11 +120,11 @@ fn compare(args: &Args) -> Result<()> {
     Ok(())
 }
 
-const NOTES: &str = "Accuracy on the test set after the last iteration, mean ± standard deviation over seeds, and the worst seed; a \
-                     run that diverged counts as 0. MACs of the whole run, relative to dense RTRL without masks. Cosine of the \
-                     batch's gradient to the exact one, mean over all iterations, readout excluded.";
+const NOTES: &str = "Accuracy: on the test set after the last iteration, mean ± standard deviation over seeds. Worst: the seed with the lowest \
+                     accuracy. A diverged run counts as 0. MACs: of the whole run; % of dense: relative to dense RTRL without masks. \
+                     Cosine: similarity of each batch's gradient to the exact gradient, without the readout, mean over all iterations.";
 
-/// A rule that diverges has reached nothing, which is a result; anything else that fails is a failure.
+/// Returns `None` for a run that diverged, which the table reports as accuracy 0; returns any other error.
 fn keep(run: Result<RunSummary>) -> Result<Option<RunSummary>> {
     match run {
         Ok(run) => Ok(Some(run)),
@@ -136,7 +136,7 @@ fn keep(run: Result<RunSummary>) -> Result<Option<RunSummary>> {
 fn table(style: TableStyle, rules: &[String], runs: &[Option<RunSummary>]) -> String {
     let mut table = Table::new();
     table.load_style(style);
-    table.set_header(["rule", "accuracy", "worst", "MACs", "of dense", "cosine"]);
+    table.set_header(["rule", "accuracy", "worst", "MACs", "% of dense", "cosine"]);
     let seeds = runs.len() / rules.len();
     for (rule, runs) in rules.iter().zip(runs.chunks(seeds)) {
         let accuracy =

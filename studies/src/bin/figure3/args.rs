@@ -1,4 +1,4 @@
-//! The flags, and the studies they ask for.
+//! Command-line flags, and the studies they select.
 
 use crate::study::{Experiment, Study};
 use clap::{Parser, ValueEnum};
@@ -6,53 +6,53 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::Preset;
 use std::path::PathBuf;
 
-/// Figure 3 of the RTRL paper with error bars: what sparsity costs and saves over the course of learning.
+/// Reproduce figure 3 of the RTRL paper with error bars: cost and savings of sparsity during training.
 ///
-/// Trains the spiral network with and without activity sparsity for every parameter sparsity and seed, and once more on endless
-/// streams without reset; draws loss, sparsities, work and the origin of zeros as SVG and PNG; and writes what was found beside what
-/// the paper says. Interrupted, the same command goes on with the runs that are missing.
+/// Trains the spiral network with and without activity sparsity for every parameter sparsity and seed, and on endless streams without
+/// reset. Draws loss, sparsities, MACs and the causes of zeros as SVG and PNG, and writes a report that compares the results with the
+/// paper. After an interruption, the same command runs only the missing runs.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Settings: ours, that of the paper's own code, or both
+    /// Settings: our default, that of the paper's own code, or both
     #[arg(long, value_enum, value_delimiter = ',', default_value = "default,paper")]
     preset: Vec<PresetArg>,
-    /// The paper's experiment, the same on endless streams without reset, or both
+    /// The paper's experiment, the same task on endless streams without reset, or both
     #[arg(long, value_enum, value_delimiter = ',', default_value = "spirals,stream")]
     experiment: Vec<Experiment>,
-    /// Shares of recurrent weights that are pruned, in [0, 1); four at most
+    /// Shares of recurrent weights that are pruned, in [0, 1); at most four
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true, default_value = "0,0.5,0.8,0.9")]
     param_sparsity: Vec<f64>,
-    /// Batches to learn from
+    /// Training iterations (one batch, one weight update each)
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
-    /// Seeds of every setting, from 0 up
+    /// Seeds per setting, from 0 up
     #[arg(long, default_value_t = 5)]
     seeds: u64,
     /// Units of the network
     #[arg(long, default_value_t = 16)]
     units: usize,
-    /// Folder for curves (CSV), configurations (JSON), pictures (SVG, PNG) and README.md
+    /// Folder for curves (CSV), configurations (JSON), figures (SVG, PNG) and README.md
     #[arg(long, default_value = "results/figure3")]
     pub out: PathBuf,
-    /// Threads; 0 for as many as there are cores. The result does not depend on it
+    /// Threads; 0 for one per core. The result does not depend on it
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
     /// Run nothing: draw and report again from the CSV files in the folder
     #[arg(long)]
     pub plot_only: bool,
-    /// Drop the runs of an interrupted command instead of going on with them
+    /// Discard the runs of an interrupted command instead of keeping them
     #[arg(long)]
     pub fresh: bool,
 }
 
 const EXAMPLES: &str = "Examples:
-  figure3                                        everything: 2 settings, 120 runs, some minutes
+  figure3                                        everything: 2 settings, 120 runs, a few minutes
   figure3 --preset paper --experiment spirals    the paper's experiment in the paper's setting only
-  figure3 --plot-only                            the pictures again, from the CSV files
-  figure3 --iterations 100 --seeds 2 --out /tmp/figure3    a quick look
+  figure3 --plot-only                            draw the figures again from the CSV files
+  figure3 --iterations 100 --seeds 2 --out /tmp/figure3    a quick test
 
-Exit status: 0 when done; 1 when a run fails or a file cannot be written, with finished runs kept; 2 for wrong input.";
+Exit status: 0 success; 1 a run failed or a file could not be written (finished runs are kept); 2 invalid input.";
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum PresetArg {
@@ -61,7 +61,7 @@ enum PresetArg {
 }
 
 impl Args {
-    /// The studies asked for, all of them checked.
+    /// The selected studies, with checked settings.
     pub fn studies(&self) -> Result<Vec<Study>> {
         if !(1..=1000).contains(&self.seeds) {
             return Err(Error::setting("seeds", "from 1 to 1000", self.seeds));

@@ -3,7 +3,7 @@
 use crate::store::{Curves, Point};
 use crate::study::{Key, Study};
 
-/// Mean and standard error of some numbers, and how many they are. One number has no standard error.
+/// Mean and standard error of n numbers; the error is NaN for n = 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub mean: f64,
@@ -21,7 +21,7 @@ impl Estimate {
         Self { mean, error, n }
     }
 
-    /// How many standard errors of the difference this mean lies below another.
+    /// `other.mean` − `self.mean` in standard errors of the difference.
     pub fn below(self, other: Self) -> f64 {
         match (other.mean - self.mean, self.error.hypot(other.error)) {
             (0.0, 0.0) => 0.0,
@@ -29,13 +29,13 @@ impl Estimate {
         }
     }
 
-    /// The error for drawing: none where it is not known.
+    /// The error for drawing: 0 where it is not known.
     pub fn spread(self) -> f64 {
         if self.error.is_finite() { self.error } else { 0.0 }
     }
 }
 
-/// All seeds of a setting, side by side.
+/// The runs of a setting, one per seed.
 pub struct Setting<'a> {
     pub omega: f64,
     pub activity: bool,
@@ -43,7 +43,7 @@ pub struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// The settings of a study, those that have runs.
+    /// The settings of a study that have runs.
     pub fn all(study: &Study, curves: &'a Curves) -> Vec<Self> {
         let runs = |omega, activity| {
             let runs = study.seeds.iter().map(|&seed| curves.run(Key { omega, activity, seed }));
@@ -61,14 +61,14 @@ impl<'a> Setting<'a> {
         self.runs.iter().filter_map(|run| run.last()).map(|p| p.iteration).max().unwrap_or(0)
     }
 
-    /// Over seeds, at every row.
+    /// Estimates over seeds, one per row.
     pub fn over_seeds(&self, of: impl Fn(&Point) -> f64) -> Vec<Estimate> {
         let rows = self.runs.iter().map(|run| run.len()).min().unwrap_or(0);
         let at = |row: usize| Estimate::of(&self.runs.iter().map(|run| of(&run[row])).collect::<Vec<_>>());
         (0..rows).map(at).collect()
     }
 
-    /// Over seeds, of the mean over those rows of a run whose iteration lies in a range.
+    /// Estimate over seeds of the mean over the rows whose iteration lies in `iterations`.
     pub fn within(
         &self,
         iterations: std::ops::RangeInclusive<usize>,
@@ -82,7 +82,7 @@ impl<'a> Setting<'a> {
         Estimate::of(&self.runs.iter().map(mean).collect::<Vec<_>>())
     }
 
-    /// Over seeds, at the first row whose loss is at most `loss`, or the last row where none is; and how many runs got there.
+    /// Estimate over seeds at the first row whose loss is at most `loss` (the last row if there is none), and the number of runs that reached it.
     pub fn when(&self, loss: f64, of: impl Fn(&Point) -> f64) -> (Estimate, usize) {
         let first = |run: &&[Point]| run.iter().position(|p| p.loss <= loss);
         let reached = self.runs.iter().filter(|run| first(run).is_some()).count();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_estimate_by_hand() {
+    fn estimate_matches_values_computed_by_hand() {
         let e = Estimate::of(&[1.0, 2.0, 6.0]);
         assert_eq!((e.mean, e.n), (3.0, 3));
         assert!((e.error - (7.0f64 / 3.0).sqrt()).abs() < 1e-15);

@@ -12,11 +12,11 @@ pub type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 pub const TEXT: (&str, i32) = ("sans-serif", 15);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
-/// How a curve looks: a colour that the colour-blind can tell apart and that prints in order of darkness (viridis), and a marker.
+/// The style of a curve: a colour of viridis (distinguishable by the colour-blind, ordered by darkness) and a marker.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub rank: usize,
-    /// Dashes, for the other one of two kinds.
+    /// Whether the curve is dashed.
     pub dashed: bool,
 }
 
@@ -48,20 +48,20 @@ impl Look {
     }
 }
 
-/// The curve of a setting: places on the x axis, and what was found there.
+/// The curve of a setting: positions on the x axis and estimates.
 pub struct Curve {
     pub look: Look,
     pub points: Vec<(f64, Estimate)>,
 }
 
-/// What a panel says of itself.
+/// Title and axis labels of a panel.
 pub struct Labels<'a> {
     pub title: &'a str,
     pub x: &'a str,
     pub y: &'a str,
 }
 
-/// An axis from here to there, linear or logarithmic.
+/// The range of an axis, linear or logarithmic.
 #[derive(Clone)]
 pub enum Axis {
     Linear(Range<f64>),

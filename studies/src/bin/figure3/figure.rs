@@ -1,4 +1,4 @@
-//! Which panels there are, and what is on them.
+//! The panels of the figure and their curves.
 
 use crate::curve::{Estimate, Setting};
 use crate::draw::{Area, Axis, Curve, Drawn, Labels, Look, Share, TEXT, curves, stack};
@@ -13,13 +13,13 @@ const ROW: u32 = 320;
 /// Legend of panel H.
 const STRIP: u32 = 30;
 
-/// Which curves are on a panel: of nets with activity sparsity, without, both, or with and their twins that are reset.
+/// The curves of a panel: networks with activity sparsity, without, both, or with and the same networks with resets.
 #[derive(Clone, Copy)]
 enum Who {
     With,
     Without,
     Both,
-    WithAndTwins,
+    WithAndReset,
 }
 
 /// A panel of curves.
@@ -28,17 +28,17 @@ struct Panel {
     who: Who,
     x: (&'static str, fn(&Point) -> f64),
     y: (&'static str, fn(&Point) -> f64),
-    /// The same curves of something else, dashed.
+    /// Another quantity of the same networks, dashed.
     dashed: Option<fn(&Point) -> f64>,
 }
 
-// Units as the typeface of the pictures can show them: it has no combining tilde.
+// The typeface has no combining tilde, hence 1−ω instead of ω̃.
 const ITERATION: (&str, fn(&Point) -> f64) = ("iteration (one batch, one update)", |p| p.iteration as f64);
 const FACTOR: (&str, fn(&Point) -> f64) =
     ("Σ (1−ω)²(1−β(t))(1−β(t−1)), the paper's factor", |p| p.compute_adjusted_iteration);
 const DENSITY: (&str, fn(&Point) -> f64) =
     ("Σ density of the influence matrix", |p| p.density_adjusted_iteration);
-const MACS: (&str, fn(&Point) -> f64) = ("multiply-accumulates counted", |p| p.macs as f64);
+const MACS: (&str, fn(&Point) -> f64) = ("multiply-accumulates counted (MACs)", |p| p.macs as f64);
 const LOSS: (&str, fn(&Point) -> f64) = ("loss (cross-entropy)", |p| p.loss);
 const SILENT: (&str, fn(&Point) -> f64) = ("share of silent units", |p| p.activity_sparsity);
 const ZEROS: (&str, fn(&Point) -> f64) = ("share of zeros in ∂y/∂w", |p| 1.0 - p.influence_density);
@@ -54,32 +54,32 @@ const fn panel(
 
 const SPIRALS: [Panel; 9] = [
     panel("A: with activity sparsity", Who::With, ITERATION, LOSS),
-    panel("B: the same, compute-adjusted", Who::With, FACTOR, LOSS),
-    panel("B2: the same, density-adjusted", Who::With, DENSITY, LOSS),
+    panel("B: with, compute-adjusted", Who::With, FACTOR, LOSS),
+    panel("B2: with, density-adjusted", Who::With, DENSITY, LOSS),
     panel("E: without activity sparsity", Who::Without, ITERATION, LOSS),
-    panel("F: the same, compute-adjusted", Who::Without, FACTOR, LOSS),
-    panel("F2: the same, density-adjusted", Who::Without, DENSITY, LOSS),
+    panel("F: without, compute-adjusted", Who::Without, FACTOR, LOSS),
+    panel("F2: without, density-adjusted", Who::Without, DENSITY, LOSS),
     panel("C: activity sparsity", Who::With, ITERATION, SILENT),
     Panel {
         dashed: Some(|p| 1.0 - p.influence_density_recurrent),
         ..panel("D: influence-matrix sparsity", Who::With, ITERATION, ZEROS)
     },
-    panel("G: against work counted", Who::Both, MACS, LOSS),
+    panel("G: loss against counted MACs", Who::Both, MACS, LOSS),
 ];
 
 const STREAM: [Panel; 3] = [
-    panel("C: activity sparsity", Who::WithAndTwins, ITERATION, SILENT),
-    panel("D: influence-matrix sparsity", Who::WithAndTwins, ITERATION, ZEROS),
-    panel("G: against work counted", Who::WithAndTwins, MACS, LOSS),
+    panel("C: activity sparsity", Who::WithAndReset, ITERATION, SILENT),
+    panel("D: influence-matrix sparsity", Who::WithAndReset, ITERATION, ZEROS),
+    panel("G: loss against counted MACs", Who::WithAndReset, MACS, LOSS),
 ];
 
-/// Where the entries of the influence matrix are, from below.
+/// Classes of entries of the influence matrix, stacked from below.
 const SHARES: [Share; 5] = [
-    Share { name: "not zero", colour: RGBColor(20, 40, 80) },
-    Share { name: "zero: else (no path yet, or faded)", colour: RGBColor(240, 228, 66) },
-    Share { name: "zero: columns whose source has not been active", colour: RGBColor(86, 180, 233) },
-    Share { name: "zero: rows without derivative", colour: RGBColor(230, 140, 0) },
-    Share { name: "zero: masked columns", colour: RGBColor(205, 205, 205) },
+    Share { name: "nonzero", colour: RGBColor(20, 40, 80) },
+    Share { name: "zero: other (no path yet, or decayed)", colour: RGBColor(240, 228, 66) },
+    Share { name: "zero: inactive columns", colour: RGBColor(86, 180, 233) },
+    Share { name: "zero: rows with zero derivative", colour: RGBColor(230, 140, 0) },
+    Share { name: "zero: pruned columns", colour: RGBColor(205, 205, 205) },
 ];
 
 /// The figure of a study as SVG; `other` is the same preset's other experiment, for comparison.
@@ -127,14 +127,14 @@ impl Drawing<'_> {
         let (Panel { x, y, .. }, mut all) = (panel, Vec::new());
         let mut add = |settings: &[Setting], activity: bool, dashed: bool, of: fn(&Point) -> f64| {
             for setting in settings.iter().filter(|s| s.activity == activity) {
-                // The place of a mean on a compute axis is the mean over seeds of what was spent up to there.
+                // The position on a compute axis is the mean over seeds of the compute spent so far.
                 let places = setting.over_seeds(x.1).into_iter().map(|e| e.mean);
                 let points = places.zip(setting.over_seeds(of)).collect();
                 all.push(Curve { look: self.look(setting, dashed), points });
             }
         };
         let (with, without) = match panel.who {
-            Who::With | Who::WithAndTwins => (true, None),
+            Who::With | Who::WithAndReset => (true, None),
             Who::Without => (false, Some(false)),
             Who::Both => (true, Some(true)),
         };
@@ -144,7 +144,7 @@ impl Drawing<'_> {
         if let Some(dashed) = without {
             add(&self.settings, false, dashed, y.1);
         }
-        if matches!(panel.who, Who::WithAndTwins) {
+        if matches!(panel.who, Who::WithAndReset) {
             add(twins, true, true, y.1);
         }
         if let Some(of) = panel.dashed {
@@ -174,13 +174,13 @@ impl Drawing<'_> {
         };
         let (task, dashes) = match self.study.experiment {
             Experiment::Spirals => (
-                "spirals of 17 steps, reset between them",
-                "dashed: in D recurrent columns only, in G without activity sparsity",
+                "spirals of 17 steps, with resets",
+                "dashed: D recurrent columns only, G without activity sparsity",
             ),
             Experiment::Stream if compared => {
-                ("an endless stream of spirals, never reset", "dashed: with a reset before every spiral")
+                ("endless stream of spirals without reset", "dashed: with a reset before every spiral")
             }
-            Experiment::Stream => ("an endless stream of spirals, never reset", ""),
+            Experiment::Stream => ("endless stream of spirals without reset", ""),
         };
         let units = self.study.settings.first().map_or(0, |c| c.units);
         let title = format!("EGRU of {units} units, exact sparse RTRL, {preset}: {task}");
@@ -205,7 +205,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// Panel H: where the zeros come from, one stack for every ω.
+    /// Panel H: causes of the zeros, one stack per ω.
     fn zeros(&self, area: &Area) -> Drawn {
         let (strip, stacks) = area.split_vertically(STRIP);
         let mut x = 24;

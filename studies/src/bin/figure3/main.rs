@@ -1,6 +1,7 @@
 //! Figure 3 of the RTRL paper with error bars: `cargo study figure3`.
 
 mod args;
+mod claim;
 mod curve;
 mod draw;
 mod figure;
@@ -8,7 +9,6 @@ mod picture;
 mod report;
 mod store;
 mod study;
-mod verdict;
 
 use args::Args;
 use clap::Parser;
@@ -24,8 +24,8 @@ use std::sync::Mutex;
 use store::Curves;
 use study::{Experiment, Key, Made, Study, read_json, write_json};
 
-/// A line on standard error; nobody need listen.
-macro_rules! tell {
+/// Prints a line on standard error; ignores a closed pipe.
+macro_rules! report_line {
     ($($line:tt)*) => {{
         let _ = writeln!(std::io::stderr(), $($line)*);
     }};
@@ -52,24 +52,24 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &Error, status: u8) -> ExitCode {
-    tell!("error: {error}");
+    report_line!("error: {error}");
     ExitCode::from(status)
 }
 
-/// A study that is being run, and the curves it has so far.
+/// A study in progress and its curves so far.
 struct Running {
     study: Study,
     curves: Mutex<Curves>,
 }
 
-/// Finds what an interrupted command has left, and whether all there is to be drawn can be read, before anything is run or written.
+/// Reads the runs of an interrupted command and checks that all inputs can be read, before anything is run or written.
 fn prepare(args: &Args, studies: Vec<Study>) -> Result<Vec<Running>> {
     file::check_writable(&args.out.join("README.md"))?;
     finished(&args.out, |study| !studies.iter().any(|own| own.name() == study.name()))?;
     let with_curves = |study: Study| {
         let curves = if args.fresh { None } else { unfinished(&args.out, &study)? };
         if curves.is_none() {
-            // Runs whose settings nobody knows must not be taken for this study's.
+            // Runs without a configuration may belong to another study.
             remove(&study.file(&args.out, "unfinished.csv"))?;
         }
         Ok(Running { study, curves: Mutex::new(curves.unwrap_or_default()) })
@@ -77,7 +77,7 @@ fn prepare(args: &Args, studies: Vec<Study>) -> Result<Vec<Running>> {
     studies.into_iter().map(with_curves).collect()
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => {
@@ -87,7 +87,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The runs an interrupted command has left of this study.
+/// The runs of this study that an interrupted command finished.
 fn unfinished(folder: &Path, study: &Study) -> Result<Option<Curves>> {
     let (json, csv) = (study.file(folder, "unfinished.json"), study.file(folder, "unfinished.csv"));
     if !json.exists() {
@@ -96,14 +96,15 @@ fn unfinished(folder: &Path, study: &Study) -> Result<Option<Curves>> {
     if read_json::<Study>(&json)? != *study {
         return Err(Error::Format {
             path: json,
-            why: "an interrupted command had other settings: finish it with them, or start over with --fresh"
-                .into(),
+            why:
+                "the interrupted command had other settings: finish it with them, or start again with --fresh"
+                    .into(),
         });
     }
     Ok(if csv.exists() { Some(Curves::read(&csv, study, false)?) } else { None })
 }
 
-/// A run that is missing.
+/// A run that is not finished yet.
 struct Job<'a> {
     of: &'a Running,
     config: &'a Config,
@@ -111,21 +112,21 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// What an iteration costs beside others, roughly: for the estimate of the time left.
+    /// Approximate relative cost of an iteration, for the estimate of the remaining time.
     fn weight(&self) -> u64 {
         let dense = if self.key.activity { 5.0 } else { 8.0 };
         (3.0 + dense * (1.0 - self.key.omega)) as u64
     }
 }
 
-/// Does the runs that are missing, and puts finished studies in place once all are there.
+/// Runs the missing runs and writes each study when all of its runs are finished.
 fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     let out = &args.out;
     let mut jobs = Vec::new();
     let mut known = 0;
     for of in &studies {
         write_json(&of.study.file(out, "unfinished.json"), &of.study)?;
-        let curves = of.curves.lock().expect("nobody else runs yet");
+        let curves = of.curves.lock().expect("no thread has been started");
         for (config, key) in of.study.runs() {
             match curves.run(key) {
                 [] => jobs.push(Job { of, config, key }),
@@ -134,9 +135,9 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
         }
     }
     if known > 0 {
-        tell!("resuming: {known} runs are finished, {} remain", jobs.len());
+        report_line!("resuming: {known} runs are finished, {} remain", jobs.len());
     }
-    // The costly ones first, so that no thread is left with one in the end.
+    // The most expensive runs first, so that threads finish at about the same time.
     jobs.sort_by(|a, b| {
         (a.key.omega, a.key.activity).partial_cmp(&(b.key.omega, b.key.activity)).expect("finite")
     });
@@ -157,7 +158,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     });
     progress.bar.finish_and_clear();
     if let Err(error) = outcome {
-        tell!("finished runs are kept in {}; the same command resumes", out.display());
+        report_line!("finished runs are kept in {}; the same command runs the rest", out.display());
         return Err(error);
     }
     studies.into_iter().try_for_each(|running| finish(out, running))
@@ -171,13 +172,13 @@ fn finish(out: &Path, running: Running) -> Result<()> {
     leftovers.iter().try_for_each(|path| remove(path))
 }
 
-/// A study, and what made it.
+/// A study with its provenance.
 fn made(study: Study) -> Made {
     let command = origin::command("cargo study figure3", None);
     Made { command, date: origin::date(), processor: origin::processor(), study }
 }
 
-/// Every finished study in the folder that is `wanted`.
+/// The finished studies in the folder that satisfy `wanted`.
 fn finished(out: &Path, wanted: impl Fn(&Study) -> bool) -> Result<Vec<(Made, Curves)>> {
     let mut finished = Vec::new();
     for preset in [experiment::Preset::Default, experiment::Preset::Paper] {
@@ -194,7 +195,7 @@ fn finished(out: &Path, wanted: impl Fn(&Study) -> bool) -> Result<Vec<(Made, Cu
     Ok(finished)
 }
 
-/// Draws and reports every finished study in the folder. Returns what to tell of it.
+/// Draws and reports every finished study in the folder. Returns one line per file written.
 fn present(out: &Path) -> Result<Vec<String>> {
     let finished = finished(out, |_| true)?;
     if finished.is_empty() {
@@ -203,7 +204,7 @@ fn present(out: &Path) -> Result<Vec<String>> {
             why: "expected curves (CSV) and their configuration (JSON), found none".into(),
         });
     }
-    let mut said = Vec::new();
+    let mut written = Vec::new();
     for (made, curves) in &finished {
         let study = &made.study;
         let other = |other: &&(Made, Curves)| study.is_comparable(&other.0.study);
@@ -214,15 +215,15 @@ fn present(out: &Path) -> Result<Vec<String>> {
         );
         file::replace(&study.file(out, "svg"), &svg)?;
         picture::write_png(&study.file(out, "png"), &svg)?;
-        said.push(format!("{}: .svg, .png, .csv and .json", out.join(study.name()).display()));
+        written.push(format!("{}: .svg, .png, .csv and .json", out.join(study.name()).display()));
     }
     let readme = out.join("README.md");
     file::replace(&readme, report::markdown(&finished))?;
-    said.push(format!("report: {}", readme.display()));
-    Ok(said)
+    written.push(format!("report: {}", readme.display()));
+    Ok(written)
 }
 
-/// One bar over all iterations on a terminal, a line a run elsewhere.
+/// A progress bar over all iterations on a terminal, one line per run elsewhere.
 struct Progress {
     bar: ProgressBar,
     runs: usize,
@@ -247,10 +248,10 @@ impl Progress {
             job.key.omega,
             job.key.seed
         );
-        let told = format!("{} of {} runs: {run}", ended, self.runs);
-        self.bar.set_message(told.clone());
+        let message = format!("{} of {} runs: {run}", ended, self.runs);
+        self.bar.set_message(message.clone());
         if !std::io::stderr().is_terminal() {
-            tell!("{told}; about {} s left", self.bar.eta().as_secs());
+            report_line!("{message}; about {} s left", self.bar.eta().as_secs());
         }
     }
 }

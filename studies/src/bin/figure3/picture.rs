@@ -1,11 +1,11 @@
-//! The same picture as PNG, with a typeface that travels with the program.
+//! Renders an SVG as PNG, with an embedded typeface.
 
 use resvg::{tiny_skia, usvg};
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::file;
 use std::path::Path;
 
-/// Pixels of the PNG for one of the SVG: enough for print.
+/// Pixels of the PNG per pixel of the SVG.
 const SCALE: f32 = 2.0;
 
 /// Renders an SVG.

@@ -1,14 +1,14 @@
-//! What the paper claims, what it published, and what was found, as Markdown.
+//! The report as Markdown: the paper's claims, its published numbers, and our results.
 
+use crate::claim::{ClaimCheck, LEARNED, MEASURES, SIGNIFICANT, name, show, sparsest_is_cheapest};
 use crate::curve::{Estimate, Setting};
 use crate::store::{Curves, Point};
 use crate::study::{Experiment, Made};
-use crate::verdict::{LEARNED, MEASURES, SURE, Verdict, name, show, sparsest_is_cheapest};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use sparse_rtrl::experiment::Preset;
 
-/// A loss that leaves no doubt.
+/// A lower loss, for comparison with the published iterations.
 const LOW: f64 = 0.01;
 
 /// The whole page over every finished study.
@@ -22,7 +22,7 @@ pub fn markdown(finished: &[(Made, Curves)]) -> String {
         page.push(format!("## {title}\n\n![{title}]({name}.svg)"));
         match study.experiment {
             Experiment::Spirals => {
-                page.push(verdicts(&settings));
+                page.push(claims(&settings));
                 page.push(to_learn(&settings));
                 if study.preset == Preset::Paper {
                     page.push(published(&settings));
@@ -36,11 +36,14 @@ pub fn markdown(finished: &[(Made, Curves)]) -> String {
             }
         }
     }
-    // What is said there is said of the runs of the plain command, and of no others.
+    // The explanations refer to the runs of the command without flags.
     let plain = |(made, _): &(Made, Curves)| made.study.is_plain();
     page.push(match finished.len() == 4 && finished.iter().all(plain) {
         true => WHY.trim().to_string(),
-        false => "(Why claims hold or do not is said for the runs of the command without flags only.)".into(),
+        false => {
+            "(The explanations of the claims are printed for the runs of the command without flags only.)"
+                .into()
+        }
     });
     page.join("\n\n") + "\n"
 }
@@ -75,7 +78,7 @@ fn commands(finished: &[(Made, Curves)]) -> String {
         );
         lines.push(line);
     }
-    format!("Made by\n\n{}", lines.join("\n"))
+    format!("Made with\n\n{}", lines.join("\n"))
 }
 
 fn table(head: &[&str]) -> Table {
@@ -92,7 +95,7 @@ fn table(head: &[&str]) -> Table {
 const CLAIMED: f64 = 0.9;
 
 /// The paper's claims, each under every measure.
-fn verdicts(settings: &[Setting]) -> String {
+fn claims(settings: &[Setting]) -> String {
     let mut lines = vec![early(settings), fixed(settings)];
     if settings.iter().all(|s| s.omega != CLAIMED) {
         return lines.join("\n");
@@ -101,23 +104,23 @@ fn verdicts(settings: &[Setting]) -> String {
     let active: Vec<&Setting> = settings.iter().filter(|s| s.activity).collect();
     let claimed = format!("ω = {CLAIMED} with activity sparsity");
     let head = [
-        "the least compute of",
-        "measured by",
-        "verdict",
+        "compared settings",
+        "measure of compute",
+        "result",
         &claimed,
-        "its rival",
-        "of the rival",
-        "difference / its error",
+        "cheapest other setting",
+        "its compute",
+        "difference / standard error",
     ];
     let mut table = table(&head);
-    for (among, which) in [(&all, "all settings"), (&active, "those with activity sparsity")] {
+    for (among, which) in [(&all, "all"), (&active, "with activity sparsity")] {
         for measure in &MEASURES {
-            if let Some(verdict) = sparsest_is_cheapest(among, measure) {
-                let Verdict { says, claimed, rival, rival_cost, gap } = verdict;
+            if let Some(check) = sparsest_is_cheapest(among, measure) {
+                let ClaimCheck { result, claimed, rival, rival_cost, gap } = check;
                 table.add_row([
                     which,
                     measure.name,
-                    says,
+                    result,
                     &claimed,
                     &rival,
                     &rival_cost,
@@ -129,9 +132,9 @@ fn verdicts(settings: &[Setting]) -> String {
     lines.insert(
         0,
         format!(
-            "The paper claims that {claimed} learns with the least total compute. To a loss of {LEARNED}, mean over seeds ± standard error; the rival \
-             is the cheapest other setting, and a difference counts from {SURE} standard errors on (5 % by Student's t, for five seeds):\n\n{}\n\nAnd \
-             further:\n",
+            "The paper claims that {claimed} learns with the least total compute. Compute to reach a loss of {LEARNED}, mean over seeds ± standard \
+             error. A difference is significant from {SIGNIFICANT} standard errors on (5 % level of Student's t for five seeds):\n\n{}\n\nFurther \
+             claims:\n",
             table.trim_fmt()
         ),
     );
@@ -144,9 +147,9 @@ fn early(settings: &[Setting]) -> String {
     let half = runs.iter().filter_map(|r| r.last()).map(|p| p.iteration).max().unwrap_or(0) / 2;
     let early = |run: &&&&[Point]| run.iter().any(|p| p.iteration <= half && p.loss <= LEARNED);
     let count = runs.iter().filter(early).count();
-    let verdict = if 2 * count > runs.len() { "holds" } else { "does not hold" };
+    let result = if 2 * count > runs.len() { "holds" } else { "does not hold" };
     format!(
-        "- Most variants converge well before the end: {verdict}; {count} of {} runs pass a loss of {LEARNED} in the first half ({half} iterations).",
+        "- \"Most variants converge well before the end\": {result}; {count} of {} runs reach a loss of {LEARNED} in the first half ({half} iterations).",
         runs.len()
     )
 }
@@ -156,10 +159,10 @@ fn fixed(settings: &[Setting]) -> String {
     let moved = |run: &&[Point]| (run[0].influence_density - run[run.len() - 1].influence_density).abs();
     let runs = settings.iter().filter(|s| !s.activity).flat_map(|s| &s.runs);
     let most = runs.map(moved).fold(0.0, f64::max);
-    let verdict = if most < 0.01 { "holds" } else { "does not hold" };
+    let result = if most < 0.01 { "holds" } else { "does not hold" };
     format!(
-        "- Without activity sparsity the influence matrix's sparsity stays fixed: {verdict}; from the first iterations to the last it moves by {most:.4} \
-         at most in any run."
+        "- \"Without activity sparsity the sparsity of the influence matrix stays fixed\": {result}; from the first iterations to the last it changes by \
+         at most {most:.4} in any run."
     )
 }
 
@@ -172,8 +175,8 @@ fn to_learn(settings: &[Setting]) -> String {
         "compute-adjusted (factor)",
         "density-adjusted",
         "MACs",
-        "loss at the end",
-        "test acc. at the end",
+        "final loss",
+        "final test accuracy",
     ]);
     for setting in settings {
         let (iterations, reached) = setting.when(LEARNED, |p| p.iteration as f64);
@@ -195,13 +198,13 @@ fn to_learn(settings: &[Setting]) -> String {
         ]);
     }
     format!(
-        "To reach a loss of {LEARNED} (mean of ten iterations; mean over seeds ± standard error; where not every run gets there, the whole run \
-         stands in for it and the mean is a lower bound):\n\n{}",
+        "Compute to reach a loss of {LEARNED} (mean of ten iterations), mean over seeds ± standard error. A run that does not reach it counts with \
+         its whole compute, and the mean is a lower bound (≥):\n\n{}",
         table.trim_fmt()
     )
 }
 
-/// A published curve of influence sparsity: where it starts, if that can be read off it, and where it ends.
+/// A published curve of influence sparsity: its first value, if it can be read off, and its last.
 struct Published {
     omega: f64,
     start: Option<f64>,
@@ -219,7 +222,7 @@ const INFLUENCE: [Published; 4] = [
 const CONVERGED: [(f64, bool, &str); 4] =
     [(0.0, true, "500 to 600"), (0.9, true, "1,000 to 1,050"), (0.0, false, "310"), (0.9, false, "730")];
 
-/// The published curves' numbers beside ours.
+/// Values of the published curves and ours.
 fn published(settings: &[Setting]) -> String {
     let find =
         |omega: f64, activity: bool| settings.iter().find(|s| s.omega == omega && s.activity == activity);
@@ -272,7 +275,7 @@ fn published(settings: &[Setting]) -> String {
         converged.add_row([name(setting), value.into(), first, second]);
     }
     format!(
-        "Numbers of the published curves (read off them, so to a few per cent) beside ours:\n\n{}\n\n{}",
+        "Values read off the published curves (to a few per cent) and ours:\n\n{}\n\n{}",
         sparsities.trim_fmt(),
         converged.trim_fmt()
     )
@@ -282,20 +285,20 @@ fn share(e: Estimate) -> String {
     if e.error.is_finite() { format!("{:.3} ± {:.3}", e.mean, e.error) } else { format!("{:.3}", e.mean) }
 }
 
-/// What remains of the savings on an endless stream.
+/// The savings that remain on an endless stream.
 fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
-    let learned = format!("loss {LEARNED} at");
+    let learned = format!("iterations to loss {LEARNED}");
     let mut table = table(&[
         "",
         "resets",
         &learned,
         "activity sparsity",
         "influence sparsity",
-        "rows",
-        "columns",
-        "columns, last 100",
-        "masked",
-        "MACs, of dense",
+        "zero-derivative rows",
+        "inactive columns",
+        "inactive columns, last 100",
+        "pruned columns",
+        "MACs relative to dense",
     ]);
     for setting in settings {
         let twin = with_reset.iter().find(|s| s.omega == setting.omega && s.activity);
@@ -320,9 +323,9 @@ fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
         }
     }
     format!(
-        "What remains of the savings when no reset clears the columns (means over the whole run and over seeds ± standard error; rows, columns, \
-         masked: share of the n × p entries that are zero since their unit has no derivative, since the source of their column has been zero, since \
-         their parameter is masked):\n\n{}",
+        "Savings that remain when no reset clears the columns (means over the whole run and over seeds ± standard error). Zero-derivative rows, \
+         inactive columns, pruned columns: share of the n × p entries of the influence matrix that are zero because the unit's emission has zero \
+         derivative, because the column's source has been zero since the reset, or because the parameter is pruned:\n\n{}",
         table.trim_fmt()
     )
 }

@@ -1,5 +1,5 @@
-//! Curves as CSV: a row is the mean of some iterations of one run. Whole runs only, always in the same order, and put in
-//! place at once, so that the file is valid at every moment.
+//! Curves as CSV: one row holds the means over [`BIN`] iterations of one run. The file contains whole runs in a fixed order and is
+//! replaced atomically, so it is always valid.
 
 use crate::study::{BIN, Key, Study};
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,15 @@ use sparse_rtrl::experiment::record::Row;
 use sparse_rtrl::file;
 use std::path::Path;
 
-/// Some iterations of one run. Columns as in the CSV of the spiral example; shares are means over the iterations, sums are those
-/// after the last of them, and all but counts have six significant digits.
+/// One row: [`BIN`] iterations of one run. Columns as in the CSV of the spiral example; shares are means over the iterations, sums are
+/// those after the last iteration; all but counts have six significant digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     pub param_sparsity: f64,
     pub activity: bool,
     pub seed: u64,
-    /// The last of them.
+    /// The last iteration of the row.
     pub iteration: usize,
     pub loss: f64,
     pub train_accuracy: f64,
@@ -27,6 +27,7 @@ pub struct Point {
     pub influence_density: f64,
     pub influence_density_recurrent: f64,
     pub rows_without_derivative: f64,
+    #[serde(alias = "columns_silent")]
     pub columns_inactive: f64,
     pub columns_masked: f64,
     pub compute_adjusted_iteration: f64,
@@ -46,7 +47,7 @@ fn short(x: f64) -> f64 {
     format!("{x:.5e}").parse().expect("a number as it was written")
 }
 
-/// The curve of a run, a point for every [`BIN`] rows.
+/// The curve of a run: one point per [`BIN`] rows.
 pub fn points(rows: &[Row], activity: bool) -> Vec<Point> {
     rows.chunks(BIN).map(|rows| point(rows, activity)).collect()
 }
@@ -79,21 +80,21 @@ fn point(rows: &[Row], activity: bool) -> Point {
     }
 }
 
-/// The curves of a study, as far as they are there.
+/// The curves of a study; runs may be missing.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
     points: Vec<Point>,
 }
 
 impl Curves {
-    /// The points of a run, none if it is missing.
+    /// The points of a run; empty if it is missing.
     pub fn run(&self, key: Key) -> &[Point] {
         let start = self.points.iter().position(|p| p.key() == key).unwrap_or(self.points.len());
         let end = self.points[start..].iter().position(|p| p.key() != key);
         &self.points[start..end.map_or(self.points.len(), |n| start + n)]
     }
 
-    /// Puts a finished run in its place.
+    /// Adds a finished run, in order.
     pub fn add(&mut self, study: &Study, run: Vec<Point>) {
         self.points.extend(run);
         let place = |p: &Point| study.runs().position(|(_, key)| key == p.key());
@@ -104,11 +105,11 @@ impl Curves {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let rows = self.points.iter().try_for_each(|point| csv.serialize(point));
         rows.map_err(|source| Error::Csv { path: path.into(), source })?;
-        let text = csv.into_inner().expect("memory takes everything");
+        let text = csv.into_inner().expect("writing to memory does not fail");
         file::replace(path, std::str::from_utf8(&text).expect("CSV of numbers"))
     }
 
-    /// Reads curves and holds them against their study: whole runs of it, and nothing else; all of them, if they are to be `complete`.
+    /// Reads curves and checks that they are whole runs of `study`; all of its runs, if `complete`.
     pub fn read(path: &Path, study: &Study, complete: bool) -> Result<Self> {
         let malformed = |why: String| Error::Format { path: path.into(), why };
         let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
@@ -130,7 +131,7 @@ impl Curves {
                 && run.iter().enumerate().all(|(k, point)| point.iteration == iterations(k));
             if !(whole || (run.is_empty() && !complete)) {
                 return Err(malformed(format!(
-                    "ω = {}, activity {}, seed {}: expected {} rows, one after another, up to iteration {}; got {} up to {}",
+                    "ω = {}, activity {}, seed {}: expected {} consecutive rows up to iteration {}; got {} up to {}",
                     key.omega,
                     key.activity,
                     key.seed,
@@ -182,7 +183,7 @@ pub mod tests {
     }
 
     #[test]
-    fn six_digits() {
+    fn short_keeps_six_significant_digits() {
         assert_eq!(short(0.123_456_789), 0.123_457);
         assert_eq!(short(1_234_567.8), 1_234_570.0);
         assert!(short(f64::NAN).is_nan());

@@ -1,4 +1,4 @@
-//! A study: one preset and one experiment, its settings and its seeds; as plain data beside the curves.
+//! A study: one preset and one experiment with its settings and seeds, stored as JSON beside the curves.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -7,26 +7,27 @@ use sparse_rtrl::experiment::{Config, Preset};
 use sparse_rtrl::file;
 use std::path::{Path, PathBuf};
 
-/// Iterations that a row of the curves is the mean of.
+/// Iterations averaged in one row of the curves.
 pub const BIN: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Experiment {
-    /// The paper's: sequences with a reset between them.
+    /// The paper's experiment: sequences with a reset between them.
     Spirals,
-    /// Sequences that follow one another without a reset.
+    /// Sequences without a reset between them.
     Stream,
 }
 
-/// What is run, and what is written beside its curves.
+/// The configuration of a study, written beside its curves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Study {
     pub preset: Preset,
     pub experiment: Experiment,
-    /// Of this crate.
+    /// Version of this crate.
     pub version: String,
-    pub iterations_a_row: usize,
+    #[serde(alias = "iterations_a_row")]
+    pub iterations_per_row: usize,
     pub seeds: Vec<u64>,
     pub settings: Vec<Config>,
 }
@@ -52,7 +53,7 @@ pub struct Made {
 }
 
 impl Study {
-    /// Every ω, with activity sparsity and, in the paper's experiment, without.
+    /// Settings for every ω, with activity sparsity and, in the paper's experiment, also without.
     pub fn new(
         preset: Preset,
         experiment: Experiment,
@@ -76,19 +77,18 @@ impl Study {
             preset,
             experiment,
             version: env!("CARGO_PKG_VERSION").into(),
-            iterations_a_row: BIN,
+            iterations_per_row: BIN,
             seeds: (0..seeds).collect(),
             settings,
         }
     }
 
-    /// Whether this is what the command without flags runs.
+    /// Whether the command without flags runs this study.
     pub fn is_plain(&self) -> bool {
         *self == Self::new(self.preset, self.experiment, &[0.0, 0.5, 0.8, 0.9], 5, |_| ())
     }
 
-    /// Whether another study differs from this one in nothing but resets and nets without activity sparsity: then its curves can be
-    /// drawn beside this one's.
+    /// Whether `other` differs only in resets and in networks without activity sparsity, so that its curves are comparable.
     pub fn is_comparable(&self, other: &Self) -> bool {
         let settings = |study: &Self| -> Vec<Config> {
             let active = study.settings.iter().filter(|c| c.cell_config.activity).cloned();
@@ -100,7 +100,7 @@ impl Study {
             && settings(self) == settings(other)
     }
 
-    /// `default-spirals` and the like: what its files are called.
+    /// The stem of the file names, for example `default-spirals`.
     pub fn name(&self) -> String {
         format!("{:?}-{:?}", self.preset, self.experiment).to_lowercase()
     }
@@ -109,7 +109,7 @@ impl Study {
         folder.join(format!("{}.{extension}", self.name()))
     }
 
-    /// All runs, in the order of their rows.
+    /// All runs, in the order of the rows of the CSV.
     pub fn runs(&self) -> impl Iterator<Item = (&Config, Key)> {
         self.settings.iter().flat_map(|config| {
             let (omega, activity) = (config.mask.sparsity, config.cell_config.activity);
@@ -124,13 +124,13 @@ impl Study {
         omegas
     }
 
-    /// Rows a run has.
+    /// Rows per run.
     pub fn rows(&self) -> usize {
         self.settings.first().map_or(0, |c| c.iterations.div_ceil(BIN))
     }
 }
 
-/// Reads what was written as JSON.
+/// Reads a JSON file.
 pub fn read_json<V: for<'a> Deserialize<'a>>(path: &Path) -> Result<V> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.into(), source })?;
     serde_json::from_str(&text)

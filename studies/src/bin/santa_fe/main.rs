@@ -1,24 +1,24 @@
-//! The Santa Fe laser, one step ahead, learned online in one pass: linear models, untrained nets, and EGRUs and GRUs taught by exact RTRL with
-//! Adam and with the extended Kalman filter. `cargo study santa_fe`.
+//! One-step-ahead prediction of the Santa Fe laser, learned online in one pass: linear models, untrained networks, and EGRUs and GRUs
+//! trained by exact RTRL with Adam and with the extended Kalman filter. `cargo study santa_fe`.
 
 use clap::Parser;
 use sparse_rtrl::cell::ResetGate;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
-use sparse_rtrl_studies::contest::{self, Model, Predictions, Report, events, least_squares};
+use sparse_rtrl_studies::comparison::{self, Model, Predictions, Report, events, least_squares};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Predict the intensity of a chaotic laser one step ahead, learning as it comes.
+/// Predict the intensity of a chaotic laser one step ahead, learning online.
 ///
-/// Prints what each model reaches and writes santa_fe.md, santa_fe.csv and santa_fe.svg. The data is fetched by scripts/fetch_data.sh; without
-/// it, --synthetic makes up a laser-like series (intensity of a Lorenz system).
+/// Prints the error of each model and writes santa_fe.md, santa_fe.csv and santa_fe.svg. scripts/fetch_data.sh downloads the data;
+/// --synthetic uses a generated series instead (intensity of a Lorenz system).
 #[derive(Parser)]
 struct Args {
-    /// Folder that scripts/fetch_data.sh has filled
+    /// Folder with the data that scripts/fetch_data.sh downloads
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a synthetic series of 2,500 points instead
+    /// Use a generated series of 2,500 points instead
     #[arg(long)]
     synthetic: bool,
     /// Seeds, from 0 up
@@ -29,48 +29,49 @@ struct Args {
     out: PathBuf,
 }
 
-/// Rows that nothing is judged on: the first part of the competition's series.
+/// Rows excluded from the evaluation: the first part of the competition's series.
 const LEAD: usize = 1000;
 
 fn main() -> ExitCode {
-    contest::end(compare(&Args::parse()))
+    comparison::end(compare(&Args::parse()))
 }
 
 fn compare(args: &Args) -> Result<()> {
-    contest::check_seeds(args.seeds)?;
+    comparison::check_seeds(args.seeds)?;
     let series = if args.synthetic { synthetic() } else { read(&args.data)? };
     let models = models(&series);
-    let outcomes = contest::run(&models, args.seeds)?;
-    let judged = LEAD..series.len();
-    let mean = series[judged.clone()].iter().sum::<f64>() / judged.len() as f64;
+    let outcomes = comparison::run(&models, args.seeds)?;
+    let evaluated = LEAD..series.len();
+    let mean = series[evaluated.clone()].iter().sum::<f64>() / evaluated.len() as f64;
     let variance =
-        series[judged.clone()].iter().map(|x| (x - mean).powi(2)).sum::<f64>() / judged.len() as f64;
+        series[evaluated.clone()].iter().map(|x| (x - mean).powi(2)).sum::<f64>() / evaluated.len() as f64;
     let error = |predictions: &Predictions, rows: std::ops::Range<usize>| {
         rows.clone().map(|t| (predictions[t] - series[t]).powi(2)).sum::<f64>() / rows.len() as f64 / variance
     };
     let report = Report {
         name: if args.synthetic { "santa_fe-synthetic" } else { "santa_fe" },
-        example: "santa_fe",
+        program: "santa_fe",
         title: if args.synthetic {
-            "A synthetic laser, one step ahead"
+            "Synthetic laser, one step ahead"
         } else {
             "Santa Fe laser, one step ahead"
         },
         notes: NOTES,
         measures: &["NMSE"],
-        judge: &|predictions| vec![error(predictions, judged.clone())],
+        measure: &|predictions| vec![error(predictions, evaluated.clone())],
         published: &[],
         error: &error,
         window: 500,
         drawn: &["linear, 25 lags", "GRU, untrained", "EGRU, Adam", "EGRU, Kalman", "GRU, Kalman"],
     };
-    contest::write(&report, &outcomes, &args.out, &args.data)
+    comparison::write(&report, &outcomes, &args.out, &args.data)
 }
 
-const NOTES: &str = "NMSE: mean squared error over index ≥ 1,000, over the variance of the series there; mean ± standard deviation over seeds. One \
-                     pass, an update at every step, inputs and targets standardised as they come, in double precision. Settings were chosen \
-                     on other seeds (10 and up) than those shown, on the same series. *Untrained*: the same kind of net as drawn, with only the \
-                     readout learning: what recurrence gives without learning. ω = 0.9: nine in ten recurrent weights are pruned.";
+const NOTES: &str = "NMSE: mean squared error over index ≥ 1,000, divided by the variance of the series there; mean ± standard deviation over seeds. One \
+                     pass with an update at every step, in double precision; inputs and targets are standardised online. Settings were chosen \
+                     on the same series, on other seeds (10 and up) than those shown. *Untrained*: recurrent weights stay at their initial \
+                     values and only the readout learns. ω = 0.9: 90 % of the recurrent weights are pruned. In the settings column, v is the \
+                     initial variance of the weights, r the observation noise, λ the forgetting factor and q the process noise.";
 
 fn models(series: &[f64]) -> Vec<Model<'_>> {
     let lags = move |n: usize| {
@@ -79,7 +80,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     let persistence = || -> Predictions {
         (0..series.len()).map(|t| if t == 0 { f64::NAN } else { series[t - 1] }).collect()
     };
-    let mut models = vec![Model::fixed("persistence", "the value before", persistence)];
+    let mut models = vec![Model::fixed("persistence", "previous value", persistence)];
     for n in [2, 10, 25] {
         let run = move || least_squares(lags(n), series, 1, (1e4, 1.0, 50.0));
         models.push(Model::fixed(&format!("linear, {n} lags"), "recursive least squares, λ 1", run));
@@ -93,8 +94,8 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
         least: least(1e5, 0.9998),
         ..spec(cell, 64, sparsity)
     };
-    net("EGRU, untrained", "64 units, ω 0.9, least squares on them, λ .9998", untrained("egru", 0.9));
-    net("GRU, untrained", "64 units, least squares on them, λ .9998", untrained("gru", 0.0));
+    net("EGRU, untrained", "64 units, ω 0.9; least-squares readout, λ .9998", untrained("egru", 0.9));
+    net("GRU, untrained", "64 units; least-squares readout, λ .9998", untrained("gru", 0.0));
 
     let mut adam = spec("egru", 64, 0.9);
     adam.network.layers[0].config.reset_gate = ResetGate::After;
@@ -102,7 +103,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     adam.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 3e-3, decay: 3e-4, clip: None };
     adam.least = least(1.0, 1.0);
     adam.error_clip = Some(0.3);
-    net("EGRU, Adam", "64 units, ω 0.9; 3e-3/(1 + 3e-4 t); least squares for the readout", adam);
+    net("EGRU, Adam", "64 units, ω 0.9; learning rate 3e-3/(1 + 3e-4 t); least-squares readout", adam);
 
     let mut filter = spec("egru", 48, 0.9);
     events(&mut filter, 0.1, 2.0, 1.0);
@@ -115,32 +116,32 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     };
     filter.least = None;
     filter.error_clip = Some(3.0);
-    net("EGRU, Kalman", "48 units, ω 0.9; full filter, v 30, r .5, λ .9998, q 1e-4", filter);
+    net("EGRU, Kalman", "48 units, ω 0.9; full covariance, v 30, r .5, λ .9998, q 1e-4", filter);
 
     let mut filter = spec("gru", 32, 0.9);
     filter.trainer =
         Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 3e-3, forgetting: 1.0, noise: 0.0 };
     filter.least = None;
     filter.error_clip = Some(1.0);
-    net("GRU, Kalman", "32 units, ω 0.9; full filter, v 1, r .003", filter);
+    net("GRU, Kalman", "32 units, ω 0.9; full covariance, v 1, r .003", filter);
     models
 }
 
 fn spec(cell: &str, units: usize, sparsity: f64) -> StreamLearnerSpec {
-    contest::spec(1, cell, units, sparsity, 1)
+    comparison::spec(1, cell, units, sparsity, 1)
 }
 
-/// The competition's 1,000 points, and the 9,093 that follow.
+/// Reads the competition's 1,000 points and the 9,093 that follow them.
 fn read(folder: &Path) -> Result<Vec<f64>> {
     let mut series = Vec::new();
     for name in ["SantaFe_A.dat", "SantaFe_A_cont.dat"] {
         let path = folder.join("santafe").join(name);
         for (line, text) in
-            contest::read(&path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty())
+            comparison::read(&path)?.lines().enumerate().filter(|(_, text)| !text.trim().is_empty())
         {
             let wrong = |_| Error::Format {
                 path: path.clone(),
-                why: format!("line {}: expected a number, found '{}'", line + 1, text.trim()),
+                why: format!("line {}: expected a number, got '{}'", line + 1, text.trim()),
             };
             series.push(text.trim().parse().map_err(wrong)?);
         }
@@ -149,12 +150,12 @@ fn read(folder: &Path) -> Result<Vec<f64>> {
         true => Ok(series),
         false => Err(Error::Format {
             path: folder.into(),
-            why: format!("expected thousands of points, found {}", series.len()),
+            why: format!("expected more than 2,000 points, got {}", series.len()),
         }),
     }
 }
 
-/// x² of the Lorenz system, which a laser of this kind follows (H. Haken 1975), rounded to 8 bits as the measured one was.
+/// x² of the Lorenz system, a model of this kind of laser (H. Haken 1975), rounded to 8 bits like the measured series.
 fn synthetic() -> Vec<f64> {
     let (mut x, mut y, mut z) = (1.0f64, 1.0f64, 20.0f64);
     let mut step = || {

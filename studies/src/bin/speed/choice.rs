@@ -1,4 +1,4 @@
-//! Whether `rtrl-auto` chooses well: the direct recursion and blocks of several lengths timed in turns on networks of many sizes.
+//! Checks the choice of `rtrl-auto`: the direct recursion and several block lengths, timed in turns on networks of many sizes.
 
 use super::net::{Setting, Trial};
 use sparse_rtrl::error::Result;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 const UNITS: [usize; 4] = [32, 64, 128, 256];
 const KEPT: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
 const BLOCKS: [usize; 6] = [8, 16, 32, 64, 96, 128];
-/// Rounds in which the rules take turns. Of every step of a block the median of all rounds counts: other programs come in between.
+/// Rounds in which the rules alternate. The median over rounds counts for every step of a block, since other programs may interfere.
 const ROUNDS: usize = 5;
 
-/// One line of a table a network, on standard output.
+/// Prints a table with one line per network.
 pub fn check(base: &Setting, seconds: f64) -> Result<()> {
     let blocks = BLOCKS.map(|k| format!(" K = {k} |")).concat();
-    println!("| cell | units | ω̃ | direct |{blocks} chosen | µs | beside the best |");
+    println!("| cell | units | ω̃ | direct |{blocks} chosen | µs | relative to the fastest |");
     println!("|---|---|---|---|{}---|---|---|", "---|".repeat(BLOCKS.len()));
     for cell in ["event-rnn", "egru"] {
         for units in UNITS {
@@ -38,7 +38,7 @@ fn line(setting: &Setting, kept: f64, seconds: f64) -> Result<()> {
     for k in steps[1..].iter().flatten() {
         trials.push(trials[0].with_rule(&format!("rtrl-blocked-{k}"))?);
     }
-    // Of the direct recursion as many steps as of a short block.
+    // The direct recursion is sampled over as many steps as a short block.
     let mut times: Vec<_> = steps.iter().map(|k| vec![Vec::new(); k.unwrap_or(16)]).collect();
     let turn = Duration::from_secs_f64(seconds / ROUNDS as f64);
     for round in 0..=ROUNDS {

@@ -12,13 +12,13 @@ use sparse_rtrl::experiment;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Time a full step: the network's own, the influence matrix's, and a gradient for a given credit, on random input.
+/// Time full steps on random input: the network, the influence matrix, and the gradient for a given credit.
 ///
-/// Prints one line of JSON a repetition. With --dump, writes the network, its input, credit and gradients for other programs.
+/// Prints one line of JSON per repetition. With --dump, writes the network, its input, credit and gradients for other programs.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// event-rnn or egru
+    /// Cell: event-rnn or egru
     #[arg(long, default_value = "event-rnn")]
     cell: String,
     /// Units
@@ -30,7 +30,7 @@ struct Args {
     /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
-    /// Share of units whose emission has a derivative, to be met by the width of the pseudo-derivative or the thresholds
+    /// Share of live units (nonzero derivative of the emission), set through the width of the pseudo-derivative or the thresholds
     #[arg(long, default_value_t = 0.3)]
     live: f64,
     /// One mask for all gates of a connection instead of one per gate
@@ -45,34 +45,34 @@ struct Args {
     /// Threads
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// Steps a repetition
+    /// Steps per repetition
     #[arg(long, default_value_t = 1000)]
     steps: usize,
     /// Repetitions
     #[arg(long, default_value_t = 5)]
     repetitions: usize,
-    /// Steps between gradients; 0 for none
+    /// Drain a gradient every N steps; 0 for never
     #[arg(long, default_value_t = 1)]
     credit_every: usize,
-    /// Use the network as drawn: do not search for the share of live units
+    /// Measure the network as drawn, without adjusting the share of live units
     #[arg(long)]
     quick: bool,
-    /// Instead of all that: time the direct recursion and blocks of several lengths on networks of many sizes, for that number of seconds per rule, and
-    /// print them beside what rtrl-auto chooses
+    /// Instead, time the direct recursion and several block lengths on networks of many sizes, for SECONDS per rule, and compare them
+    /// with the choice of rtrl-auto
     #[arg(long, value_name = "SECONDS")]
     check_choice: Option<f64>,
-    /// Instead of all that: what the machine can do at best, with our loops, on that many threads: a dense product and sparse sums in the cache,
-    /// and reading 50 MB over and over
+    /// Instead, measure the peak rates of the machine with our loops on --threads threads: a dense product and sparse sums in the cache,
+    /// and repeated reads of 50 MB
     #[arg(long)]
     peaks: bool,
-    /// Take turns with the processor's flush-to-zero mode off and on, each on a network of its own, and report both times and their ratio:
-    /// stored numbers are flushed by the library, so that the mode should make no difference
+    /// Alternate between the processor's flush-to-zero mode off and on, and report both times and their ratio. The library flushes
+    /// subnormal numbers when it stores them, so the ratio should be 1
     #[arg(long)]
     both_modes: bool,
-    /// Write the network and what it gives on its first steps here, as JSON
+    /// Write the network, its first inputs, credits and gradients to FILE as JSON
     #[arg(long, value_name = "FILE")]
     dump: Option<PathBuf>,
-    /// Steps of the dump
+    /// Steps in the dump
     #[arg(long, default_value_t = 20)]
     dump_steps: usize,
 }
@@ -144,8 +144,8 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Prints a line of JSON per repetition: microseconds per step with the mode off and on, and off relative to on. The two take turns in
-/// tenths of a repetition, so that a change of the machine's speed meets both.
+/// Prints one line of JSON per repetition: microseconds per step with the mode off and on, and their ratio. The two alternate in tenths
+/// of a repetition, so that changes of the machine's speed affect both.
 fn both_modes(mut trials: [Trial; 2], args: &Args) {
     let steps = args.steps.div_ceil(10);
     for repetition in 0..=args.repetitions {

@@ -1,10 +1,10 @@
-//! The processor's flush-to-zero and denormals-are-zero mode, switched on from outside the library to see whether times depend on it.
+//! The processor's flush-to-zero and denormals-are-zero mode, switched on outside the library to measure its effect on times.
 //!
 //! The library itself never changes the mode: it flushes what it stores (`src/scalar.rs`). A program that embeds it may.
 
 use sparse_rtrl::error::{Error, Result};
 
-/// Whether this example can switch the mode on this processor.
+/// Whether this program can switch the mode on this processor.
 pub const KNOWN: bool = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
 
 /// Checks that the mode can be switched.

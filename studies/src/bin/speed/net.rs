@@ -1,4 +1,4 @@
-//! A network of given size and sparsity, on random input that keeps it as live as asked for.
+//! A network of given size, sparsity and share of live units, on random input.
 
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Different inputs, used over and over.
+/// Number of different inputs, used cyclically.
 const INPUTS: usize = 4096;
 /// Steps over which the share of live units is measured.
 const PROBE: usize = 300;
@@ -30,11 +30,11 @@ pub struct Setting {
     pub live: f64,
     pub one_mask: bool,
     pub reset_before: bool,
-    /// Whether the network is taken as it is drawn.
+    /// Whether the network is used as drawn.
     pub quick: bool,
 }
 
-/// What a repetition found.
+/// Result of a repetition.
 #[derive(Serialize)]
 struct Timed<'a> {
     #[serde(flatten)]
@@ -52,7 +52,7 @@ struct Timed<'a> {
     bytes: usize,
 }
 
-/// A network in the middle of its stream.
+/// A network and its position in the stream.
 pub struct Trial {
     setting: Setting,
     name: String,
@@ -95,7 +95,7 @@ fn build(
     Ok((net, w, spec))
 }
 
-/// The share of live units in a stretch of the stream.
+/// The share of live units over a range of steps.
 fn live_share(net: &Network<f32>, w: &[f32], inputs: &[f32]) -> f64 {
     let wiring = net.wiring();
     let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
@@ -109,7 +109,7 @@ fn live_share(net: &Network<f32>, w: &[f32], inputs: &[f32]) -> f64 {
 }
 
 impl Trial {
-    /// Finds the width of the pseudo-derivative (event RNN) or the threshold (EGRU) at which as many units are live as asked for.
+    /// Finds the width of the pseudo-derivative (event RNN) or the threshold (EGRU) at which the share of live units is the requested one.
     pub fn new(setting: &Setting, rule: &str) -> Result<Self> {
         let entry = rule::find::<f32>(rule)?;
         if !["event-rnn", "egru"].contains(&setting.cell.as_str()) {
@@ -155,7 +155,7 @@ impl Trial {
         })
     }
 
-    /// The same network at the beginning of the same stream, with another rule.
+    /// A copy of the network at the beginning of its stream, with another rule.
     pub fn with_rule(&self, rule: &str) -> Result<Self> {
         let entry = rule::find::<f32>(rule)?;
         let wiring = self.net.wiring();
@@ -180,7 +180,7 @@ impl Trial {
         self.net.wiring()
     }
 
-    /// As many steps as there are entries, each with a gradient; adds the microseconds of each to its entry.
+    /// Runs `times.len()` steps with a gradient each; appends the microseconds of each step to its entry.
     pub fn sample(&mut self, microseconds: &mut [Vec<f64>]) {
         for samples in microseconds {
             let started = Instant::now();
@@ -189,7 +189,7 @@ impl Trial {
         }
     }
 
-    /// One step and, if it is wanted, its gradient.
+    /// Runs one step and optionally computes its gradient.
     fn learn(&mut self, macs: &mut Macs, gradient: bool) {
         self.advance(macs);
         if gradient {
@@ -208,7 +208,7 @@ impl Trial {
         self.t += 1;
     }
 
-    /// Some steps, each with a gradient if it is time for one. Returns the microseconds per step.
+    /// Runs `steps` steps with a gradient every `credit_every` steps. Returns microseconds per step.
     pub fn time(&mut self, steps: usize, credit_every: usize) -> f64 {
         let (mut macs, started) = (Macs::default(), Instant::now());
         for k in 1..=steps {
@@ -217,7 +217,7 @@ impl Trial {
         1e6 * started.elapsed().as_secs_f64() / steps as f64
     }
 
-    /// Some steps, each with a gradient. Returns what was found, as JSON.
+    /// Runs `steps` steps and returns the measurements as JSON.
     pub fn run(&mut self, steps: usize, credit_every: usize) -> String {
         let (mut macs, mut live, mut slowest) = (Macs::default(), 0, 0.0f64);
         let started = Instant::now();
@@ -266,7 +266,7 @@ impl Trial {
             blocks: Vec<Lanes<'a>>,
             inputs: &'a [f32],
             credit: &'a [f32],
-            /// One a step, in the order of the blocks' entries.
+            /// One per step, in the order of the blocks' entries.
             gradients: Vec<Vec<f32>>,
         }
         let mut gradients = Vec::new();

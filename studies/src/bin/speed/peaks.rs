@@ -1,4 +1,4 @@
-//! What this machine can do at best, with the loops that carry a step through blocks of columns: as bounds for what a step takes.
+//! Peak rates of the machine with the loops that advance tiles of columns, as lower bounds for the time per step.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -6,18 +6,18 @@ use sparse_rtrl::sparse::lanes::{self, Lanes, ROWS, combine, combine_dense, comb
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Columns of a tile where S is read, and where sparse sums are made.
+/// Columns of a tile in the read test, and in the test of sparse sums.
 const NARROW: usize = 64;
 const WIDE: usize = 128;
-/// Lines that fit into the first-level cache.
+/// Rows of a tile that fit into the first-level cache.
 const LINES: usize = 48;
 /// Terms of a sparse sum.
 const TERMS: usize = 4;
-/// Tiles and their lines: 50 MB, as much as the S of an EGRU of 256 units, of which large caches keep a part.
+/// Tiles and their rows: 50 MB, the size of S of an EGRU with 256 units; large caches hold part of it.
 const TILES: usize = 768;
 const DEEP: usize = 256;
 
-/// GFLOP/s of a dense product and of sparse sums in the first-level cache, GB/s of reading 50 MB over and over; by all threads.
+/// GFLOP/s of a dense product and of sparse sums in the first-level cache, and GB/s of repeated reads of 50 MB, over all threads.
 #[derive(Serialize)]
 pub struct Peaks {
     threads: usize,
@@ -26,7 +26,7 @@ pub struct Peaks {
     read_gbytes: f64,
 }
 
-/// Measures them on the threads of this pool.
+/// Measures the peak rates on the threads of the current pool.
 pub fn measure() -> Peaks {
     let (arch, threads) = (pulp::Arch::new(), rayon::current_num_threads());
     let narrow = vec![Lanes([1.0f32; NARROW]); LINES];
@@ -36,7 +36,7 @@ pub fn measure() -> Peaks {
     let all: Vec<(f32, u32)> = (0..DEEP).map(|line| (0.5, line as u32)).collect();
     let tiles: Vec<Vec<Lanes<f32, NARROW>>> =
         (0..TILES).into_par_iter().map(|_| vec![Lanes([1.0; NARROW]); DEEP]).collect();
-    // Each thread repeats what is in its cache.
+    // Each thread works on the data in its own cache.
     let each =
         |work: &(dyn Fn() + Sync)| (0..threads).into_par_iter().for_each(|_| (0..2000).for_each(|_| work()));
     let dense =

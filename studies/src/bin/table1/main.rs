@@ -1,5 +1,6 @@
-//! Table 1 of the RTRL paper, running: every rule on the event RNN and the EGRU over a grid of sizes, sparsities and
-//! surrogate widths: the paper's formula, our closed form, MACs, bytes, time, and the cosine similarity of the gradient. `cargo study table1`.
+//! Table 1 of the RTRL paper, measured: every rule on the event RNN and the EGRU over a grid of sizes, sparsities and surrogate
+//! widths, with the paper's formula, our cost model, counted MACs, bytes, time, and cosine similarity to the exact gradient.
+//! `cargo study table1`.
 
 mod measure;
 mod report;
@@ -13,9 +14,9 @@ use sparse_rtrl::rule;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measure every rule of the RTRL paper's Table 1, and some more, on random networks with random input.
+/// Measure the rules of the RTRL paper's table 1, and further rules, on random networks with random input.
 ///
-/// Writes table1.csv and table1.md. Times are of one thread; everything else is the same whenever it is run.
+/// Writes table1.csv and table1.md. Times are for one thread; all other numbers are reproducible.
 #[derive(Parser)]
 struct Args {
     /// Units
@@ -27,13 +28,13 @@ struct Args {
     /// Half-widths of the pseudo-derivative
     #[arg(long, value_delimiter = ',', default_value = "0.2,0.5,1")]
     epsilon: Vec<f64>,
-    /// Steps measured; three times as many for the event RNN, which is cheap and whose law is a matter of many steps
+    /// Measured steps; three times as many for the event RNN, which is cheap and needs a longer average
     #[arg(long, default_value_t = 16)]
     steps: usize,
-    /// Steps before (three times as many for the event RNN), so that influence is as dense as it gets
+    /// Steps before the measurement (three times as many for the event RNN), until the influence matrix is as dense as it becomes
     #[arg(long, default_value_t = 48)]
     warm_up: usize,
-    /// Seed of networks and input
+    /// Seed of the networks and the input
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Folder for table1.csv and table1.md
@@ -97,6 +98,6 @@ fn run(args: &Args) -> Result<()> {
     report::write_csv(&csv, &rows)?;
     report::write_markdown(&markdown, &rows)?;
     println!("{}", report::terminal(&rows, args.epsilon[args.epsilon.len() / 2]));
-    println!("every row: {} and {}", csv.display(), markdown.display());
+    println!("all rows: {} and {}", csv.display(), markdown.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One rule on one network: what it costs, and how true its gradient is.
+//! Cost and gradient accuracy of one rule on one network.
 
 use serde::Serialize;
 use sparse_rtrl::cell::{CellConfig, ResetGate, Surrogate};
@@ -15,13 +15,13 @@ use std::time::Instant;
 
 const INPUTS: usize = 2;
 
-/// Standard deviation of the input, large enough for most units to speak at some time.
+/// Standard deviation of the input, large enough that most units emit events.
 const INPUT_SCALE: f32 = 3.0;
 
-/// Beyond this many MACs per step, rules whose steps all cost the same (from the second on) are run for three steps only.
-const PATIENCE: f64 = 2e7;
+/// Above this number of MACs per step, rules with constant cost per step (from the second on) are run for three steps only.
+const MOST_MACS: f64 = 2e7;
 
-/// A network and how long to run it.
+/// A network and the number of steps to run it.
 #[derive(Clone, Copy)]
 pub struct Setting {
     pub cell: &'static str,
@@ -49,7 +49,7 @@ pub struct Measured {
     pub live_share: f64,
     pub paper_formula: &'static str,
     pub paper_macs: Option<f64>,
-    /// In the mean, from sizes and measured sparsities; the other two from what was live, exactly, and from the kernels.
+    /// Expected MACs from sizes and mean sparsities; predicted MACs from the exact sparsity of each step; counted MACs from the kernels.
     pub expected_macs: Option<f64>,
     pub predicted_macs: f64,
     pub counted_macs: f64,
@@ -58,19 +58,19 @@ pub struct Measured {
     pub bytes: usize,
     pub seconds: f64,
     pub gradient_cosine: f64,
-    /// Of the products A Y over the columns of recurrent weights, the share that was done; `rtrl` only.
+    /// Share of the products A Y over the columns of recurrent weights that was computed; `rtrl` only.
     pub recurrent_share: Option<f64>,
-    /// Share of the recurrent weights' columns that a source had touched.
-    pub awake_share: f64,
-    /// The share of A Y by the paper's law, ω̃² β̃(t) β̃(t−1), and by the law that is true of the cell.
-    pub paper_law: f64,
-    pub true_law: f64,
+    /// Share of the columns of recurrent weights that were active.
+    pub active_share: f64,
+    /// The share of A Y by the paper's formula, ω̃² β̃(t) β̃(t−1), and by the formula that holds for the cell.
+    pub paper_share: f64,
+    pub derived_share: f64,
 }
 
 impl Setting {
     fn spec(&self) -> NetworkSpec {
         let surrogate = Surrogate::new(0.7, self.epsilon);
-        // The reset gate after the product, as in the RTRL paper's own code: every coupling is one weight's.
+        // Reset gate after the product, as in the RTRL paper's own code: every coupling belongs to one weight.
         let config = CellConfig { surrogate, reset_gate: ResetGate::After, ..CellConfig::default() };
         let layer = LayerSpec::new(self.cell, self.units, config);
         NetworkSpec { inputs: INPUTS, layers: vec![layer], trace: None }
@@ -82,7 +82,11 @@ impl Setting {
 
     pub fn check(&self) -> Result<()> {
         if self.units > 512 {
-            return Err(Error::setting("units", "at most 512, dense RTRL being among the rules", self.units));
+            return Err(Error::setting(
+                "units",
+                "at most 512, because dense RTRL is among the rules",
+                self.units,
+            ));
         }
         self.spec().check()?;
         self.mask().check()
@@ -94,23 +98,23 @@ fn normals(n: usize, rng: &mut Generator) -> Vec<f32> {
     (0..n).map(|_| INPUT_SCALE * Distribution::<f32>::sample(&StandardNormal, rng)).collect()
 }
 
-/// Steps of a running network with credit for each, and what of it is sparse.
+/// Steps of a network with a credit each, and its sparsity.
 struct Drive {
     steps: Vec<(Step<f32>, Vec<f32>)>,
     active: f64,
     steep: f64,
     live: f64,
     steep_pairs: f64,
-    /// Share of the kept recurrent weights whose source had spoken by the step before; and the same times what is live.
-    awake: f64,
-    /// Share of all parameters whose source had spoken by the step before, or speaks; live share at the step before, and
-    /// times the live share of now.
-    awake_all: f64,
-    spoken: f64,
+    /// Share of the kept recurrent weights whose column was active by the previous step.
+    active_columns: f64,
+    /// Share of all parameters whose column was active by the previous step; share whose source is nonzero now; products with the
+    /// share of live units at the previous and at this step.
+    active_columns_all: f64,
+    nonzero_sources: f64,
     live_pairs: f64,
     live_before: f64,
-    awake_steep_pairs: f64,
-    awake_live: f64,
+    active_steep_pairs: f64,
+    active_live: f64,
 }
 
 fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
@@ -156,18 +160,18 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         steep: mean(&|t| shares[t][1]),
         live: mean(&|t| shares[t][2]),
         steep_pairs: mean(&|t| shares[t][1] * shares[t - 1][1]),
-        awake: mean(&|t| awake[t]),
-        awake_all: mean(&|t| awake_all[t]),
-        spoken: mean(&|t| speaking[t]),
+        active_columns: mean(&|t| awake[t]),
+        active_columns_all: mean(&|t| awake_all[t]),
+        nonzero_sources: mean(&|t| speaking[t]),
         live_pairs: mean(&|t| shares[t - 1][2] * shares[t][2]),
         live_before: mean(&|t| shares[t - 1][2]),
-        awake_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
-        awake_live: mean(&|t| awake[t] * shares[t - 1][2]),
+        active_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
+        active_live: mean(&|t| awake[t] * shares[t - 1][2]),
         steps,
     }
 }
 
-/// Runs a rule over a network's steps.
+/// Measures a rule over the steps of a network.
 ///
 /// # Errors
 /// If the setting is out of range.
@@ -179,11 +183,11 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     let mut driven = drive(&net, &w, setting);
     let dense = rule::DenseCost::new(&wiring.unmasked());
     let constant = ["rtrl-dense", "rtrl-param"].contains(&entry.name.as_str());
-    let warm_up = if constant && dense.influence as f64 > PATIENCE {
+    let warm_up = if constant && dense.influence as f64 > MOST_MACS {
         driven.steps.truncate(3);
         1
     } else if entry.name == "bptt" {
-        // Its work is one walk over all steps, at the end: it is shared out over all of them.
+        // Its work is one backward pass at the end, averaged over all steps.
         0
     } else {
         setting.warm_up
@@ -226,7 +230,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     let recurrent = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
     let recurrent: usize = recurrent.map(|b| b.spec.dense_len()).sum();
     let coupled = wiring.previous().len() as f64 / (n * n);
-    let paper_law = kept * kept * driven.steep_pairs;
+    let paper_share = kept * kept * driven.steep_pairs;
     let shape = Shape {
         units: n,
         parameters: recurrent as f64,
@@ -246,8 +250,8 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         thresholds: true,
         live: driven.live,
         live_pairs: if carry { driven.live_before } else { driven.live_pairs },
-        awake: driven.awake_all,
-        spoken: driven.spoken,
+        awake: driven.active_columns_all,
+        spoken: driven.nonzero_sources,
     };
     Ok(Measured {
         cell: setting.cell,
@@ -273,11 +277,11 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         gradient_cosine: Fidelity::between(&gradient, &exact).cosine,
         recurrent_share: (entry.name == "rtrl")
             .then(|| counted.recurrent as f64 / measured / (n * n * recurrent as f64)),
-        awake_share: driven.awake,
-        paper_law,
-        true_law: match setting.cell {
-            "event-rnn" => kept * kept * driven.awake_steep_pairs,
-            _ => kept * coupled * driven.awake_live,
+        active_share: driven.active_columns,
+        paper_share,
+        derived_share: match setting.cell {
+            "event-rnn" => kept * kept * driven.active_steep_pairs,
+            _ => kept * coupled * driven.active_live,
         },
     })
 }

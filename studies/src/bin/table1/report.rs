@@ -1,4 +1,4 @@
-//! The rows as CSV, as Markdown, and in short for the terminal.
+//! The rows as CSV and Markdown, and a summary for the terminal.
 
 use super::measure::Measured;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
@@ -9,25 +9,26 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 const NOTES: &str = "\
-All costs are means per step of the learning rule alone, with a credit at every step.
+Costs are means per step of the learning rule alone, with a credit at every step. Columns:
 
-- `paper`: the formula of the RTRL paper's Table 1, with p the recurrent weights, ω̃ as drawn, and α̃ and β̃ as measured. Its first
-  term is the forward pass, which the counts exclude; the counts include biases, inputs, thresholds and credit, which it excludes.
-- `expected`: our closed form in the mean, from n, m, p, ω and the measured α and β.
-- `predicted`: our closed form from the rows that were live (`rule::cost`). A test holds that it equals `counted`.
-- `counted`: MACs counted in the kernels.
-- `bytes`: influence or tape in use, without index structure. The tape of BPTT grows with the sequence.
-- `cosine`: cosine similarity to the exact gradient of the whole run, without the readout.
+- `paper`: formula of the RTRL paper's table 1, with p the number of recurrent weights, ω̃ as drawn, α̃ and β̃ as measured. Its first term is the
+  forward pass, which our counts exclude; our counts include biases, inputs, thresholds and credit.
+- `expected`: our closed form for the mean, from n, m, p, ω and the measured α and β alone.
+- `predicted`: our closed form from the nonzero entries of each step; tests verify that it is exact.
+- `counted`: MACs counted by the kernels.
+- `bytes`: influence matrix or tape in use, without index structures.
+- `time`: per step.
+- `cosine`: similarity to the exact gradient of the whole run, without the readout.
 
-BPTT is drained once, at the end; its cost is divided by the number of steps. A rule whose cost is the same at every step and above a
-limit is run for three steps only.
+BPTT is drained once, at the end, and its work is averaged over all steps; its bytes grow with the sequence. Slow rules with a constant cost per step are
+run for three steps only.
 
-`A Y` is the share that exact sparse RTRL computed of the dense product A Y over the columns of recurrent weights. `paper's law` is
-ω̃² β̃(t) β̃(t−1). `true law` is κ times that for the event RNN, and κ ω̃ ω̃′ ν(t−1) for the EGRU. κ is the share of these columns whose
-source has been nonzero since the reset, ω̃′ the share of pairs of units that at least one gate couples, ν the share of units with e ≠ 0.
-The rows of an EGRU carry (1 − u): they do not vanish, so the second β̃ of the paper does not apply to them.";
+`A Y` is the product that dominates the cost of RTRL. `A Y computed` is the share of its dense cost, over the columns of recurrent weights, that exact
+sparse RTRL computed. `paper` is ω̃² β̃(t) β̃(t−1). `derived` is κ ω̃² β̃(t) β̃(t−1) for the event RNN and κ ω̃ ω̃′ ν(t−1) for the EGRU, where κ is the share
+of active columns (source nonzero at some step since the reset), ω̃′ the share of pairs of units that any gate couples, and ν the share of live units (e ≠ 0).
+The rows of an EGRU are carried over with factor 1 − u and do not vanish, so the paper's second factor β̃ does not apply to it.";
 
-/// Writes the rows as CSV.
+/// Writes all rows as CSV.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -53,7 +54,7 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// A table of costs, one line a rule.
+/// The table of costs, one line per rule.
 fn costs(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
     table.load_style(style);
@@ -84,8 +85,8 @@ fn ratio(a: f64, b: f64) -> String {
     if b > 0.0 { format!("{:.3}", a / b) } else { "–".into() }
 }
 
-/// A table of laws, one line a network.
-fn laws(style: TableStyle, rows: &[&Measured]) -> String {
+/// The table of shares of A Y, one line per network.
+fn shares(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
     table.load_style(style);
     table.set_header([
@@ -97,14 +98,14 @@ fn laws(style: TableStyle, rows: &[&Measured]) -> String {
         "β",
         "ν",
         "κ",
-        "A Y done",
-        "paper's law",
-        "done/paper",
-        "true law",
-        "done/true",
+        "A Y computed",
+        "paper",
+        "computed/paper",
+        "derived",
+        "computed/derived",
     ]);
     for row in rows {
-        let Some(done) = row.recurrent_share else { continue };
+        let Some(computed) = row.recurrent_share else { continue };
         let share = |x: f64| format!("{x:.3}");
         table.add_row([
             row.cell.to_string(),
@@ -114,12 +115,12 @@ fn laws(style: TableStyle, rows: &[&Measured]) -> String {
             share(row.activity_sparsity),
             share(row.backward_sparsity),
             share(row.live_share),
-            share(row.awake_share),
-            format!("{done:.5}"),
-            format!("{:.5}", row.paper_law),
-            ratio(done, row.paper_law),
-            format!("{:.5}", row.true_law),
-            ratio(done, row.true_law),
+            share(row.active_share),
+            format!("{computed:.5}"),
+            format!("{:.5}", row.paper_share),
+            ratio(computed, row.paper_share),
+            format!("{:.5}", row.derived_share),
+            ratio(computed, row.derived_share),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {
@@ -128,7 +129,7 @@ fn laws(style: TableStyle, rows: &[&Measured]) -> String {
     table.trim_fmt()
 }
 
-/// Rows of the same network, in order.
+/// Groups of rows that belong to one network, in order.
 fn networks(rows: &[Measured]) -> impl Iterator<Item = Vec<&Measured>> {
     let same = |a: &Measured, b: &Measured| {
         (a.cell, a.units) == (b.cell, b.units)
@@ -151,14 +152,16 @@ fn title(row: &Measured) -> String {
     )
 }
 
+/// Writes all tables as Markdown.
+///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_markdown(path: &Path, rows: &[Measured]) -> Result<()> {
     let mut text = format!(
-        "# Table 1 of the RTRL paper, measured\n\n{}\n\nSeed {}; times are of one thread.\n\n{NOTES}\n\n## The law\n\n{}\n",
-        origin::said(&origin::command("cargo study table1", None)),
+        "# Table 1 of the RTRL paper, measured\n\n{}\n\nSeed {}; times are for one thread.\n\n{NOTES}\n\n## Share of A Y that is computed\n\n{}\n",
+        origin::provenance(&origin::command("cargo study table1", None)),
         rows.first().map_or(0, |row| row.seed),
-        laws(ASCII_MARKDOWN, &rows.iter().collect::<Vec<_>>())
+        shares(ASCII_MARKDOWN, &rows.iter().collect::<Vec<_>>())
     );
     for network in networks(rows) {
         // Writing to a string cannot fail.
@@ -167,7 +170,7 @@ pub fn write_markdown(path: &Path, rows: &[Measured]) -> Result<()> {
     std::fs::write(path, text).map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// The law, and the largest networks at this width of the pseudo-derivative.
+/// The shares of A Y, and the costs of the largest networks at this width of the pseudo-derivative.
 pub fn terminal(rows: &[Measured], epsilon: f64) -> String {
     let largest = rows.iter().map(|row| row.units).max();
     let shown = |row: &&Measured| row.epsilon == epsilon;
@@ -175,7 +178,7 @@ pub fn terminal(rows: &[Measured], epsilon: f64) -> String {
     for network in networks(rows).filter(|n| shown(&n[0]) && Some(n[0].units) == largest) {
         let _ = write!(text, "{}\n\n{}\n\n", title(network[0]), costs(NOTHING, &network));
     }
-    let law = laws(NOTHING, &rows.iter().filter(shown).collect::<Vec<_>>());
-    let _ = write!(text, "{law}\n\n{NOTES}\n");
+    let table = shares(NOTHING, &rows.iter().filter(shown).collect::<Vec<_>>());
+    let _ = write!(text, "{table}\n\n{NOTES}\n");
     text
 }

@@ -1,6 +1,5 @@
-//! New York's taxi passengers, two and a half hours ahead, learned online in one pass: what others published, what one line of code does, linear
-//! models, untrained nets, and EGRUs taught by exact RTRL with Adam and with the extended Kalman filter.
-//! `cargo study taxi`.
+//! Taxi passengers of New York, predicted 2.5 hours ahead and learned online in one pass: published results, seasonal baselines, linear models,
+//! untrained networks, and EGRUs trained by exact RTRL with Adam and with the extended Kalman filter. `cargo study taxi`.
 
 use clap::Parser;
 use rand::RngExt;
@@ -8,23 +7,23 @@ use sparse_rtrl::cell::ResetGate;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
 use sparse_rtrl::params::{Purpose, generator};
-use sparse_rtrl_studies::contest::{self, Model, Predictions, Report, events, least_squares};
+use sparse_rtrl_studies::comparison::{self, Model, Predictions, Report, events, least_squares};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Predict the taxi passengers of New York five half-hours ahead, learning as they are counted.
+/// Predict the number of taxi passengers in New York 2.5 hours ahead, learning online.
 ///
-/// Prints what each model reaches and writes taxi.md, taxi.csv and taxi.svg. The data is fetched by scripts/fetch_data.sh; without it, --synthetic
-/// makes up a city.
+/// Prints the error of each model and writes taxi.md, taxi.csv and taxi.svg. scripts/fetch_data.sh downloads the data; --synthetic uses
+/// generated counts instead.
 #[derive(Parser)]
 struct Args {
-    /// Folder that scripts/fetch_data.sh has filled
+    /// Folder with the data that scripts/fetch_data.sh downloads
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Take a synthetic city of nine weeks instead
+    /// Use nine weeks of generated counts instead
     #[arg(long)]
     synthetic: bool,
-    /// Judge rows before 10,000 instead of those after: what settings were chosen on
+    /// Evaluate on the rows before 10,000, on which the settings were chosen, instead of the rows after
     #[arg(long)]
     choosing: bool,
     /// Seeds, from 0 up
@@ -35,41 +34,41 @@ struct Args {
     out: PathBuf,
 }
 
-/// Half-hours ahead.
+/// Prediction horizon, in half-hours.
 const HORIZON: usize = 5;
 const DAY: usize = 48;
 const WEEK: usize = 7 * DAY;
-/// The first row that is judged, and the first that settings were chosen on.
+/// First row of the evaluation, and first row of the part that settings were chosen on.
 const JUDGED: usize = 10_000;
 const CHOSEN: usize = 3_000;
-/// The year's standard deviation, which published errors are divided by.
+/// Standard deviation of the year; published errors are divided by it.
 const DEVIATION: f64 = 6821.08;
 
 fn main() -> ExitCode {
-    contest::end(compare(&Args::parse()))
+    comparison::end(compare(&Args::parse()))
 }
 
-/// The passengers of every half-hour, and which half-hour of the week it is, from Monday 0:00.
+/// Passengers per half-hour, and the half-hour of the week, counted from Monday 0:00.
 struct Series {
     counts: Vec<f64>,
     slots: Vec<usize>,
 }
 
 fn compare(args: &Args) -> Result<()> {
-    contest::check_seeds(args.seeds)?;
+    comparison::check_seeds(args.seeds)?;
     let mut series = if args.synthetic { synthetic() } else { read(&args.data)? };
     if args.choosing {
         series.counts.truncate(JUDGED);
         series.slots.truncate(JUDGED);
     }
     let models = models(&series);
-    let outcomes = contest::run(&models, args.seeds)?;
+    let outcomes = comparison::run(&models, args.seeds)?;
     let counts = &series.counts;
     let relative = |predictions: &Predictions, rows: std::ops::Range<usize>| {
         let error: f64 = rows.clone().map(|t| (predictions[t] - counts[t]).abs()).sum();
         error / rows.map(|t| counts[t]).sum::<f64>()
     };
-    // Rows are judged by when their prediction was made.
+    // A row belongs to the evaluation if its prediction was made in it.
     let from = if args.choosing {
         CHOSEN
     } else if args.synthetic {
@@ -78,7 +77,7 @@ fn compare(args: &Args) -> Result<()> {
         JUDGED
     };
     let rows = HORIZON + from..counts.len();
-    let judge = |predictions: &Predictions| {
+    let measure = |predictions: &Predictions| {
         let squares = rows.clone().map(|t| (predictions[t] - counts[t]).powi(2)).sum::<f64>();
         let mut weeks: Vec<f64> =
             rows.clone().step_by(WEEK).map(|t| relative(predictions, t..(t + WEEK).min(rows.end))).collect();
@@ -91,25 +90,25 @@ fn compare(args: &Args) -> Result<()> {
     };
     let published: &[(&str, &[f64])] = &[
         ("HTM", &[0.0785, 0.2756, f64::NAN]),
-        ("LSTM, retrained weekly on the last 6000", &[0.0819, 0.2740, f64::NAN]),
-        ("LSTM, retrained weekly on the last 3000", &[0.0879, 0.2982, f64::NAN]),
-        ("LSTM, retrained weekly on the last 1000", &[0.0988, 0.3462, f64::NAN]),
-        ("LSTM, online (sees targets too early)", &[0.1009, 0.3346, f64::NAN]),
-        ("ESN, online (sees the target)", &[0.0957, 0.2863, f64::NAN]),
+        ("LSTM, retrained weekly on the last 6,000 rows", &[0.0819, 0.2740, f64::NAN]),
+        ("LSTM, retrained weekly on the last 3,000 rows", &[0.0879, 0.2982, f64::NAN]),
+        ("LSTM, retrained weekly on the last 1,000 rows", &[0.0988, 0.3462, f64::NAN]),
+        ("LSTM, online (uses targets too early)", &[0.1009, 0.3346, f64::NAN]),
+        ("ESN, online (uses the target)", &[0.0957, 0.2863, f64::NAN]),
         ("TDNN, online", &[0.1044, 0.3288, f64::NAN]),
-        ("ELM, online (sees the target)", &[0.1629, 0.4773, f64::NAN]),
+        ("ELM, online (uses the target)", &[0.1629, 0.4773, f64::NAN]),
     ];
     let report = Report {
         name: if args.synthetic { "taxi-synthetic" } else { "taxi" },
-        example: "taxi",
+        program: "taxi",
         title: if args.synthetic {
-            "A synthetic city, 2.5 hours ahead"
+            "Synthetic taxi passengers, 2.5 hours ahead"
         } else {
             "NYC taxi passengers, 2.5 hours ahead"
         },
         notes: NOTES,
         measures: &["MAPE", "NRMSE", "median week"],
-        judge: &judge,
+        measure: &measure,
         published: if args.synthetic || args.choosing { &[] } else { published },
         error: &relative,
         window: 2 * WEEK,
@@ -120,17 +119,20 @@ fn compare(args: &Args) -> Result<()> {
             "EGRU, Kalman, half-hour of the week",
         ],
     };
-    contest::write(&report, &outcomes, &args.out, &args.data)
+    comparison::write(&report, &outcomes, &args.out, &args.data)
 }
 
-const NOTES: &str = "From rows up to t, the count at t + 5 half-hours, for t ≥ 10,000. MAPE: mean |error| over mean count. NRMSE: root mean square \
-                     error over 6821.08, the year's standard deviation. Median week: the MAPE that half of the weeks stay below. One pass, strictly causal: what is learned from at t are counts up to \
-                     t, and inputs and targets are standardised by what has come so far (the published models normalise with the whole year). \
-                     Mean ± standard deviation over seeds. Settings were chosen on rows before 10,000 and other seeds (`--choosing` judges \
-                     there), by the mean and by the median week; other settings, three of the filter and one of Adam, had been judged on the later rows \
-                     before. Published: Y. Cui, S. Ahmad & J. Hawkins, Neural Computation 28(11), 2016. *Untrained*: the same net as drawn, \
-                     with only its readout learning. Nets read the count, the hour and the day of the week; *half-hour of the week* adds a \
-                     one-hot of 336 that the readout alone reads.";
+const NOTES: &str = "Each model reads the rows up to t and predicts the count at t + 5 half-hours, for t ≥ 10,000. MAPE: mean absolute error divided by \
+                     the mean count. NRMSE: root mean square error divided by 6821.08, the standard deviation of the year. Median week: the median \
+                     over weeks of the week's MAPE. One pass, strictly causal: at t the model learns from counts up to t, and inputs and targets are \
+                     standardised with statistics of the rows so far (the published models normalise with the whole year). Mean ± standard \
+                     deviation over seeds. Settings were chosen by MAPE and median week on rows before 10,000 and other seeds (`--choosing` \
+                     evaluates there). Four other settings, three of the filter and one of Adam, had been evaluated on the later rows before. \
+                     Published results: Y. Cui, S. Ahmad & J. Hawkins, Neural Computation 28(11), 2016. *Untrained*: recurrent weights stay at \
+                     their initial values and only the readout learns. Networks read the count, the hour and the day of the week; *half-hour of \
+                     the week* adds a one-hot vector of 336 entries to the readout's features. *Last week, half-corrected* adds half of the \
+                     current difference from last week. In the settings column, v is the initial variance of the weights, r the observation \
+                     noise, λ the forgetting factor and q the process noise.";
 
 fn models(series: &Series) -> Vec<Model<'_>> {
     let counts = &series.counts;
@@ -138,11 +140,9 @@ fn models(series: &Series) -> Vec<Model<'_>> {
     let each = move |of: &dyn Fn(usize) -> f64| -> Predictions { (0..counts.len()).map(of).collect() };
     let mut models = vec![
         Model::fixed("same half-hour last week", "", move || each(&|t| past(t, WEEK))),
-        Model::fixed(
-            "last week, and half of how it differs",
-            "v[t+5−336] + ½ (v[t] − v[t−336])",
-            move || each(&|t| past(t, WEEK) + 0.5 * (past(t, HORIZON) - past(t, HORIZON + WEEK))),
-        ),
+        Model::fixed("last week, half-corrected", "v[t+5−336] + ½ (v[t] − v[t−336])", move || {
+            each(&|t| past(t, WEEK) + 0.5 * (past(t, HORIZON) - past(t, HORIZON + WEEK)))
+        }),
     ];
     let scaled = move |t: usize, back: usize| counts[t.saturating_sub(back)] / DEVIATION;
     let slot = move |t: usize| (0..WEEK).map(move |k| f64::from(k == series.slots[t]));
@@ -176,16 +176,16 @@ fn models(series: &Series) -> Vec<Model<'_>> {
         models.push(Model::learner(&name, about, spec, inputs, counts));
     };
     for of_week in [false, true] {
-        let about = "32 units, ω 0.9; least squares on them, λ .9999";
+        let about = "32 units, ω 0.9; least-squares readout, λ .9999";
         net("EGRU, untrained", about, of_week, untrained("egru", 0.9));
-        net("GRU, untrained", "32 units; least squares on them, λ .9999", of_week, untrained("gru", 0.0));
+        net("GRU, untrained", "32 units; least-squares readout, λ .9999", of_week, untrained("gru", 0.0));
         net(
             "EGRU, Adam",
-            "64 units, ω 0.9; 2e-2/(1 + δ t); least squares for the readout",
+            "64 units, ω 0.9; learning rate 2e-2/(1 + δ t); least-squares readout",
             of_week,
             adam(of_week),
         );
-        net("EGRU, Kalman", "48 units, ω 0.9; filter by node, v 10, r .5, q 3e-6", of_week, kalman());
+        net("EGRU, Kalman", "48 units, ω 0.9; covariance per unit, v 10, r .5, q 3e-6", of_week, kalman());
     }
     models
 }
@@ -230,21 +230,21 @@ fn kalman() -> StreamLearnerSpec {
     spec
 }
 
-/// Count, 24 hours, 7 days, and the time of day as an angle.
+/// Inputs: the count, one-hot hour (24) and day (7), sine and cosine of the time of day.
 fn spec(cell: &str, units: usize, sparsity: f64) -> StreamLearnerSpec {
-    contest::spec(1 + 24 + 7 + 2, cell, units, sparsity, HORIZON)
+    comparison::spec(1 + 24 + 7 + 2, cell, units, sparsity, HORIZON)
 }
 
-/// Numenta's file: three lines of header, then timestamp, count, minute of the day, day of the week (0 = Monday).
+/// Reads Numenta's file: three header lines, then timestamp, count, minute of the day, day of the week (0 = Monday).
 fn read(folder: &Path) -> Result<Series> {
     let path = folder.join("nyc_taxi").join("nyc_taxi.csv");
-    let text = contest::read(&path)?;
+    let text = comparison::read(&path)?;
     let mut series = Series { counts: Vec::new(), slots: Vec::new() };
     for (line, text) in text.lines().enumerate().skip(3) {
         let wrong = || Error::Format {
             path: path.clone(),
             why: format!(
-                "line {}: expected a time, a count, a minute of the day and a day of the week, found '{text}'",
+                "line {}: expected a time, a count, a minute of the day and a day of the week, got '{text}'",
                 line + 1
             ),
         };
@@ -261,12 +261,12 @@ fn read(folder: &Path) -> Result<Series> {
         true => Ok(series),
         false => Err(Error::Format {
             path,
-            why: format!("expected weeks of half-hours, found {}", series.counts.len()),
+            why: format!("expected more than two weeks of half-hours, got {}", series.counts.len()),
         }),
     }
 }
 
-/// A city with rush hours, nights out at the end of the week, and weather that comes and goes.
+/// Generated counts: rush hours, weekend nights, and slowly varying weather.
 fn synthetic() -> Series {
     let hump = |hour: f64, at: f64, width: f64| {
         (-((hour - at + 36.0).rem_euclid(24.0) - 12.0).powi(2) / width).exp()

@@ -1,21 +1,22 @@
-//! Prequential models that count contexts: what a learner of text is set against.
+//! Prequential context-count models, the baselines for text.
 //!
 //! Witten–Bell (I. H. Witten & T. C. Bell, *The zero-frequency problem*, IEEE Transactions on Information Theory 37(4), 1991), interpolated:
 //!
 //! `p_k(b) = (c(b) + u p_{k−1}(b)) / (n + u)`
 //!
-//! with c(b) how often b came after the last k bytes, n how often anything did, u how many different bytes did; `p_{−1} = 1/256`.
+//! where c(b) is the number of times b followed the last k bytes, n the number of bytes that followed them, u the number of distinct ones,
+//! and `p_{−1} = 1/256`.
 
 use std::collections::HashMap;
 
-/// How often each byte came after a context.
+/// Counts of the bytes that followed a context.
 #[derive(Default)]
 struct Counts {
     total: f64,
     of: HashMap<u8, f64>,
 }
 
-/// Code lengths in bits of every byte, by contexts of up to `order` bytes before it.
+/// The code length of every byte in bits, from contexts of up to `order` preceding bytes.
 pub fn witten_bell(text: &[u8], order: usize) -> Vec<f64> {
     let mut contexts: Vec<HashMap<&[u8], Counts>> = (0..=order).map(|_| HashMap::new()).collect();
     let mut lengths = Vec::with_capacity(text.len());

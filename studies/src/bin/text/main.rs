@@ -1,33 +1,31 @@
-//! Text, byte by byte, learned online in one pass: how many bits a byte takes, if each is predicted from those before it.
-//! `cargo study text`.
+//! Text predicted byte by byte and learned online in one pass, measured in bits per byte. `cargo study text`.
 
-#[allow(dead_code, unused_imports)] // shared with examples that predict numbers
 mod count;
 
 use clap::Parser;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec, Trainer};
 use sparse_rtrl::readout::{Loss, Target};
-use sparse_rtrl_studies::contest::{self, Model, Predictions, Report};
+use sparse_rtrl_studies::comparison::{self, Model, Predictions, Report};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Predict a text byte by byte, with an update after each byte.
+/// Predict a text byte by byte, learning online.
 ///
-/// Prints bits per byte and writes text.md, text.csv and text.svg. The text is fetched by scripts/fetch_data.sh; any other can be given, and
-/// --synthetic makes one up.
+/// Prints bits per byte and writes text.md, text.csv and text.svg. scripts/fetch_data.sh downloads the text; --file takes another one and
+/// --synthetic a generated one.
 #[derive(Parser)]
 struct Args {
-    /// Folder that scripts/fetch_data.sh has filled
+    /// Folder with the data that scripts/fetch_data.sh downloads
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// A text of your own
+    /// Predict this file instead
     #[arg(long, conflicts_with = "synthetic")]
     file: Option<PathBuf>,
-    /// Take a synthetic text instead: 6,000 brackets that nest
+    /// Use a generated text instead: 6,000 nested brackets
     #[arg(long)]
     synthetic: bool,
-    /// Stop after that many bytes
+    /// Use only the first BYTES bytes
     #[arg(long)]
     bytes: Option<usize>,
     /// Units of the network
@@ -39,7 +37,7 @@ struct Args {
     /// Adam's learning rate
     #[arg(long, default_value_t = 1e-3)]
     learning_rate: f64,
-    /// δ: the rate at byte t is rate / (1 + δ t)
+    /// δ: the learning rate at byte t is LEARNING_RATE / (1 + δ t)
     #[arg(long, default_value_t = 3e-6)]
     decay: f64,
     /// Seeds, from 0 up
@@ -51,15 +49,15 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    contest::end(compare(&Args::parse()))
+    comparison::end(compare(&Args::parse()))
 }
 
 fn compare(args: &Args) -> Result<()> {
-    contest::check_seeds(args.seeds)?;
+    comparison::check_seeds(args.seeds)?;
     let mut text = match &args.file {
         _ if args.synthetic => synthetic(),
         Some(file) => std::fs::read(file).map_err(|source| Error::Read { path: file.clone(), source })?,
-        None => contest::read(&args.data.join("tinyshakespeare").join("input.txt"))?.into_bytes(),
+        None => comparison::read(&args.data.join("tinyshakespeare").join("input.txt"))?.into_bytes(),
     };
     text.truncate(args.bytes.unwrap_or(usize::MAX));
     if text.len() < 1000 {
@@ -69,20 +67,20 @@ fn compare(args: &Args) -> Result<()> {
     let mut models: Vec<Model> = [0, 1, 2, 4]
         .map(|order| {
             let name = format!("Witten–Bell, order {order}");
-            Model::fixed(&name, "counts of contexts", move || count::witten_bell(text, order))
+            Model::fixed(&name, "context counts", move || count::witten_bell(text, order))
         })
         .into();
-    for (name, rule, taught) in [
+    for (name, rule, trained) in [
         ("EGRU, untrained", "rtrl", false),
         ("EGRU, SnAp-1", "snap-1", true),
         ("EGRU, exact RTRL", "rtrl", true),
     ] {
-        let spec = spec(args, rule, taught);
+        let spec = spec(args, rule, trained);
         spec.check()?;
         let about = format!("{} units, ω {}, Adam {}", args.units, args.param_sparsity, args.learning_rate);
         models.push(Model::seeded(name, &about, move |seed| lengths(&spec, seed, text)));
     }
-    let outcomes = contest::run(&models, args.seeds)?;
+    let outcomes = comparison::run(&models, args.seeds)?;
     let mean = |lengths: &Predictions, rows: std::ops::Range<usize>| {
         lengths[rows.clone()].iter().sum::<f64>() / rows.len() as f64
     };
@@ -90,11 +88,11 @@ fn compare(args: &Args) -> Result<()> {
     let own = args.synthetic || args.file.is_some();
     let report = Report {
         name: if own { "text-own" } else { "text" },
-        example: "text",
+        program: "text",
         title: if own { "Text, byte by byte" } else { "tinyshakespeare, byte by byte" },
         notes: NOTES,
-        measures: &["bits a byte", "of the last tenth"],
-        judge: &|lengths| vec![mean(lengths, 0..text.len()), mean(lengths, last.clone())],
+        measures: &["bits per byte", "last tenth"],
+        measure: &|lengths| vec![mean(lengths, 0..text.len()), mean(lengths, last.clone())],
         published: if own || args.bytes.is_some() {
             &[]
         } else {
@@ -110,15 +108,17 @@ fn compare(args: &Args) -> Result<()> {
             "EGRU, exact RTRL",
         ],
     };
-    contest::write(&report, &outcomes, &args.out, &args.data)
+    comparison::write(&report, &outcomes, &args.out, &args.data)
 }
 
-const NOTES: &str = "Mean −log₂ of the probability each byte was given before it was known, over the whole text in one pass. Every model knows of 256 \
-                     possible bytes and nothing else. The nets read a byte as 8 bits; their softmax reads the units and which byte the last \
-                     one was (so that without units it is a model of order 1). xz and bz2 see the whole text at once. In single precision.";
+const NOTES: &str = "Bits per byte: mean of −log₂ of the probability that the model had predicted for each byte, over the whole text in one pass. \
+                     No model has prior knowledge of the text beyond the alphabet of 256 bytes. The networks read a byte as 8 bits; their \
+                     softmax readout reads the units and the one-hot code of the last byte (without units it would be a model of order 1). \
+                     *Untrained*: recurrent weights stay at their initial values and only the readout learns. xz and bz2 compress the whole \
+                     text at once. Single precision.";
 
-/// Bits of the byte into the network; a one-hot of it for the readout alone.
-fn spec(args: &Args, rule: &str, taught: bool) -> StreamLearnerSpec {
+/// Inputs: the 8 bits of the byte for the network, and its one-hot code for the readout alone.
+fn spec(args: &Args, rule: &str, trained: bool) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(8, args.units, 256);
     spec.mask.sparsity = args.param_sparsity;
     spec.direct = 256;
@@ -127,13 +127,13 @@ fn spec(args: &Args, rule: &str, taught: bool) -> StreamLearnerSpec {
     spec.least = None;
     spec.standardise = vec![false; spec.width()];
     spec.rule = rule.into();
-    spec.frozen = !taught;
+    spec.frozen = !trained;
     let Args { learning_rate: rate, decay, .. } = *args;
     spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate, decay, clip: None };
     spec
 }
 
-/// Code lengths in bits of every byte.
+/// The code length of every byte, in bits.
 fn lengths(spec: &StreamLearnerSpec, seed: u64, text: &[u8]) -> Result<Predictions> {
     let mut learner = StreamLearner::<f32>::new(spec, seed)?;
     let mut x = vec![0.0; spec.width()];
@@ -152,7 +152,7 @@ fn lengths(spec: &StreamLearnerSpec, seed: u64, text: &[u8]) -> Result<Predictio
     Ok(lengths)
 }
 
-/// Brackets that nest: what closes is known from what is open.
+/// Nested brackets: the innermost open bracket determines the closing one.
 fn synthetic() -> Vec<u8> {
     let (mut open, mut text, mut noise) = (Vec::new(), Vec::new(), 0.37f64);
     while text.len() < 6_000 {

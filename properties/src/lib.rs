@@ -1,0 +1,1 @@
+//! Property tests of sparse-rtrl, in `tests/`.

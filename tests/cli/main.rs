@@ -1,0 +1,13 @@
+//! The command line and the examples, run as programs.
+
+mod embed;
+#[path = "../common/example.rs"]
+mod examples;
+#[cfg(all(unix, feature = "cli"))]
+mod kill;
+#[cfg(all(unix, feature = "cli"))]
+#[path = "../common/program.rs"]
+mod programs;
+mod spiral_cli;
+#[cfg(all(unix, feature = "cli"))]
+mod stream_cli;

@@ -1,0 +1,145 @@
+//! What becomes of what it has learned: divergence, weights in and out, experiments.
+
+use super::NET;
+use super::csv;
+use super::fails;
+use super::ok;
+use crate::programs::{folder, run, text};
+use std::fs;
+
+#[test]
+fn divergence_stops_resets_or_rolls_back() {
+    let folder = folder("diverged");
+    let calm: String = (0..300).map(|t| format!("{},{}\n", t % 5, t % 3)).collect();
+    let flags = format!(
+        "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10"
+    );
+    let input = format!("x,y\n{calm}");
+    let stop = run(&folder, &format!("stream {flags} --checkpoint c"), input.as_bytes());
+    fails(&stop, 5, "diverged at row");
+    assert!(text(&stop.stderr).contains("the last checkpoint is unchanged"));
+    let said = text(&stop.stderr);
+    let at: u64 = said.split("diverged at row ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+    let last: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!(last["rows"], (at - 1) / 10 * 10, "the checkpoint before row {at}");
+    // What it is hinted at can be done.
+    let mended = "--learning-rate 1e-3 --error-clip 3 --outlier-limit off --decay 1e-4 --clip 1";
+    ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
+    let description: serde_json::Value =
+        serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
+    assert_eq!(description["settings"]["learning-rate"], 1e-3);
+    assert_eq!((&description["learned"], &description["diverged"]), (&300.into(), &0.into()));
+    // A mark is of the mode that made it: it leaves the checkpoint with the next run of another.
+    let marked = "stream --target load --checkpoint m --checkpoint-every 10 --on-divergence rollback";
+    ok(&run(&folder, &format!("{marked} {NET}"), csv(15).as_bytes()));
+    let before = fs::metadata(folder.join("m")).unwrap().len();
+    ok(&run(&folder, "stream --resume --checkpoint m", b""));
+    assert!(fs::metadata(folder.join("m")).unwrap().len() < before);
+    for (how, said) in [("reset", "the learner was reset"), ("rollback", "was rolled back to row")] {
+        let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
+        assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
+        let stderr = text(&output.stderr);
+        assert!(
+            stderr.contains(said) && stderr.contains("diverged") && stderr.contains("300 rows"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn weights_go_out_and_in() {
+    let folder = folder("weights");
+    fs::write(folder.join("in.csv"), csv(300)).unwrap();
+    ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o out.csv"), b""));
+    for same in ["c", "./c"] {
+        fails(&run(&folder, &format!("inspect c --export {same}"), b""), 2, "a file for each purpose");
+    }
+    let words = ok(&run(&folder, "inspect c --export w.safetensors", b""));
+    for said in ["300 learned", "layer0.wu_y", "hour", "as drawn", "mae"] {
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    ok(&run(
+        &folder,
+        &format!("stream in.csv --target load {NET} --import w.safetensors --checkpoint d --seed 5"),
+        b"",
+    ));
+    fails(
+        &run(&folder, "stream in.csv --target load --units 7 --import w.safetensors", b""),
+        4,
+        "of shape [7, 1]",
+    );
+    fails(&run(&folder, "stream in.csv --target load --import none", b""), 1, "cannot read none");
+    fails(
+        &run(&folder, "stream in.csv --target load --import in.csv -q -o x", b""),
+        2,
+        "a file for each purpose",
+    );
+}
+
+#[test]
+fn train_and_completions() {
+    let folder = folder("train");
+    let default = ok(&run(&folder, "train --print-config", b""));
+    fs::write(folder.join("c.toml"), default.replace("1700", "3").replace("units = 16", "units = 4"))
+        .unwrap();
+    let output = run(&folder, "train c.toml --seeds 2 --out curve.csv", b"");
+    ok(&output);
+    assert!(text(&output.stderr).contains("seed 1: test accuracy"));
+    assert_eq!(fs::read_to_string(folder.join("curve.csv")).unwrap().lines().count(), 7);
+    fs::write(folder.join("bad.toml"), "unit = 3").unwrap();
+    fails(&run(&folder, "train bad.toml", b""), 2, "got 'unit'");
+    fails(&run(&folder, "train none.toml", b""), 1, "cannot read none.toml");
+    fails(&run(&folder, "train c.toml --out ./c.toml", b""), 2, "a file for each purpose");
+    if std::path::Path::new("/dev/full").exists() {
+        fails(&run(&folder, "train c.toml --out /dev/full", b""), 1, "/dev/full: No space left on device");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
+    }
+    let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in
+        ["Σ|error| / Σ|target|", "Skipped rows do not count", "no line of output", "may be incomplete"]
+    {
+        assert!(help.contains(said), "{said}");
+    }
+    for command in ["", "stream", "inspect", "train", "completions"] {
+        let help = ok(&run(&folder, &format!("{command} --help"), b""));
+        assert!(command.is_empty() || help.contains("Example"), "{help}");
+        assert!(command == "completions" || help.contains("Exit codes"), "{help}");
+    }
+}
+
+#[test]
+fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
+    let folder = folder("rolled-back");
+    let flags = format!(
+        "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
+    );
+    let row = |t: usize| format!("{},{}\n", t % 5, t % 3);
+    let input = |to: usize| format!("x,y\n{}", (0..to).map(row).collect::<String>());
+    let marks = |stderr: &[u8]| -> Vec<[u64; 2]> {
+        let numbers = |line: &str| {
+            let number = |word: &str| line.split(word).nth(1)?.split([':', ' ']).next()?.parse().ok();
+            Some([number("diverged at row ")?, number("what it was after row ")?])
+        };
+        text(stderr).lines().filter_map(numbers).collect()
+    };
+    let mut count = 0;
+    // The mark of row 20 is not the learner that is saved at row 25.
+    for (to, resume) in [(25, ""), (27, "--resume --replay"), (90, "--resume --replay")] {
+        let begin = if resume.is_empty() { &flags[..] } else { "--checkpoint c --checkpoint-every 10" };
+        let words = format!("stream {begin} {resume} --on-divergence rollback");
+        let output = run(&folder, &words, input(to).as_bytes());
+        ok(&output);
+        for [at, mark] in marks(&output.stderr) {
+            assert_eq!(mark, (at - 1) / 10 * 10, "diverged at row {at}");
+            count += usize::from(resume.is_empty() || (26..30).contains(&at));
+        }
+    }
+    assert!(count > 3, "it diverges before and soon after: {count}");
+    // Begun anew there is nothing to go back to.
+    fs::remove_file(folder.join("c")).unwrap();
+    let reset = run(&folder, &format!("stream {flags} --on-divergence reset"), input(90).as_bytes());
+    ok(&reset);
+    assert!(marks(&reset.stderr).is_empty() && text(&reset.stderr).contains("was reset"));
+}

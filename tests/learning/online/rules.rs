@@ -1,0 +1,91 @@
+//! With every exact rule, and for classes as for values, trainers teach the same and well.
+
+use super::*;
+use sparse_rtrl::rule::{self, Claim};
+
+/// Gradient or filter, full or by node: with every exact rule of the registry the same weights are learned as with the dense oracle.
+#[test]
+fn every_exact_rule_teaches_the_same() {
+    for trainer in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
+        for least in [None, spec(trainer.clone()).least] {
+            let learned = |rule: &str| {
+                let spec = StreamLearnerSpec { rule: rule.into(), least, ..spec(trainer.clone()) };
+                let mut learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
+                run(&mut learner, 0..150, 2);
+                learner.weights().to_vec()
+            };
+            let expected = learned("rtrl-dense");
+            let size = expected.iter().map(|w| w.abs()).fold(0.0, f64::max);
+            for entry in rule::registry::<f64>().iter().filter(|e| e.claim == Claim::Exact && !e.grows) {
+                let worst = learned(&entry.name)
+                    .iter()
+                    .zip(&expected)
+                    .map(|(a, b)| (a - b).abs())
+                    .fold(0.0, f64::max);
+                assert!(worst / size < 1e-7, "{}, {trainer:?}: {:e}", entry.name, worst / size);
+            }
+        }
+    }
+}
+
+/// Which of three symbols comes next, when each is followed by the next one in turn, but for every fifth step: counting to five is
+/// what a memory is for.
+#[test]
+fn classes_are_learned() {
+    for trainer in [Trainer::default(), kalman(Grouping::Node)] {
+        for (loss, outputs) in
+            [(Loss::CrossEntropy, 3), (Loss::SquaredError, 3), (Loss::BinaryCrossEntropy, 1)]
+        {
+            let classes = outputs.max(2);
+            let mut spec = StreamLearnerSpec::new(3, 16, outputs);
+            spec.loss = loss;
+            spec.standardise = vec![false; 3];
+            spec.standardise_target = false;
+            spec.trainer = trainer.clone();
+            spec.least = None;
+            let mut learner = StreamLearner::<f64>::new(&spec, 8).unwrap();
+            let (mut symbol, mut right) = (0, 0);
+            for t in 0..3000 {
+                let next = if t % 5 == 4 { symbol } else { (symbol + 1) % classes };
+                let x: [f64; 3] = std::array::from_fn(|k| f64::from(k == symbol));
+                let answer = learner.step(&x, Some(Target::Class(next))).unwrap();
+                let most = |p: &[f64]| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+                let guess = match answer.prediction {
+                    [p] => usize::from(*p > 0.5),
+                    many => most(many),
+                };
+                right += usize::from(t >= 2000 && guess == next);
+                symbol = next;
+            }
+            // Without memory 80 % are right.
+            assert!(right > 900, "{trainer:?}, {loss:?}: {right} of 1000");
+        }
+    }
+}
+
+/// What `rtrl-auto` stands for is decided once: the learner, and so its checkpoint, has the chosen rule by name.
+#[test]
+fn online_with_rtrl_auto_keeps_the_chosen_rule() {
+    let spec = StreamLearnerSpec { rule: "rtrl-auto".into(), ..spec(Trainer::default()) };
+    let learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
+    let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
+    assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
+    assert_eq!(learner.spec().rule, chosen);
+    // A seed's result, and what it costs, depend on the choice: it is the same on every machine and in every version of these constants.
+    let chosen = |cell: &str, units: usize, sparsity: f64| {
+        let mut spec = StreamLearnerSpec::new(16, units, 1);
+        spec.network.layers[0].cell = cell.into();
+        (spec.mask.sparsity, spec.rule) = (sparsity, "rtrl-auto".into());
+        StreamLearner::<f32>::new(&spec, 0).unwrap().spec().rule.clone()
+    };
+    let found = [
+        ("egru", 16, 0.9),
+        ("egru", 128, 0.9),
+        ("egru", 128, 0.0),
+        ("event-rnn", 128, 0.9),
+        ("event-rnn", 128, 0.0),
+    ]
+    .map(|(cell, units, sparsity)| chosen(cell, units, sparsity));
+    assert_eq!(found, ["rtrl", "rtrl-blocked-35", "rtrl-blocked-33", "rtrl", "rtrl-blocked-10"]);
+    assert_eq!(rule::resolve("snap-2", learner.network().wiring()), "snap-2");
+}
