@@ -1,16 +1,27 @@
-//! Exact real-time recurrent learning (RTRL) that skips what activity and parameter sparsity make zero.
+//! Train recurrent networks online with exact gradients, at a cost that scales with their sparsity.
 //!
-//! Recurrent networks trained online, at every step of a stream if one likes, with the exact gradient of everything so far and
-//! without a tape. Event-based cells and masked weights make most of RTRL's work multiplication by zero; this crate does not do
-//! that work, and its tests prove that leaving it out changes nothing.
+//! # Should I use this crate?
+//!
+//! Yes, if you
+//!
+//! - train a recurrent network on a stream that does not end, with an update at every step;
+//! - need the exact gradient of real-time recurrent learning (RTRL), and your network is sparse: events, pruned weights, or both;
+//! - compare learning rules (RTRL, BPTT, SnAp-n, RFLO, e-prop, UORO) with counted costs.
+//!
+//! No, if you
+//!
+//! - train on short sequences on a GPU: back-propagation in PyTorch or JAX is faster there;
+//! - need other layers than recurrent ones, or automatic differentiation of your own operations;
+//! - have dense networks of thousands of units: exact RTRL is O(n²p) per step without sparsity.
+//!
+//! # Example
 //!
 //! ```
-//! use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
-//! use sparse_rtrl::readout::Target;
+//! use sparse_rtrl::{SequenceLearner, SequenceLearnerSpec, Target};
 //!
 //! let mut spec = SequenceLearnerSpec::new(1, 32, 1); // inputs, EGRU units, outputs
-//! spec.mask.sparsity = 0.9; // nine recurrent weights in ten do not exist
-//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
+//! spec.mask.sparsity = 0.9; // 90 % of the recurrent weights are pruned
+//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?; // 0 is the seed
 //! for t in 0..100 {
 //!     let (now, next) = ((0.2 * t as f32).sin(), (0.2 * (t + 1) as f32).sin());
 //!     learner.step(&[now], Some(Target::Values(&[next])))?;
@@ -19,27 +30,36 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! Where to look:
+//! # Where to start
 //!
-//! - [`learner`]: something that learns, to embed;
-//! - [`cell`]: networks, and the [`Step`](cell::Step) that says everything a rule needs to know of one step;
-//! - [`rule`]: learning rules, exact and approximate, each with its claim, and what they cost ([`rule::predict`]);
-//! - [`params`]: masks and first values; [`readout`], [`optim`], [`task`]: the rest of an experiment;
-//! - [`experiment`]: a configuration in, a run out; [`metrics`], [`record`], [`macs`]: what is measured.
+//! | goal | item |
+//! |---|---|
+//! | learn from a stream of rows: standardisation, late targets, Kalman filters | [`StreamLearner`] |
+//! | learn from sequences or a plain signal | [`SequenceLearner`] |
+//! | choose a learning rule | [guide](_guide::choosing_a_rule), [`rule`] |
+//! | assemble cells, rules and losses yourself | [`Network`], [`rule::Rule`], [`wiring::Step`] |
+//! | run an experiment from a configuration | [`experiment`] |
+//! | read CSV or JSON lines with checkpoints | [`stream`] |
+//! | find an equation of the papers | [guide](_guide::equations) |
 //!
-//! Symbols, throughout: n units, m inputs, p kept parameters; α activity sparsity (share of units with `y = 0`), β share of units with
-//! zero pseudo-derivative, ω parameter sparsity, and α̃, β̃, ω̃ one minus these; ϑ threshold, γ and ε height and half-width of the
-//! pseudo-derivative; S = ∂c/∂w and Y = ∂y/∂w influence, M̄ and Ē immediate influence, A and B coupling to the step before and within
-//! the step, d carry, e emission derivative, c̄ = ∂L/∂y credit. One MAC is one multiply-accumulate.
+//! Longer texts are in the [guide](_guide): exactness, notation, results, speed, glossary.
 //!
-//! "RTRL paper": A. Subramoney, *Efficient real time recurrent learning through combined activity and parameter sparsity*, 2023. "LM
-//! paper": M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse back-propagation through time*, 2023.
+//! # Symbols
+//!
+//! n units, m inputs, p kept parameters; α activity sparsity (share of units with `y = 0`), β share of units with zero
+//! pseudo-derivative, ω parameter sparsity; α̃, β̃, ω̃ are one minus these. All symbols: [notation](_guide::notation).
+//!
+//! "RTRL paper": A. Subramoney, *Efficient real time recurrent learning through combined activity and parameter sparsity*, 2023.
+//! "LM paper": M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse back-propagation through
+//! time*, 2023.
 #![warn(missing_docs)]
 
+#[doc(hidden)]
 pub mod archive;
 pub mod cell;
 pub mod error;
 pub mod experiment;
+#[doc(hidden)]
 pub mod file;
 pub mod learner;
 pub mod macs;
@@ -50,13 +70,58 @@ pub mod params;
 pub mod readout;
 pub mod rule;
 pub mod scalar;
+#[doc(hidden)]
 pub mod sparse;
+#[doc(hidden)]
 pub mod stats;
 pub mod stream;
 pub mod wiring;
 
+pub use cell::{Cell, CellConfig, EventReset, ResetGate, Surrogate};
 pub use error::{Error, Result};
+pub use experiment::Config;
+pub use learner::online::{Answer, Grouping, LeastSquares, StreamLearner, StreamLearnerSpec, Trainer};
+pub use learner::sequence::{LossAt, Sequence, SequenceLearner, SequenceLearnerSpec, Update};
+pub use macs::Macs;
+pub use network::{LayerSpec, Network, NetworkSpec};
+pub use params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, ThresholdInit};
+pub use readout::{Loss, Readout, Target};
+pub use rule::{Claim, Rule, Skips};
 pub use scalar::Real;
+pub use wiring::{State, Step, Wiring};
+
+/// The guide: longer texts than fit an item.
+///
+/// The same pages are in the folder `docs` of the repository. Their code is tested.
+pub mod _guide {
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/choosing_a_rule.md")]
+    pub mod choosing_a_rule {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/streaming_cli.md")]
+    pub mod streaming_cli {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/exactness.md")]
+    pub mod exactness {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/notation.md")]
+    pub mod notation {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/results.md")]
+    pub mod results {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/speed.md")]
+    pub mod speed {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/csv_columns.md")]
+    pub mod csv_columns {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/equations.md")]
+    pub mod equations {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/glossary.md")]
+    pub mod glossary {}
+}
 
 /// The README's example compiles and runs.
 #[cfg(doctest)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MEDIAN_LINES: usize = 160;
 const FUNCTION_LINES: usize = 60;
 
-/// A source file: its module path, whether it is the file of a folder, and its code.
+/// A source file.
 struct Source {
     /// Path relative to `src`, for messages.
     file: String,
@@ -178,15 +178,16 @@ fn expand(tree: &str) -> Vec<Vec<String>> {
 fn mentions(source: &Source) -> BTreeSet<Vec<String>> {
     let mut found = BTreeSet::new();
     let is_folder = source.file.ends_with("mod.rs");
-    for (at, prefix) in ["crate::", "super::", "self::"]
-        .iter()
-        .flat_map(|prefix| source.code.match_indices(prefix))
+    for (at, prefix) in
+        ["crate::", "super::", "self::"].iter().flat_map(|prefix| source.code.match_indices(prefix))
     {
         let before = source.code[..at].chars().next_back().unwrap_or(' ');
         if before == ':' || before == '_' || before.is_alphanumeric() {
             continue;
         }
-        let mut base = if prefix == "crate::" { Vec::new() } else { source.module.clone() };
+        // The command line is a crate of its own, in `bin/sparse-rtrl`.
+        let crate_root = if source.module[0] == "bin" { &source.module[..2] } else { &[] };
+        let mut base = if *prefix == "crate::" { crate_root.to_vec() } else { source.module.clone() };
         let mut rest = &source.code[at..];
         if let Some(after) = rest.strip_prefix("crate::").or(rest.strip_prefix("self::")) {
             rest = after;
@@ -308,7 +309,8 @@ fn rules_import_no_cell_and_no_network() {
 /// For the folder of path `folder`: which children import which. A subfolder is one child. `mod.rs` is left out.
 fn children(graph: &Graph, folder: &[String]) -> BTreeMap<String, BTreeSet<String>> {
     let child = |s: &Source| {
-        (s.module.len() > folder.len() && s.module.starts_with(folder)).then(|| s.module[folder.len()].clone())
+        (s.module.len() > folder.len() && s.module.starts_with(folder))
+            .then(|| s.module[folder.len()].clone())
     };
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (i, targets) in &graph.edges {
@@ -431,7 +433,8 @@ fn files_and_functions_are_short() {
 
 #[test]
 fn reader_of_code_finds_paths() {
-    let code = blank_literals("// crate::no\nuse crate::{a::{B, c::D}, e}; let s = \"crate::no\"; let c = 'x';");
+    let code =
+        blank_literals("// crate::no\nuse crate::{a::{B, c::D}, e}; let s = \"crate::no\"; let c = 'x';");
     let source = Source { file: "x/y.rs".into(), module: vec!["x".into(), "y".into()], code };
     let found: Vec<String> = mentions(&source).iter().map(|path| path.join("::")).collect();
     assert_eq!(found, ["a::B", "a::c::D", "e"]);
