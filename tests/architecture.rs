@@ -187,7 +187,7 @@ fn mentions(source: &Source) -> BTreeSet<Vec<String>> {
         }
         // The command line is a crate of its own, in `bin/sparse-rtrl`.
         let crate_root = if source.module[0] == "bin" { &source.module[..2] } else { &[] };
-        let mut base = if *prefix == "crate::" { crate_root.to_vec() } else { source.module.clone() };
+        let mut base = if prefix == "crate::" { crate_root.to_vec() } else { source.module.clone() };
         let mut rest = &source.code[at..];
         if let Some(after) = rest.strip_prefix("crate::").or(rest.strip_prefix("self::")) {
             rest = after;
