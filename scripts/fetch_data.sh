@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches the public data of the stream examples from their public addresses, and checks what came. Files that are there already and right
-# are left alone. Nothing in the project needs them; the examples also run on synthetic data (--synthetic).
+# Downloads the public data of the studies on streams and verifies checksums. Files that are present and correct are not downloaded again.
+# Building and testing need no data; the studies also run on synthetic data (--synthetic).
 #
 #     ./scripts/fetch_data.sh [FOLDER]      (default: data)
 #

@@ -1,20 +1,27 @@
-//! Exact real-time recurrent learning (RTRL) that skips what activity and parameter sparsity make zero.
+//! Train recurrent networks online with exact gradients, at a cost that scales with their sparsity.
 //!
 //! # Should I use this crate?
 //!
-//! Use it to train recurrent networks *online*, with an update at every step if needed, and with the exact gradient of everything so far:
-//! on streams that do not end, on devices with little memory, or in studies of learning rules. For long offline training of large dense
-//! networks on GPUs, use a framework with back-propagation through time.
+//! Yes, if you
 //!
-//! RTRL needs no tape and no window, but costs O(n²p) per step. In event-based networks with masked weights, most of its multiplications
-//! have an exactly zero factor. This crate skips them, and its tests verify that the gradient is unchanged.
+//! - train a recurrent network on a stream that does not end, with an update at every step;
+//! - need the exact gradient of real-time recurrent learning (RTRL), and your network is sparse: events, pruned weights, or both;
+//! - compare learning rules (RTRL, BPTT, SnAp-n, RFLO, e-prop, UORO) with counted costs.
+//!
+//! No, if you
+//!
+//! - train on short sequences on a GPU: back-propagation in PyTorch or JAX is faster there;
+//! - need other layers than recurrent ones, or automatic differentiation of your own operations;
+//! - have dense networks of thousands of units: exact RTRL is O(n²p) per step without sparsity.
+//!
+//! # Example
 //!
 //! ```
 //! use sparse_rtrl::{SequenceLearner, SequenceLearnerSpec, Target};
 //!
 //! let mut spec = SequenceLearnerSpec::new(1, 32, 1); // inputs, EGRU units, outputs
-//! spec.mask.sparsity = 0.9; // prune nine in ten recurrent weights
-//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?; // seed 0
+//! spec.mask.sparsity = 0.9; // 90 % of the recurrent weights are pruned
+//! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?; // 0 is the seed
 //! for t in 0..100 {
 //!     let (now, next) = ((0.2 * t as f32).sin(), (0.2 * (t + 1) as f32).sin());
 //!     learner.step(&[now], Some(Target::Values(&[next])))?;
@@ -23,20 +30,28 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! # Overview
+//! # Where to start
 //!
-//! - [`StreamLearner`] learns from one endless stream or several, with late targets and running standardisation; [`SequenceLearner`] learns
-//!   from batches of sequences.
-//! - [`wiring`] describes the structure of a network and the [`Step`](wiring::Step) that holds its local derivatives; [`cell`] holds the
-//!   dynamics; [`network`] assembles layers.
-//! - [`rule`] holds the learning rules, exact and approximate, each with its claim, and their cost models ([`rule::cost`]).
-//! - [`readout`], [`optim`], [`params`]: losses, optimisers and filters, masks and initial values.
-//! - [`experiment`] runs a configuration; [`stream`] is the application behind the command line.
+//! | goal | item |
+//! |---|---|
+//! | learn from a stream of rows: standardisation, late targets, Kalman filters | [`StreamLearner`] |
+//! | learn from sequences or a plain signal | [`SequenceLearner`] |
+//! | choose a learning rule | [guide](_guide::choosing_a_rule), [`rule`] |
+//! | assemble cells, rules and losses yourself | [`Network`], [`rule::Rule`], [`wiring::Step`] |
+//! | run an experiment from a configuration | [`experiment`] |
+//! | read CSV or JSON lines with checkpoints | [`stream`] |
+//! | find an equation of the papers | [guide](_guide::equations) |
 //!
-//! Guide pages: [how to choose a rule](_guide::choosing_a_rule), [streaming from the command line](_guide::streaming_cli),
-//! [exactness](_guide::exactness), [notation](_guide::notation), [equations of the papers](_guide::equations),
-//! [results](_guide::results), [speed](_guide::speed), [columns of the learning curve](_guide::csv_columns),
-//! [glossary](_guide::glossary).
+//! Longer texts are in the [guide](_guide): exactness, notation, results, speed, glossary.
+//!
+//! # Symbols
+//!
+//! n units, m inputs, p kept parameters; α activity sparsity (share of units with `y = 0`), β share of units with zero
+//! pseudo-derivative, ω parameter sparsity; α̃, β̃, ω̃ are one minus these. All symbols: [notation](_guide::notation).
+//!
+//! "RTRL paper": A. Subramoney, *Efficient real time recurrent learning through combined activity and parameter sparsity*, 2023.
+//! "LM paper": M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse back-propagation through
+//! time*, 2023.
 #![warn(missing_docs)]
 
 #[doc(hidden)]
@@ -62,35 +77,48 @@ pub mod stats;
 pub mod stream;
 pub mod wiring;
 
-pub use cell::{CellConfig, Surrogate};
+pub use cell::{Cell, CellConfig, EventReset, ResetGate, Surrogate};
 pub use error::{Error, Result};
-pub use learner::online::{Grouping, LeastSquares, StreamLearner, StreamLearnerSpec, Trainer};
-pub use learner::sequence::{Sequence, SequenceLearner, SequenceLearnerSpec, Update};
+pub use experiment::Config;
+pub use learner::online::{Answer, Grouping, LeastSquares, StreamLearner, StreamLearnerSpec, Trainer};
+pub use learner::sequence::{LossAt, Sequence, SequenceLearner, SequenceLearnerSpec, Update};
 pub use macs::Macs;
 pub use network::{LayerSpec, Network, NetworkSpec};
-pub use params::{Init, MaskSpec};
-pub use readout::{Loss, Target};
-pub use rule::{Claim, Rule};
+pub use params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, ThresholdInit};
+pub use readout::{Loss, Readout, Target};
+pub use rule::{Claim, Rule, Skips};
 pub use scalar::Real;
+pub use wiring::{State, Step, Wiring};
 
-/// Longer documentation.
+/// The guide: longer texts than fit an item.
+///
+/// The same pages are in the folder `docs` of the repository. Their code is tested.
 pub mod _guide {
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/choosing_a_rule.md")]
     pub mod choosing_a_rule {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/streaming_cli.md")]
     pub mod streaming_cli {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/exactness.md")]
     pub mod exactness {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/notation.md")]
     pub mod notation {}
-    #[doc = include_str!("../docs/equations.md")]
-    pub mod equations {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/results.md")]
     pub mod results {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/speed.md")]
     pub mod speed {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/csv_columns.md")]
     pub mod csv_columns {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/equations.md")]
+    pub mod equations {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/glossary.md")]
     pub mod glossary {}
 }
