@@ -136,7 +136,7 @@ fn run_in<T: Real>(
             influence_density: number(tally.influence_density()),
             influence_density_recurrent: number(tally.influence_density_recurrent()),
             rows_without_derivative: number(tally.rows_without_derivative()),
-            columns_silent: number(tally.columns_silent()),
+            columns_silent: number(tally.columns_inactive()),
             columns_masked: number(tally.columns_masked()),
             influence_held: number(tally.influence_held()),
             gradient_cosine: number(tally.gradient_cosine()),

@@ -197,7 +197,7 @@ fn row_is_of(row: &Row, tally: &Tally) {
         (row.influence_density, tally.influence_density()),
         (row.influence_density_recurrent, tally.influence_density_recurrent()),
         (row.rows_without_derivative, tally.rows_without_derivative()),
-        (row.columns_silent, tally.columns_silent()),
+        (row.columns_silent, tally.columns_inactive()),
         (row.columns_masked, tally.columns_masked()),
         (row.influence_held, tally.influence_held()),
         (row.gradient_cosine, tally.gradient_cosine()),

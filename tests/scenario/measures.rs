@@ -104,7 +104,7 @@ fn stream_measures_over_sequences_equal_sums_by_hand() {
             (tally.influence_density_recurrent(), sums.recurrent / sums.dense_recurrent),
             (tally.influence_held(), sums.held / sums.dense),
             (tally.rows_without_derivative(), sums.rows / sums.dense),
-            (tally.columns_silent(), sums.columns / sums.dense),
+            (tally.columns_inactive(), sums.columns / sums.dense),
             (tally.columns_masked(), sums.masked / sums.dense),
         ] {
             assert_relative_eq!(measured, expected, max_relative = 1e-12);
