@@ -93,7 +93,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         macs.backward += self.walk() + std::mem::take(&mut self.unreported);
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {

@@ -85,7 +85,7 @@ impl<T: Real> Rule<T> for Tbptt<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
-        super::hand_over(&mut self.gradient, gradient);
+        super::drain_into(&mut self.gradient, gradient);
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {

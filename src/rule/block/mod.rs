@@ -166,7 +166,7 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
             self.base.units.iter().for_each(|unit| unit.hand_over(gradient));
         }
         if std::mem::take(&mut self.kept) {
-            super::hand_over(&mut self.gradient, gradient);
+            super::drain_into(&mut self.gradient, gradient);
         }
     }
 

@@ -177,7 +177,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
     fn drain(&mut self, gradient: &mut [T], _: &mut Macs) {
         self.make_step();
         if std::mem::take(&mut self.gathered) {
-            super::hand_over(&mut self.gradient, gradient);
+            super::drain_into(&mut self.gradient, gradient);
         }
         assert_eq!(
             gradient.len(),
