@@ -1,23 +1,23 @@
-//! How true a gradient g is to the exact one, g*: `g · g* / (‖g‖ ‖g*‖)` and `‖g − g*‖ / ‖g*‖`.
+//! Comparison of a gradient with the exact one.
 
 use crate::scalar::Real;
 
-/// How true a gradient g is to the exact one, g*.
+/// Accuracy of a gradient `g` against the exact gradient `g*`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fidelity {
-    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both vanish, 0 if one does.
+    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both are zero, 0 if one is.
     pub cosine: f64,
-    /// `‖g − g*‖ / ‖g*‖`; 0 if both vanish, infinite if only g* does.
+    /// `‖g − g*‖ / ‖g*‖`; 0 if both are zero, infinite if only `g*` is.
     pub error: f64,
 }
 
 impl Fidelity {
-    /// Compares a gradient with the exact one.
+    /// Compares a gradient with the exact gradient.
     ///
     /// # Panics
-    /// If they differ in length.
+    /// If their lengths differ.
     pub fn between<T: Real>(gradient: &[T], exact: &[T]) -> Self {
-        assert_eq!(gradient.len(), exact.len(), "gradients must have as many entries");
+        assert_eq!(gradient.len(), exact.len(), "both gradients must have the same length");
         let sum = |f: &dyn Fn(f64, f64) -> f64| {
             gradient.iter().zip(exact).map(|(g, x)| f(g.as_f64(), x.as_f64())).sum::<f64>()
         };
@@ -38,7 +38,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn fidelity_by_hand() {
+    fn fidelity_of_small_gradients_equals_values_by_hand() {
         let f = Fidelity::between(&[3.0, 4.0], &[3.0, 0.0]);
         assert_relative_eq!(f.cosine, 0.6);
         assert_relative_eq!(f.error, 4.0 / 3.0);
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn fidelity_of_skew_gradients_is_their_angle_and_distance() {
+    fn fidelity_of_oblique_gradients_is_their_angle_and_distance() {
         let f = Fidelity::between(&[1.0, 2.0, -2.0], &[4.0, 0.0, 3.0]);
         assert_relative_eq!(f.cosine, -2.0 / 15.0, max_relative = 1e-14);
         assert_relative_eq!(f.error, 38f64.sqrt() / 5.0, max_relative = 1e-14);

@@ -1,22 +1,22 @@
-//! What is measured as a network runs: loss, accuracy, and the sparsities α, β with the costs they stand for.
+//! Measurements of a running network: loss, accuracy, the sparsities α and β, the influence matrix, and the work done.
 
 mod fidelity;
 mod zeros;
 
 pub use fidelity::Fidelity;
-pub use zeros::{Dense, Spoken, Zeros};
+pub use zeros::{DenseSize, ReachedColumns, Zeros};
 
 use crate::macs::Macs;
 use crate::rule::Influence;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Sums over steps and streams; every figure is a mean of what was added up.
+/// Sums over steps and streams, from which means are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Steps seen.
+    /// Steps observed.
     pub steps: u64,
-    /// Unit-steps seen.
+    /// Steps × units.
     units: u64,
     silent: u64,
     flat: u64,
@@ -39,13 +39,15 @@ pub struct Tally {
     compared: u64,
     cosine: f64,
     error: f64,
-    /// Work done.
+    /// MACs done.
     pub macs: Macs,
 }
 
 impl Tally {
-    /// Adds a step's units: silent ones, those with zero pseudo-derivative, those with an emission derivative.
-    /// `before` is the share with nonzero pseudo-derivative at the step before, if there was one; returns this step's.
+    /// Adds the units of a step: those with zero output, with zero pseudo-derivative, and with an emission derivative.
+    ///
+    /// `before` is the share of units with nonzero pseudo-derivative at the step before, if there was one. Returns the
+    /// share at this step.
     pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<f64>) -> f64 {
         let units = wiring.units();
         let count = |of: &dyn Fn(usize) -> bool| units.iter().filter(|&&row| of(row)).count() as u64;
@@ -63,8 +65,8 @@ impl Tally {
         steep
     }
 
-    /// Adds what a rule holds of an influence matrix, where its zeros come from, and how large it is without masks.
-    pub fn influence(&mut self, influence: Influence, zeros: Zeros, dense: Dense) {
+    /// Adds the entries that a rule holds of its influence matrix, the zeros by reason, and the size without masks.
+    pub fn influence(&mut self, influence: Influence, zeros: Zeros, dense: DenseSize) {
         self.held += influence.held as u64;
         self.nonzero += influence.nonzero as u64;
         self.recurrent += influence.recurrent as u64;
@@ -79,13 +81,13 @@ impl Tally {
         self.supervised += 1;
     }
 
-    /// Adds a decision that was right or wrong.
+    /// Adds a classification.
     pub fn decision(&mut self, correct: bool) {
         self.correct += u64::from(correct);
         self.decided += 1;
     }
 
-    /// Adds a comparison of a gradient with the exact one.
+    /// Adds the comparison of a gradient with the exact gradient.
     pub fn fidelity(&mut self, fidelity: Fidelity) {
         self.cosine += fidelity.cosine;
         self.error += fidelity.error;
@@ -117,27 +119,27 @@ impl Tally {
         self.macs += other.macs;
     }
 
-    /// Mean loss a supervised step; NaN if there was none.
+    /// Mean loss per step with a target; NaN if there was none.
     pub fn mean_loss(&self) -> f64 {
         self.loss / self.supervised as f64
     }
 
-    /// Share of decisions that were right; NaN if there was none.
+    /// Share of correct classifications; NaN if there was none.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.decided as f64
     }
 
-    /// Mean cosine to the exact gradient; NaN if none was compared.
+    /// Mean cosine with the exact gradient; NaN if no gradient was compared.
     pub fn gradient_cosine(&self) -> f64 {
         self.cosine / self.compared as f64
     }
 
-    /// Mean relative error to the exact gradient; NaN if none was compared.
+    /// Mean relative error against the exact gradient; NaN if no gradient was compared.
     pub fn gradient_error(&self) -> f64 {
         self.error / self.compared as f64
     }
 
-    /// α, the share of units that are silent.
+    /// α, the share of units whose output is zero.
     pub fn activity_sparsity(&self) -> f64 {
         self.silent as f64 / self.units as f64
     }
@@ -147,45 +149,48 @@ impl Tally {
         self.flat as f64 / self.units as f64
     }
 
-    /// The share of units whose emission has a derivative: the sources that cannot be skipped. For an EGRU it is
-    /// larger than β̃, since a unit far above threshold has `e = 1` and no pseudo-derivative.
+    /// The share of live units, whose emission has a derivative and which cannot be skipped as sources. For an EGRU it
+    /// is larger than β̃, since a unit far above threshold has `e = 1` and no pseudo-derivative.
     pub fn live_share(&self) -> f64 {
         self.live as f64 / self.units as f64
     }
 
-    /// The mean of β̃(t)β̃(t−1) over steps with a predecessor; with ω̃² the paper's factor of saved compute.
+    /// The mean of `β̃(t) β̃(t−1)` over steps with a predecessor. Times ω̃², it is the share of work that remains
+    /// according to the RTRL paper.
     pub fn beta_product(&self) -> f64 {
         self.product / self.pairs as f64
     }
 
-    /// Entries of the event influence Y that are not zero, relative to n × p without masks; NaN for a rule
-    /// without influence matrix.
+    /// Nonzero entries of the event influence Y, relative to n × p without masks; NaN for a rule without influence
+    /// matrix.
     pub fn influence_density(&self) -> f64 {
         self.nonzero as f64 / self.dense as f64
     }
 
-    /// The same of the columns of recurrent weights alone: relative to n × their number without masks.
+    /// Nonzero entries of Y in columns of recurrent weights, relative to n × the number of recurrent weights without
+    /// masks.
     pub fn influence_density_recurrent(&self) -> f64 {
         self.recurrent as f64 / self.dense_recurrent as f64
     }
 
-    /// Zeros of Y in rows of units whose emission has no derivative, relative to n × p without masks; masked columns are
-    /// not among them.
+    /// Zeros of Y in rows of units whose emission has no derivative, masked columns excluded, relative to n × p without
+    /// masks.
     pub fn rows_without_derivative(&self) -> f64 {
         self.zeros.rows as f64 / self.dense as f64
     }
 
-    /// Zeros of Y in columns whose source has been silent since the reset, in the rows that are left.
+    /// Zeros of Y in live rows and inactive columns, whose source has been zero since the reset, relative to n × p
+    /// without masks.
     pub fn columns_inactive(&self) -> f64 {
         self.zeros.columns as f64 / self.dense as f64
     }
 
-    /// Zeros of Y in columns of masked parameters.
+    /// Zeros of Y in columns of masked parameters, relative to n × p without masks.
     pub fn columns_masked(&self) -> f64 {
         self.zeros.masked as f64 / self.dense as f64
     }
 
-    /// Entries of the state influence S that are held, relative to n × p without masks.
+    /// Stored entries of the state influence S, relative to n × p without masks.
     pub fn influence_held(&self) -> f64 {
         self.held as f64 / self.dense as f64
     }
@@ -196,9 +201,9 @@ mod tests {
     use super::*;
     use approx::assert_relative_eq;
 
-    /// Four event units over two steps: what is silent, flat and live is known.
+    /// Four event units over two steps.
     #[test]
-    fn shares_by_hand() {
+    fn tally_of_known_steps_equals_shares_by_hand() {
         let spec = crate::learner::sequence::SequenceLearnerSpec::new(1, 4, 1);
         let net = crate::network::Network::<f64>::new(&spec.network, |blocks| {
             Ok(blocks.iter().map(|b| crate::sparse::Pattern::full(b.rows.len(), b.cols.len())).collect())
@@ -226,7 +231,7 @@ mod tests {
         assert_relative_eq!(tally.live_share(), 5.0 / 12.0);
         assert_relative_eq!(tally.beta_product(), (0.5 * 0.25 + 0.25 * 0.25) / 2.0);
 
-        let dense = Dense { all: 100, recurrent: 50 };
+        let dense = DenseSize { all: 100, recurrent: 50 };
         let zeros = Zeros { masked: 20, rows: 40, columns: 10 };
         tally.influence(Influence { held: 30, nonzero: 10, recurrent: 5 }, zeros, dense);
         let zeros = Zeros { masked: 20, rows: 80, columns: 0 };
@@ -257,9 +262,9 @@ mod tests {
         assert_eq!((twice.steps, twice.supervised), (6, 4));
     }
 
-    /// Two tallies that share no number, merged, are the sums of both; what is in neither has no value.
+    /// Two tallies that share no number; the means of an empty tally are NaN.
     #[test]
-    fn merged_tallies_are_sums_of_both() {
+    fn merge_of_two_tallies_adds_every_sum() {
         let some = |k: u64| {
             let real = k as f64;
             Tally {

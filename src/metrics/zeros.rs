@@ -1,27 +1,20 @@
-//! Where the zeros of the event influence Y = diag(e) S + Ē come from. Every entry of the n × p matrix without masks counts once,
-//! under the first reason that holds:
-//!
-//! 1. *masked*: the column's parameter does not exist;
-//! 2. *row*: the unit's emission has no derivative, e = 0 and Ē = 0;
-//! 3. *column*: nothing has influenced the column since the reset, since its parameter's source has been silent;
-//! 4. the rest: no path has led from the parameter to the unit yet (to a reset gate's weights there is none before its unit speaks), or
-//!    the influence has faded below what the number type can hold, as it does on endless streams in single precision.
+//! Counts the zeros of the event influence Y by reason.
 
 use crate::params::Kind;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Entries the influence matrix would have without masks: units × parameters.
+/// Entries of the influence matrix of the unmasked network: units × parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dense {
-    /// All of them.
+pub struct DenseSize {
+    /// Entries in all columns.
     pub all: usize,
-    /// Those in columns of recurrent weights.
+    /// Entries in columns of recurrent weights.
     pub recurrent: usize,
 }
 
-impl Dense {
-    /// That of this network, were nothing masked.
+impl DenseSize {
+    /// The size for the unmasked version of this network.
     pub fn new(wiring: &Wiring) -> Self {
         let units = wiring.units().len();
         let blocks = || wiring.layout().blocks().iter().map(|b| &b.spec);
@@ -33,14 +26,23 @@ impl Dense {
     }
 }
 
-/// Zeros of Y by reason, in entries.
+/// Zeros of the event influence `Y = diag(e) S + Ē` by reason, in entries.
+///
+/// Every entry of the n × p matrix without masks counts once, under the first reason that holds:
+///
+/// 1. `masked`: the parameter of the column is pruned;
+/// 2. `rows`: the emission of the unit has no derivative, `e = 0` and `Ē = 0`;
+/// 3. `columns`: the source of the parameter has been zero since the reset.
+///
+/// Other zeros are not counted: either no path leads from the parameter to the unit yet (the weights of a reset gate have
+/// none before their unit emits), or the influence has decayed below the smallest stored number ([`Real::LEAST`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros {
-    /// In columns of masked parameters.
+    /// Entries in columns of masked parameters.
     pub masked: u64,
-    /// In rows of units whose emission has no derivative.
+    /// Entries in rows of units whose emission has no derivative.
     pub rows: u64,
-    /// In columns whose source has been silent since the reset.
+    /// Entries in inactive columns, whose source has been zero since the reset.
     pub columns: u64,
 }
 
@@ -52,31 +54,31 @@ impl std::ops::AddAssign for Zeros {
     }
 }
 
-/// Which sources have spoken since the reset, and so which columns may hold anything.
+/// Tracks which sources have been nonzero since the reset, and so which columns of the influence can be nonzero.
 #[derive(Clone, Debug)]
-pub struct Spoken {
-    sources: Vec<bool>,
-    /// Kept parameters that read one of them.
+pub struct ReachedColumns {
+    sources: Vec<bool>, // [f]: whether the source has been nonzero
+    /// Kept parameters that read one of these sources.
     columns: usize,
 }
 
-impl Spoken {
-    /// Nobody has spoken yet.
+impl ReachedColumns {
+    /// No source has been nonzero yet.
     pub fn new(wiring: &Wiring) -> Self {
         Self { sources: vec![false; wiring.sources().len()], columns: 0 }
     }
 
-    /// Back to silence.
+    /// Begins a new sequence.
     pub fn reset(&mut self) {
         self.sources.fill(false);
         self.columns = 0;
     }
 
-    /// Hears a step, and tells the zeros of Y after it.
-    pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, dense: Dense) -> Zeros {
-        for (source, spoken) in self.sources.iter_mut().enumerate() {
-            if !*spoken && step.phi[source] != T::zero() {
-                *spoken = true;
+    /// Observes a step and returns the zeros of Y after it.
+    pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, dense: DenseSize) -> Zeros {
+        for (source, reached) in self.sources.iter_mut().enumerate() {
+            if !*reached && step.phi[source] != T::zero() {
+                *reached = true;
                 self.columns += wiring.layout().weights().col(source).len();
             }
         }
@@ -97,9 +99,9 @@ mod tests {
     use crate::network::{LayerSpec, Network, NetworkSpec};
     use crate::params::{MaskOn, MaskSpec, Purpose, generator};
 
-    /// Five units of which two have a derivative, sources that come one by one, and a reset in between.
+    /// Five units of which two have a derivative, sources that become nonzero one by one, and a reset in between.
     #[test]
-    fn zeros_by_hand_before_and_after_a_reset() {
+    fn zeros_before_and_after_a_reset_equal_counts_by_hand() {
         let layer = LayerSpec::new("event-rnn", 5, CellConfig::default());
         let spec = NetworkSpec { inputs: 2, layers: vec![layer], trace: None };
         let mask = MaskSpec { sparsity: 0.6, on: MaskOn::All, ..Default::default() };
@@ -107,9 +109,9 @@ mod tests {
         let network = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
         let wiring = network.wiring();
         // Of 25 recurrent and 10 input weights 10 and 4 are left; 5 biases and 5 thresholds are.
-        let (p, dense) = (10 + 4 + 5 + 5, Dense::new(wiring));
+        let (p, dense) = (10 + 4 + 5 + 5, DenseSize::new(wiring));
         assert_eq!((wiring.parameters(), dense.all, dense.recurrent), (p, 5 * 45, 5 * 25));
-        let (mut step, mut spoken) = (Step::<f64>::new(wiring), Spoken::new(wiring));
+        let (mut step, mut reached) = (Step::<f64>::new(wiring), ReachedColumns::new(wiring));
         step.e[wiring.units()[1]] = 1.0;
         step.e_bar[wiring.units()[3]] = -1.0;
         let readers = |source: usize| wiring.layout().weights().col(source).len();
@@ -120,19 +122,19 @@ mod tests {
         };
         for round in 0..2 {
             step.phi.fill(0.0);
-            assert_eq!(spoken.observe(wiring, &step, dense), zeros(0), "round {round}");
+            assert_eq!(reached.observe(wiring, &step, dense), zeros(0), "round {round}");
             step.phi[0] = 1.0;
-            assert_eq!(spoken.observe(wiring, &step, dense), zeros(10));
+            assert_eq!(reached.observe(wiring, &step, dense), zeros(10));
             step.phi[2] = -0.5;
             let two = 10 + readers(2);
-            assert_eq!(spoken.observe(wiring, &step, dense), zeros(two));
-            // What has spoken once counts on, and no source counts twice.
+            assert_eq!(reached.observe(wiring, &step, dense), zeros(two));
+            // A source that has been nonzero once stays reached, and no source counts twice.
             step.phi.fill(0.0);
             step.phi[2] = 1.0;
-            assert_eq!(spoken.observe(wiring, &step, dense), zeros(two));
+            assert_eq!(reached.observe(wiring, &step, dense), zeros(two));
             step.phi.fill(1.0);
-            assert_eq!(spoken.observe(wiring, &step, dense), zeros(24));
-            spoken.reset();
+            assert_eq!(reached.observe(wiring, &step, dense), zeros(24));
+            reached.reset();
         }
     }
 }

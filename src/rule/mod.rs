@@ -1,9 +1,25 @@
-//! Learning rules: each a reading of the same [`Step`]s, each with a claim about its gradient.
+//! Learning rules. Each computes the gradient of a loss from the same [`Step`]s and makes a [`Claim`] about its result.
 //!
-//! A rule hears of every step ([`Rule::observe`]), is given credit for some ([`Rule::credit`]), and hands over what it
-//! gathered ([`Rule::drain`]). It never meets a concrete cell. To add a rule, write its file and add it to [`registry()`].
+//! A rule observes every step ([`Rule::observe`]), receives credit `c̄ = ∂L/∂y` for some of them ([`Rule::credit`]), and
+//! adds its gradient to a buffer on request ([`Rule::drain`]). It reads the [`Wiring`](crate::wiring::Wiring) and the
+//! steps and never a cell.
 //!
-//! A rule is chosen by name, as [`find`] and the learner do, or by type:
+//! | rule | type | claim |
+//! |---|---|---|
+//! | `rtrl`, `rtrl-param` | [`Rtrl`] | exact |
+//! | `rtrl-activity`, `rtrl-dense` | [`Rtrl`] and [`RtrlDense`] in [`Unmasked`] | exact |
+//! | `rtrl-blocked-K` | [`BlockRtrl`] | exact |
+//! | `rtrl-auto` | [`Rtrl`] or [`BlockRtrl`] | exact |
+//! | `bptt` | [`Bptt`] | exact |
+//! | `tbptt-K` | [`Tbptt`] | heuristic |
+//! | `snap-N` | [`PatternRtrl`] with [`Reach::Steps`] | exact on a pattern |
+//! | `rflo` | [`PatternRtrl`] with [`Reach::Carry`] | heuristic |
+//! | `e-prop` | [`PatternRtrl`] with [`Reach::Unit`] | heuristic |
+//! | `uoro` | [`Uoro`] | unbiased |
+//!
+//! A rule of your own implements [`Rule`] and can be checked with [`check_rule`](crate::check::check_rule).
+//!
+//! A rule is chosen by name with [`find`], as the learners do, or by type:
 //!
 //! ```
 //! use sparse_rtrl::cell::CellConfig;
@@ -37,22 +53,24 @@ mod adjoint;
 mod block;
 mod bptt;
 pub mod cost;
-mod local;
+mod entry;
 mod oracle;
 mod pattern;
 mod recursion;
+mod registrations;
 mod registry;
 mod rtrl;
-mod snap;
 mod tbptt;
 mod unmasked;
 mod uoro;
 
 pub use block::{BlockRtrl, best_steps};
 pub use bptt::Bptt;
+pub use entry::{BuildRule, NetworkSize, RuleEntry};
 pub use oracle::{DenseCost, RtrlDense};
 pub use pattern::{PatternRtrl, Reach};
-pub use registry::{RuleEntry, find, registry, resolve};
+pub use registrations::resolve;
+pub use registry::{find, registry};
 pub use rtrl::Rtrl;
 pub use tbptt::Tbptt;
 pub use unmasked::Unmasked;
@@ -64,29 +82,32 @@ use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::Step;
 
-/// What a rule says of its gradient; a test measures it for every rule in the registry.
+/// The claim of a rule about the gradient `g` it computes of the summed loss `L = Σ_t L_t`. Tests measure it for every
+/// rule in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The gradient of the loss, up to rounding.
+    /// `g = ∂L/∂w`, up to rounding.
     Exact,
-    /// The exact recursion restricted to influence within that many steps of the pattern; exact once it saturates.
+    /// `g` is the result of the exact recursion with `S` restricted to a fixed pattern: the entries (row, parameter) in
+    /// which the parameter can influence the row within N steps. It equals `∂L/∂w` once the pattern contains every entry
+    /// that can become nonzero.
     Pattern(usize),
-    /// Its expectation over the rule's random numbers is the gradient of the loss.
+    /// `E[g] = ∂L/∂w`, where the expectation is over the random numbers of the rule.
     Unbiased,
-    /// Something that has been found useful.
+    /// No guarantee; a biased approximation that often works in practice.
     Heuristic,
 }
 
-/// What may be skipped because it is exactly zero. Switching a skip off changes the work, never the numbers.
+/// Which exact zeros a rule skips. Switching a skip off changes the work and never the result.
 ///
-/// What activity makes zero changes from step to step, so that each rule skips it in its own loops. What masks make zero never
-/// changes: a rule built on a [`Wiring`](crate::wiring::Wiring) cannot see it at all, and to switch that skip off, the rule is
-/// built on the unmasked wiring instead ([`Unmasked`]). Rules that are approximations skip what they may whatever is asked for.
+/// Activity changes from step to step, so each rule skips in its own loops. Masks never change: a rule built on a
+/// [`Wiring`](crate::wiring::Wiring) has no columns for masked parameters. To switch that skip off, the rule is built on
+/// the unmasked wiring instead ([`Unmasked`]). Approximate rules ignore this setting and always skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skips {
-    /// Rows of units without emission derivative, columns nothing has touched since the reset, silent sources.
+    /// Skip rows without emission derivative, columns that have been zero since the reset, and sources that are zero.
     pub activity: bool,
-    /// Masked parameters: their columns and their couplings.
+    /// Skip the columns and couplings of masked parameters.
     pub parameters: bool,
 }
 
@@ -97,66 +118,77 @@ impl Skips {
     pub const NONE: Self = Self { activity: false, parameters: false };
 }
 
-/// How much of the influence matrix a rule holds after a step.
+/// How many entries of the influence matrix a rule stores after a step, and how many of them are nonzero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Influence {
-    /// Entries of S held.
+    /// Stored entries of S.
     pub held: usize,
-    /// Entries of Y that are not zero, over the rows that are units.
+    /// Nonzero entries of Y in rows of units.
     pub nonzero: usize,
-    /// Those of them in columns of recurrent weights.
+    /// Nonzero entries of Y in rows of units and columns of recurrent weights.
     pub recurrent: usize,
 }
 
 /// An online learning rule for one stream of steps.
 ///
-/// The gradient is that of the summed loss with respect to the p kept parameters of the wiring. It is exact for fixed
-/// weights; where weights change inside a sequence, every exact rule uses the couplings each step was made with, as
-/// RTRL always has.
+/// # Equation
+/// From the local derivatives of each [`Step`], a rule computes or approximates the gradient of the summed loss with
+/// respect to the kept parameters:
+///
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g = Σ_t Y_tᵀ c̄_t`.
+///
+/// # Symbols
+/// With h rows and p kept parameters: `S = ∂c/∂w` and `Y = ∂y/∂w` of shape h × p, couplings A and B of shape h × h, carry d
+/// and emission derivative e of length h, immediate influence M̄ and Ē of shape h × p, credit `c̄ = ∂L/∂y` with one entry
+/// per output row, gradient g of length p.
+///
+/// # Exactness
+/// See [`Claim`]. An exact gradient is that of fixed weights. If weights change within a sequence, every exact rule uses
+/// the couplings with which each step was computed, as RTRL does.
 pub trait Rule<T: Real>: Send {
-    /// What the rule says of its gradient.
+    /// The claim about the gradient.
     fn claim(&self) -> Claim;
 
-    /// Begins a new sequence. Credit already given is kept until it is drained.
+    /// Begins a new sequence. Credit that was not drained yet is kept until the next drain.
     fn reset(&mut self);
 
-    /// Takes in the step just made.
+    /// Observes the step that the network has just computed.
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs);
 
-    /// Gives credit `c̄ = ∂L_t/∂y_t` to the output rows of the last observed step. May be called any number of
-    /// times; credits add. Drained in between, each call yields one row `∂o/∂w`.
+    /// Adds credit `c̄ = ∂L_t/∂y_t` for the output rows of the last observed step. Several credits for one step add up.
+    /// A drain after each unit credit yields one row of `∂y/∂w`.
     ///
     /// # Panics
-    /// If `credit` has not one entry per output row or, in rules with a tape, if no step was observed since the reset
-    /// (elsewhere such credit goes nowhere).
+    /// If the length of `credit` is not the number of output rows. Rules with a tape also panic if no step was observed
+    /// since the reset; other rules then ignore the credit.
     fn credit(&mut self, credit: &[T], macs: &mut Macs);
 
-    /// Adds the gradient gathered since the last drain to `gradient` and forgets it.
+    /// Adds the gradient accumulated since the last drain to `gradient`, and clears it.
     ///
     /// # Panics
-    /// If `gradient` has not p entries.
+    /// If the length of `gradient` is not p.
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs);
 
-    /// What of the influence matrix is held; `None` for rules without one. Cost: one look at each entry held.
+    /// Counts the stored and the nonzero entries of the influence matrix; `None` for rules without one. It reads every
+    /// stored entry once.
     fn influence(&mut self) -> Option<Influence> {
         None
     }
 
-    /// Writes everything it has become, or takes it back; the wiring must be the same.
+    /// Saves the state of the rule, or restores it. The wiring must be the same.
     ///
     /// # Errors
-    /// If what is read is of another rule or wiring.
+    /// If the archive holds the state of another rule or wiring.
     fn archive(&mut self, archive: &mut Archive) -> Result<()>;
 
-    /// Bytes of influence, tape and gathered gradient that are in use now. Index structure, which is fixed and about the size of a
-    /// pattern of the couplings for each parameter at most, is not among them.
+    /// Bytes of influence, tape and accumulated gradient in use. Fixed index structure is not counted.
     fn bytes(&self) -> usize;
 }
 
-/// Adds what was gathered to the gradient it is asked for, and forgets it.
-pub(crate) fn drain_into<T: Real>(gathered: &mut [T], gradient: &mut [T]) {
-    assert_eq!(gradient.len(), gathered.len(), "the gradient must have as many entries as were gathered");
-    for (to, from) in gradient.iter_mut().zip(gathered) {
+/// Adds an accumulated gradient to `gradient`, and clears it.
+pub(crate) fn drain_into<T: Real>(accumulated: &mut [T], gradient: &mut [T]) {
+    assert_eq!(gradient.len(), accumulated.len(), "the gradient must have p entries");
+    for (to, from) in gradient.iter_mut().zip(accumulated) {
         *to = (*to + std::mem::replace(from, T::zero())).normal();
     }
 }

@@ -1,4 +1,4 @@
-//! Dense RTRL: the reference implementation. [`RtrlDense`] has the equations.
+//! Dense RTRL: the oracle of all tests. It shares no kernel with the other rules and is never optimised.
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
@@ -10,24 +10,24 @@ use crate::wiring::{Step, Wiring};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// Which rows a dense implementer would keep, and which pairs of them he would multiply.
+/// The rows that a dense implementation keeps, and the pairs of rows that it multiplies.
 struct DenseForm {
-    /// All rows but inner ones (without carry, not a unit and not read out), which are folded away.
+    /// All rows but inner rows (without carry, not units and not read out), which are folded away; ascending.
     outer: Vec<usize>,
-    /// Folds of an inner row into a row that reads it, in order.
+    /// Folds of an inner row into a row that reads it, in order of execution.
     folds: Vec<DenseFold>,
-    /// `(row, source)` pairs of `A` and of `B` among outer rows, after folding.
+    /// Pairs (row, source row) of A and of B among outer rows, after folding.
     previous: Vec<(usize, usize)>,
     current: Vec<(usize, usize)>,
-    /// Parameters of each row's own gates.
-    columns: Vec<Vec<usize>>,
+    /// Parameters of each row's own pre-activations.
+    columns: Vec<Vec<usize>>, // [h]
 }
 
-/// `A_row += B_{row,inner} e A_inner`, the same for `B` and M̄.
+/// `A_row += B_{row,inner} e_inner A_inner`, and likewise for B and M̄.
 struct DenseFold {
     row: usize,
     inner: usize,
-    /// Columns in which the inner row's A and B may have entries.
+    /// Columns in which A and B of the inner row may be nonzero.
     previous: Vec<usize>,
     current: Vec<usize>,
 }
@@ -67,21 +67,21 @@ impl DenseForm {
     }
 }
 
-/// What the dense rule costs on a wiring, in closed form. A test holds it against the oracle's own count.
+/// Cost of [`RtrlDense`] on a wiring, in closed form. A test compares it with the count of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DenseCost {
-    /// MACs of advancing the influence matrix by a step.
+    /// MACs per step for advancing the influence matrix.
     pub influence: u64,
-    /// MACs of one credit.
+    /// MACs per credit.
     pub gradient: u64,
-    /// MACs of the forward step, all sources speaking.
+    /// MACs of a forward step in which every source is nonzero.
     pub forward: u64,
     /// MACs of assembling the couplings.
     pub coupling: u64,
 }
 
 impl DenseCost {
-    /// The cost on this wiring as it is; on [`Wiring::unmasked`] for the cost without any sparsity.
+    /// The cost on this wiring. Pass [`Wiring::unmasked`] for the cost without any sparsity.
     pub fn new(wiring: &Wiring) -> Self {
         let form = DenseForm::new(wiring);
         let (p, rows) = (wiring.parameters(), form.outer.len());
@@ -101,35 +101,44 @@ impl DenseCost {
     }
 }
 
-/// Dense RTRL for one stream: the reference that shares no kernel and no skip with the other rules.
+/// Dense RTRL for one stream: every product is computed, zero or not. The reference for all other rules.
 ///
 /// # Equation
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`.
 ///
-/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+/// If a cell computes in two stages (an EGRU with the reset gate before the product), the product of the stages is formed
+/// first, as one would on paper: `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. That is an independent check of
+/// the rules that skip in two stages, and it is cheaper where nothing is sparse, hence the fair reference for their cost.
 ///
-/// with every product computed, zero or not (RTRL paper, equation 4). If the cell computes in two stages (an EGRU with the reset gate before the product), the product of the stages is formed:
-/// `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. This is independent of the two-stage form of the other rules, and cheaper where nothing is sparse.
+/// # Symbols
+/// As in [`Rule`]: h rows and p parameters of the wiring; S, Y and M̄ of shape h × p, A and B of shape h × h. Masked
+/// parameters have no columns; [`Unmasked`](super::Unmasked) adds them.
 ///
 /// # Cost
-///
-/// In MACs per step for n units, m inputs, p parameters and one layer: `n² p + 2 n p + p` for the event RNN (its `d = 0` is multiplied) and the EGRU
-/// with the reset gate after the product, and `n² (2n + 1 + m)` more with the reset gate before it. [`DenseCost`] counts it for any network.
+/// MACs per step for n units, m inputs and one layer: `n² p + 2 n p + p` for the event RNN (whose `d = 0` is multiplied as
+/// well) and for the EGRU with the reset gate after the product, and `n² (2n + 1 + m)` more for the EGRU with the reset
+/// gate before the product. `n p` MACs per credit. [`DenseCost`] counts any network. Memory: `4 h p + 2 h² + p` numbers.
 ///
 /// # Exactness
+/// [`Claim::Exact`].
 ///
-/// Exact ([`Claim::Exact`]).
+/// # References
+/// R. J. Williams & D. Zipser, *A learning algorithm for continually running fully recurrent neural networks*, Neural
+/// Computation 1(2), 1989.
 pub struct RtrlDense<T: Real> {
     wiring: Arc<Wiring>,
     form: DenseForm,
+    // Matrices of shape p × h: the influence of a row is a column, whose entries are neighbours in memory.
     s: DMatrix<T>,
     y: DMatrix<T>,
     y_before: DMatrix<T>,
+    m_bar: DMatrix<T>,
+    // h × h.
     a: DMatrix<T>,
     b: DMatrix<T>,
-    m_bar: DMatrix<T>,
-    gradient: DVector<T>,
+    gradient: DVector<T>, // [p]
     /// Which parameters are recurrent weights.
-    recurrent: Vec<bool>,
+    recurrent: Vec<bool>, // [p]
 }
 
 impl<T: Real> RtrlDense<T> {
@@ -151,7 +160,7 @@ impl<T: Real> RtrlDense<T> {
         }
     }
 
-    /// Writes A, B and M̄ out in full and folds the inner rows away. Returns the MACs.
+    /// Forms A, B and M̄ as full matrices and folds the inner rows away. Returns the MACs.
     fn unfold(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         self.a.fill(T::zero());

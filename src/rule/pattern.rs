@@ -1,4 +1,9 @@
-//! RTRL on a fixed sparsity pattern of S. [`PatternRtrl`] has the equations.
+//! The recursion of RTRL on a fixed pattern: SnAp-n, RFLO and e-prop.
+//!
+//! Whether an entry of S can become nonzero depends on its row and on the pre-activation that its parameter feeds, not on
+//! the source that the parameter reads. So the pattern consists of blocks: a row × the parameters of one pre-activation,
+//! which are neighbours in the parameter buffer. Blocks of different pre-activations never interact. Inner rows are folded
+//! away (`rule/recursion.rs`).
 
 use super::recursion::Form;
 use super::{Claim, Influence, Rule};
@@ -11,18 +16,65 @@ use crate::sparse::kernel;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// How far influence is followed.
+/// The approximation that [`PatternRtrl`] computes: which entries of S are kept (the pattern P), and which couplings A′.
+///
+/// The three approximations differ in the paths along which influence is followed from step to step:
+///
+/// - SnAp-n keeps the full coupling A and restricts *where* influence is stored;
+/// - e-prop drops recurrent weights from A and keeps the reset of a unit by its own event;
+/// - RFLO drops A altogether.
+///
+/// SnAp-1 keeps the diagonal of A, self-recurrent weights included; e-prop and RFLO drop these weights. e-prop and RFLO are
+/// the same rule for cells without a direct coupling of a unit to itself, and for an EGRU whose event resets the threshold
+/// inside the leak, since that reset is part of the carry d. For the event RNN, which has no carry, both are the gradient
+/// of a single step.
+///
+/// Within a step, all three follow influence through B. So lower layers of a stack learn from their effect on upper layers,
+/// and the reset gate before the product reaches the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To all rows within n steps of the pattern, over every coupling: SnAp-n.
+    /// SnAp-n, the sparse n-step approximation of RTRL.
+    ///
+    /// # Equation
+    /// `S_t = (diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t) ⊙ P_n`, where `P_1` is the pattern of M̄ after the couplings
+    /// within a step, and `P_{k+1} = P_k ∪ pattern(A P_k)`: P_n keeps an entry (row, parameter) if the parameter can
+    /// influence the row within n steps.
+    ///
+    /// # Exactness
+    /// [`Claim::Pattern`]. SnAp-n is exact RTRL once P_n contains every entry that can become nonzero.
+    ///
+    /// # References
+    /// J. Menick et al., *Practical real time recurrent learning with a sparse approximation*, ICLR 2021.
     Steps(usize),
-    /// Along the carry only, within a unit: RFLO.
+    /// RFLO, random feedback local online learning, here with exact credit.
+    ///
+    /// # Equation
+    /// `S_t = diag(d) S_{t−1} + B Y_t + M̄_t`.
+    ///
+    /// # Exactness
+    /// [`Claim::Heuristic`]. Credit is the exact `∂L_t/∂y_t` of the readout instead of random feedback.
+    ///
+    /// # References
+    /// J. M. Murray, *Local online learning in recurrent networks with random feedback*, eLife 8:e43299, 2019.
     Carry,
-    /// Along the carry and a unit's direct coupling to itself (its reset): e-prop.
+    /// e-prop, eligibility propagation, with symmetric feedback.
+    ///
+    /// # Equation
+    /// `S_t = (diag(d) + R diag(e_{t−1})) S_{t−1} + R Ē_{t−1} + B Y_t + M̄_t`, where the diagonal matrix R is the direct
+    /// coupling of a unit to itself: −1 for an EGRU whose event resets its output, else 0. What goes through recurrent
+    /// weights is dropped.
+    ///
+    /// # Exactness
+    /// [`Claim::Heuristic`]. Differences from the publication: the derivative of the reset is kept (e-prop for LSNNs leaves
+    /// it out), credit is the exact `∂L_t/∂y_t` of the readout, and credit is not filtered.
+    ///
+    /// # References
+    /// G. Bellec et al., *A solution to the learning dilemma for recurrent networks of spiking neurons*, Nature
+    /// Communications 11:3625, 2020.
     Unit,
 }
 
-/// A row's way to keep its own influence besides the carry.
+/// A path of a row's influence to itself besides the carry.
 pub(super) enum Own {
     /// Entry of A at this position.
     Coupling(usize),
@@ -34,90 +86,76 @@ pub(super) enum Own {
 pub(super) struct RowBlock {
     pub row: usize,
     pub own: Option<Own>,
-    /// Couplings (position in A or B, index of the source's block in the group).
+    /// Couplings (position in A or B, index of the source's block in the group); in `current`, the source's block is an
+    /// earlier one.
     pub previous: Vec<(u32, u32)>,
     pub current: Vec<(u32, u32)>,
-    /// Position of the gain by which M̄ enters, if it does.
+    /// Position of the gain with which M̄ enters this row, if it does.
     pub gain: Option<usize>,
     /// Whether another block of the group reads this one a step later.
     pub feeds: bool,
 }
 
-/// All blocks of one pre-activation's parameters.
+/// The blocks of one pre-activation's k parameters, by ascending row.
 pub(super) struct Group {
-    /// Its parameters: a range of the buffer, and the source each of them reads.
+    /// The parameters: k consecutive columns, and the source of each.
     pub columns: std::ops::Range<usize>,
-    pub sources: Vec<usize>,
-    /// Where the group's blocks start in S; they are stored one after another.
+    pub sources: Vec<usize>, // [k]
+    /// Where the group's blocks start in S: block b occupies `s[at + b k .. at + (b + 1) k]`.
     at: usize,
     pub blocks: Vec<RowBlock>,
-    /// The row whose threshold is among the parameters, as block and column.
+    /// The row whose threshold is among the parameters, as (block, column within the group).
     theta: Option<(usize, usize)>,
 }
 
-/// RTRL on a fixed sparsity pattern of S, for one stream: SnAp-N, RFLO and e-prop.
+/// RTRL on a fixed pattern of S, for one stream: SnAp-n, RFLO and e-prop.
 ///
 /// # Equation
+/// `S_t = (diag(d) S_{t−1} + A′ Y_{t−1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`,
 ///
-/// `S_t = (diag(d) S_{t−1} + A' Y_{t−1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+/// where the pattern P and the couplings A′ that are kept are those of a [`Reach`].
 ///
-/// with the pattern P and the kept couplings A' chosen by [`Reach`]:
-///
-/// - SnAp-n ([`Reach::Steps`]): `A' = A`; P keeps an entry (row, parameter) if the parameter can influence the row within n steps. P₁ is the pattern of M̄ with
-///   everything that follows within a step, `P_{k+1} = P_k ∪ pattern(A P_k)`.
-/// - RFLO ([`Reach::Carry`]): `A' = 0`.
-/// - e-prop ([`Reach::Unit`]): A' is the direct coupling of a unit to itself (its reset: −1 for an EGRU with output reset, else 0). Couplings through recurrent weights
-///   are dropped, also those of a unit to itself.
-///
-/// SnAp-1 and RFLO have the same pattern but not the same terms: SnAp-1 keeps couplings of a unit to itself through weights. With a reset inside the leak, the reset is part of d,
-/// and RFLO and e-prop are one rule; likewise for cells without direct coupling. For the event RNN, which has no carry, both are the gradient of a single step.
-///
-/// Published e-prop for LSNNs leaves out the derivative of the reset. Credit here is the exact ∂L/∂y of the readout (symmetric feedback), without a filter. Within a step, influence passes
-/// through B, so that lower layers of a stack learn from the credit of upper ones.
+/// # Symbols
+/// As in [`Rule`]: h rows, p parameters, S and Y of shape h × p, of which only the entries of P are stored.
 ///
 /// # What is skipped
-///
-/// Rows with `e = 0` as sources, and zero sources.
+/// Columns of A′ and B of rows with `e = 0`, and entries of M̄ whose source is zero.
 ///
 /// # Cost
-///
-/// Whether an entry of S is in P depends on its row and on the pre-activation of its parameter. So P consists of blocks: a row × the parameters of one pre-activation, which are
-/// contiguous. In MACs per step, for a block of k parameters: k for its carry, k for every kept coupling from a live block of the same parameters, k for its Y, and one per
-/// parameter whose source is nonzero.
+/// MACs per step for a block of k parameters: k for its carry, k for every kept coupling from a live block of the same
+/// parameters, k for the Y of a block that others read, and one per parameter whose source is nonzero. k MACs per credit
+/// and live output row. Memory: `|P| + p` numbers, and those of the pre-activation with the largest pattern.
 ///
 /// # Exactness
-///
-/// SnAp-n: [`Claim::Pattern`], exact on the kept entries, and exact RTRL once P holds every reachable entry. RFLO, e-prop: [`Claim::Heuristic`].
+/// [`Claim::Pattern`] for SnAp-n, [`Claim::Heuristic`] for RFLO and e-prop.
 ///
 /// # References
-///
-/// J. Menick et al., *Practical real time recurrent learning with a sparse approximation*, ICLR 2021.
-/// J. M. Murray, *Local online learning in recurrent networks with random feedback*, eLife 8:e43299, 2019.
-/// G. Bellec et al., *A solution to the learning dilemma for recurrent networks of spiking neurons*, Nature Communications 11:3625, 2020.
+/// See the variants of [`Reach`].
 pub struct PatternRtrl<T> {
     reach: Reach,
     arch: pulp::Arch,
     wiring: Arc<Wiring>,
     form: Form<T>,
     groups: Vec<Group>,
-    s: Vec<T>,
-    y: Vec<T>,
-    live: Vec<bool>,
-    e: Vec<T>,
-    e_bar: Vec<T>,
-    gradient: Vec<T>,
+    s: Vec<T>,        // [|P|]: blocks of all groups, one after another
+    y: Vec<T>,        // [largest group]: Y of the step before, block by block, of the group being advanced
+    live: Vec<bool>,  // [h]: rows live at the last step
+    e: Vec<T>,        // [h]: e of the last step
+    e_bar: Vec<T>,    // [h]: Ē of the last step
+    gradient: Vec<T>, // [p]
     /// Which parameters are recurrent weights.
-    recurrent: Vec<bool>,
+    recurrent: Vec<bool>, // [p]
+    /// Scratch: terms (factor, block) of a linear combination.
     terms: Vec<(T, usize)>,
 }
 
 impl<T: Real> PatternRtrl<T> {
-    /// A rule for one stream over `wiring` that follows influence as far as `reach` says.
+    /// A rule for one stream over `wiring`, with the pattern and couplings of `reach`.
     ///
     /// # Panics
-    /// If it is not followed for a single step.
+    /// If `reach` is `Steps(0)`.
     pub fn new(wiring: Arc<Wiring>, reach: Reach) -> Self {
-        assert!(reach != Reach::Steps(0), "influence must be followed for at least one step");
+        assert!(reach != Reach::Steps(0), "SnAp-n needs n ≥ 1");
         let form = Form::folded(&wiring);
         let groups = groups(&wiring, &form, reach);
         let (size, widest) = groups.iter().fold((0, 0), |(size, widest), g| {
@@ -205,7 +243,7 @@ impl<T: Real> PatternRtrl<T> {
         let was_live = &self.live;
         let mut macs = 0;
 
-        // Y of the step before, where another block reads it.
+        // Y_{t−1}, where another block reads it.
         for (b, block) in group.blocks.iter().enumerate().filter(|(_, b)| b.feeds && was_live[b.row]) {
             let e = self.e[block.row];
             let y = &mut self.y[b * k..][..k];
@@ -224,7 +262,7 @@ impl<T: Real> PatternRtrl<T> {
                 s.fill(T::zero());
                 continue;
             }
-            // The row's own coupling joins the carry: a (e S + Ē) + d S.
+            // The own coupling joins the carry: d S + a (e S + Ē).
             let own = block.own.as_ref().filter(|_| was_live[row]).map_or(T::zero(), |own| match own {
                 Own::Coupling(at) => values.a[*at],
                 Own::Direct(k) => step.direct_previous[*k],
@@ -268,7 +306,7 @@ impl<T: Real> PatternRtrl<T> {
     }
 }
 
-/// The recursion of one step, for the machine's vector units.
+/// The recursion of one step, compiled for the vector units of the machine.
 struct Advance<'a, T> {
     blocks: &'a mut PatternRtrl<T>,
     step: &'a Step<T>,
@@ -294,7 +332,7 @@ impl<T: Real> Rule<T> for PatternRtrl<T> {
     fn reset(&mut self) {
         self.s.fill(T::zero());
         self.live.fill(false);
-        // Multiplied by a zero S at the next step: must be finite.
+        // The next step multiplies these by a zero S, so they must be finite.
         self.e.fill(T::zero());
         self.e_bar.fill(T::zero());
     }

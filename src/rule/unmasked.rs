@@ -1,5 +1,4 @@
-//! A rule run as if nothing were masked: pruned weights are zeros with columns and couplings of their own. It measures the cost of masks that are not skipped, and tests
-//! compare it with rules that skip them.
+//! A rule on the unmasked network: pruned weights are zeros with columns and couplings of their own.
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
@@ -10,12 +9,12 @@ use crate::sparse::Pattern;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// From the steps of a masked network to those of the same network unmasked.
+/// Expands steps of a masked network to steps of the unmasked network.
 pub(super) struct Expansion<T> {
-    /// The kept entries' places in the unmasked `W`, `A` and `B`.
-    columns: Vec<usize>,
-    a: Vec<usize>,
-    b: Vec<usize>,
+    // Positions of the kept entries in the unmasked W, A and B.
+    columns: Vec<usize>, // [p]
+    a: Vec<usize>,       // [|A|]
+    b: Vec<usize>,       // [|B|]
     step: Step<T>,
 }
 
@@ -32,7 +31,7 @@ impl<T: Real> Expansion<T> {
         }
     }
 
-    /// The step with zeros where couplings are masked.
+    /// The step, with zeros for the masked couplings.
     pub fn expand(&mut self, step: &Step<T>) -> &Step<T> {
         let full = &mut self.step;
         full.copy_local(step);
@@ -43,15 +42,27 @@ impl<T: Real> Expansion<T> {
     }
 }
 
-/// Shows an inner rule the unmasked network and drops the gradient of what is masked.
+/// Runs a rule on the unmasked network and drops the gradient of masked parameters.
+///
+/// # Equation
+/// With P parameters of the unmasked network, of which p are kept, and a mask m of length P: the inner rule computes
+/// S and Y of shape h × P, in which a masked weight is zero and couples nothing, `A_{il} = Σ gain w` over kept weights only.
+/// The gradient of length p is the inner gradient restricted to `m = 1`.
+///
+/// # Cost
+/// The cost of masking without skipping: that of the inner rule with P for p.
+///
+/// # Exactness
+/// The claim of the inner rule. If it is exact, equal gradients with and without `Unmasked` show that skipping masked
+/// parameters changes nothing.
 pub struct Unmasked<T, R> {
     inner: R,
     expansion: Expansion<T>,
-    gradient: Vec<T>,
+    gradient: Vec<T>, // [P]
 }
 
 impl<T: Real, R: Rule<T>> Unmasked<T, R> {
-    /// Builds the inner rule on the unmasked version of `wiring`.
+    /// Builds the inner rule, with `build`, on the unmasked version of `wiring`.
     pub fn new(wiring: &Arc<Wiring>, build: impl FnOnce(Arc<Wiring>) -> R) -> Self {
         let full = Arc::new(wiring.unmasked());
         Self {

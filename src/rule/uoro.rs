@@ -1,4 +1,4 @@
-//! Unbiased online recurrent optimisation. [`Uoro`] has the equations.
+//! Unbiased online recurrent optimisation.
 
 use super::{Claim, Rule};
 use crate::archive::Archive;
@@ -10,50 +10,48 @@ use crate::wiring::{Step, Wiring};
 use rand::RngExt;
 use std::sync::Arc;
 
-/// UORO for one stream: a random rank-one estimate of the influence matrix.
+/// Unbiased online recurrent optimisation (UORO), for one stream: a random rank-one estimate of the influence matrix.
 ///
 /// # Equation
+/// The influence is the expectation of an outer product, `S_t = E[s̃_t θ̃_tᵀ]`, with
 ///
-/// `S_t = E[s̃_t θ̃_tᵀ]`:  `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`
+/// `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`,
 ///
-/// with independent random signs ν and `N = M̄ + A Ē⁻ + B Ē`. ν is injected before the within-step coupling. `ρ₀ = √(‖θ̃‖/‖J s̃‖)` and
-/// `ρ₁ = √(‖νᵀN‖/‖ν‖)` minimise the variance, with `J s̃ = (I − B diag(e))⁻¹ (diag(d) + A diag(e⁻)) s̃`. The direct influence Ē of the thresholds of the present step is added exactly:
-/// `Yᵀc̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`.
+/// where `N = M̄ + A Ē⁻ + B Ē` is the immediate influence of the step. The gradient of a credit c̄ is
+///
+/// `Yᵀ c̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`:
+///
+/// the direct influence Ē of the thresholds at this step is known and is added exactly. The factors
+/// `ρ₀ = √(‖θ̃‖ / ‖J s̃‖)`, where J s̃ is the new s̃ without noise, and `ρ₁ = √(‖νᵀN‖ / ‖ν‖)` keep the variance small.
 ///
 /// # Symbols
-///
-/// s̃ and ν, one entry per row; θ̃, one entry per parameter; e⁻, Ē⁻ of the previous step.
+/// With h rows and p parameters: s̃ and the independent random signs ν of length h, θ̃ of length p, N of shape h × p (never
+/// formed). e⁻ and Ē⁻ are those of the step before.
 ///
 /// # Cost
-///
-/// In MACs per step: one per entry of A and B and two per kept parameter; p per credit. Memory: p numbers and a few rows.
+/// One MAC per step for each entry of A and two for each entry of B, one more for each of these entries in the column of a row
+/// with a threshold, and `2 p`. p MACs per credit. Memory: `3 p + 5 h` numbers. Nothing is skipped.
 ///
 /// # Exactness
-///
 /// [`Claim::Unbiased`] for fixed weights. The variance grows with the number of units and with time.
 ///
 /// # References
-///
 /// C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
 pub struct Uoro<T> {
     wiring: Arc<Wiring>,
     rng: Generator,
-    /// s̃, per row, and what it is about to become.
-    s: Vec<T>,
-    s_next: Vec<T>,
-    /// θ̃, per parameter.
-    theta: Vec<T>,
-    /// νᵀN, per parameter.
-    added: Vec<T>,
-    nu: Vec<T>,
-    /// e and Ē of the last step.
-    e: Vec<T>,
-    e_bar: Vec<T>,
-    gradient: Vec<T>,
+    s: Vec<T>,        // [h]: s̃
+    s_next: Vec<T>,   // [h]: J s̃
+    theta: Vec<T>,    // [p]: θ̃
+    added: Vec<T>,    // [p]: νᵀN
+    nu: Vec<T>,       // [h]: ν
+    e: Vec<T>,        // [h]: e of the last step
+    e_bar: Vec<T>,    // [h]: Ē of the last step
+    gradient: Vec<T>, // [p]
 }
 
 impl<T: Real> Uoro<T> {
-    /// A rule for one stream over `wiring`, whose signs belong to `seed`.
+    /// A rule for one stream over `wiring`, whose random signs are determined by `seed`.
     pub fn new(wiring: Arc<Wiring>, seed: u64) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
         let (rows, p) = (wiring.rows(), wiring.parameters());
@@ -71,7 +69,7 @@ impl<T: Real> Uoro<T> {
         }
     }
 
-    /// `J s̃` into `s_next`. Returns the MACs.
+    /// Computes `J s̃` into `s_next`. Returns the MACs.
     fn carry(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         for row in 0..self.s.len() {
@@ -89,7 +87,7 @@ impl<T: Real> Uoro<T> {
         macs
     }
 
-    /// `νᵀN` into `added`, and ν carried on within the step: `ν ← (I − B diag(e))⁻¹ ν`. Returns the MACs.
+    /// Computes `νᵀN` into `added`, and `ν ← (I − B diag(e))⁻¹ ν`. Returns the MACs.
     fn add(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         self.added.fill(T::zero());
@@ -117,8 +115,8 @@ impl<T: Real> Uoro<T> {
         }
         for row in 0..self.nu.len() {
             for (j, at) in self.wiring.current().row(row) {
-                let relayed = step.b[at] * step.e[j] * self.nu[j];
-                self.nu[row] += relayed;
+                let coupled = step.b[at] * step.e[j] * self.nu[j];
+                self.nu[row] += coupled;
                 macs += 1;
             }
         }
@@ -131,7 +129,7 @@ fn norm<T: Real>(v: &[T]) -> f64 {
     v.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
 }
 
-/// `√(a/b)`, or 1 where either vanishes: any positive factor is unbiased.
+/// `√(a/b)`, or 1 if either is zero: any positive factor is unbiased.
 fn balance(a: f64, b: f64) -> f64 {
     if a > 0.0 && b > 0.0 { (a / b).sqrt() } else { 1.0 }
 }
@@ -145,7 +143,7 @@ impl<T: Real> Rule<T> for Uoro<T> {
         self.s.fill(T::zero());
         self.theta.fill(T::zero());
         self.e_bar.fill(T::zero());
-        // Multiplied by a zero state at the next step: must be finite.
+        // The next step multiplies these by a zero s̃, so they must be finite.
         self.e.fill(T::zero());
     }
 

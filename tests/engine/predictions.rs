@@ -7,7 +7,7 @@ use sparse_rtrl::macs::Macs;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule;
-use sparse_rtrl::rule::cost::{Means, expected};
+use sparse_rtrl::rule::cost::Means;
 use sparse_rtrl::rule::{Rtrl, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step};
 
@@ -19,7 +19,7 @@ fn every_rule_does_the_work_predicted_and_holds_the_bytes_predicted() {
         let wiring = net.wiring();
         for entry in rule::registry::<f64>() {
             let mut rule = (entry.build)(wiring, Skips::ALL, 1);
-            let mut prediction = (entry.predict)(wiring);
+            let mut prediction = entry.cost_model(wiring).unwrap();
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
             let (mut counted, mut predicted) = (Macs::default(), Macs::default());
             for t in 0..22 {
@@ -44,7 +44,7 @@ fn every_rule_does_the_work_predicted_and_holds_the_bytes_predicted() {
                     predicted += prediction.drain();
                 }
                 assert_eq!(counted, predicted, "{} on {} at {t}", entry.name, trial.label);
-                assert_eq!(rule.bytes(), 8 * prediction.numbers(), "{} on {}", entry.name, trial.label);
+                assert_eq!(rule.bytes(), 8 * prediction.footprint(), "{} on {}", entry.name, trial.label);
             }
             total += counted.total();
         }
@@ -124,8 +124,8 @@ fn the_mean_cost_is_close_to_what_is_counted() {
                 thresholds: wiring.threshold(wiring.units()[0]).is_some(),
                 live: mean(&live),
                 live_pairs: mean(&|t| live(t - 1) * if carry { 1.0 } else { live(t) }),
-                awake: mean(&|t| share(&|source| steps[..t].iter().any(|s| s.phi[source] != 0.0))),
-                spoken: mean(&|t| share(&|source| steps[t].phi[source] != 0.0)),
+                active: mean(&|t| share(&|source| steps[..t].iter().any(|s| s.phi[source] != 0.0))),
+                nonzero: mean(&|t| share(&|source| steps[t].phi[source] != 0.0)),
             };
             // Short blocks: thirty steps see only five ends of blocks of six.
             let others = rule::registry::<f32>().into_iter();
@@ -144,7 +144,7 @@ fn the_mean_cost_is_close_to_what_is_counted() {
                 }
                 rule.drain(&mut vec![0.0; wiring.parameters()], &mut macs);
                 let counted = macs.total() as f64 / if whole { 60.0 } else { 30.0 };
-                let expected = expected(&entry.name, &means).unwrap();
+                let expected = entry.mean_cost(&means).unwrap();
                 let ratio = counted / expected;
                 println!(
                     "{cell} ω {sparsity} {}: counted {counted:.0}, expected {expected:.0}, {ratio:.3}",

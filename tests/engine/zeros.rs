@@ -2,7 +2,7 @@
 
 use sparse_rtrl::cell::{self, CellConfig};
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::metrics::{Dense, Spoken, Zeros};
+use sparse_rtrl::metrics::{DenseSize, ReachedColumns, Zeros};
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Init, Kind, MaskOn, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Influence, RtrlDense, Rule, Skips};
@@ -22,7 +22,7 @@ fn every_entry_is_counted_once_and_under_its_reason() {
             let wiring = net.wiring();
             let w = Init::default().draw(wiring.layout(), &mut generator(4, Purpose::Init)).unwrap();
             let p = w.len();
-            let (units, dense) = (wiring.units(), Dense::new(wiring));
+            let (units, dense) = (wiring.units(), DenseSize::new(wiring));
             let unmasked = wiring.unmasked();
             assert_eq!(dense.all, units.len() * unmasked.parameters());
             assert_eq!(dense.recurrent, units.len() * depth * 36 * gates(wiring));
@@ -32,7 +32,7 @@ fn every_entry_is_counted_once_and_under_its_reason() {
             let mut oracle: Box<dyn Rule<f64>> = Box::new(RtrlDense::new(wiring.clone()));
             let mut param = (rule::find("rtrl-param").unwrap().build)(wiring, Skips::NONE, 0);
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
-            let (mut macs, mut spoken) = (Macs::default(), Spoken::new(wiring));
+            let (mut macs, mut reached) = (Macs::default(), ReachedColumns::new(wiring));
             let mut heard = vec![false; wiring.sources().len()];
             let recurrent = wiring.layout().of_kind(Kind::Recurrent);
             for t in 0..12 {
@@ -64,7 +64,7 @@ fn every_entry_is_counted_once_and_under_its_reason() {
                         }
                     }
                 }
-                assert_eq!(spoken.observe(wiring, &step, dense), zeros, "{} step {t}", entry.name);
+                assert_eq!(reached.observe(wiring, &step, dense), zeros, "{} step {t}", entry.name);
                 let exact = oracle.influence().unwrap();
                 for rule in [&mut rule, &mut oracle, &mut param] {
                     let said = rule.influence().unwrap();

@@ -1,7 +1,7 @@
 //! One stream of data through one network: the five lines that every online learner is made of.
 
 use crate::macs::Macs;
-use crate::metrics::{Dense, Spoken, Tally};
+use crate::metrics::{DenseSize, ReachedColumns, Tally};
 use crate::network::Network;
 use crate::readout::{Loss, Readout, Target};
 use crate::rule::{self, Rule};
@@ -18,7 +18,7 @@ pub struct Model<T> {
     /// The loss on the readout.
     pub loss: Loss,
     /// Entries the influence matrix would have without masks.
-    dense_influence: Dense,
+    dense_influence: DenseSize,
 }
 
 impl<T: Real> Model<T> {
@@ -26,7 +26,7 @@ impl<T: Real> Model<T> {
     pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
         let wiring = network.wiring();
         let readout = Readout { inputs: wiring.outputs().len(), outputs };
-        let dense_influence = Dense::new(wiring);
+        let dense_influence = DenseSize::new(wiring);
         Self { network, readout, loss, dense_influence }
     }
 
@@ -65,7 +65,7 @@ pub struct Stream<T> {
     gradient: Vec<T>,
     /// Share of units with nonzero pseudo-derivative at the step before.
     steep: Option<f64>,
-    spoken: Spoken,
+    reached: ReachedColumns,
     /// Steps since the reset; losses since the gradient was handed over.
     t: usize,
     earned: u64,
@@ -89,7 +89,7 @@ impl<T: Real> Stream<T> {
             credit: zeros(model.readout.inputs),
             gradient: zeros(model.parameters()),
             steep: None,
-            spoken: Spoken::new(wiring),
+            reached: ReachedColumns::new(wiring),
             t: 0,
             earned: 0,
             trouble: None,
@@ -116,7 +116,7 @@ impl<T: Real> Stream<T> {
             reference_rule.rule.reset();
         }
         self.steep = None;
-        self.spoken.reset();
+        self.reached.reset();
         self.trouble = None;
         self.t = 0;
     }
@@ -152,7 +152,7 @@ impl<T: Real> Stream<T> {
 
         self.steep = Some(self.tally.observe(wiring, &self.step, self.steep));
         if let Some(influence) = self.rule.influence() {
-            let zeros = self.spoken.observe(wiring, &self.step, model.dense_influence);
+            let zeros = self.reached.observe(wiring, &self.step, model.dense_influence);
             self.tally.influence(influence, zeros, model.dense_influence);
         }
         if let Some(loss) = loss {

@@ -1,59 +1,63 @@
-//! What a rule should cost, in closed form, from what is live: counted on steps alone, without doing the work.
+//! Cost models: what each rule costs in closed form, computed from steps without doing the work.
 //!
-//! Each rule's closed form stands at the top of its file here. The quantities in it are the measured sparsities in the place
-//! where they count: not the share β̃ of live units, but how many live units a row reads; not ω̃, but how many couplings there
-//! are. A test holds every prediction against the ledger, exactly. [`expected`] says what becomes of them in the mean, from (n, m, p,
-//! ω) and measured α and β alone, and [`paper`] gives the paper's own formulas.
+//! A [`CostModel`] follows the steps of a rule and predicts its MACs and its memory exactly; a test compares every
+//! prediction with the count. [`Means`] are the sizes and measured sparsities for which
+//! [`RuleEntry::mean_cost`](super::RuleEntry::mean_cost) gives the mean cost, before a network exists. [`paper`] has
+//! the formulas of the RTRL paper's Table 1.
 
-mod blocked;
-mod blocks;
-mod dense;
+pub(super) mod block;
 mod mean;
-mod panels;
+pub(super) mod oracle;
 mod paper;
-mod tape;
+pub(super) mod pattern;
+pub(super) mod rtrl;
+pub(super) mod tape;
 mod unmasked;
-mod uoro;
+pub(super) mod uoro;
 
-pub(super) use blocked::BlockCost;
-pub(super) use blocks::PatternCost;
-pub(super) use dense::OracleCost;
-pub(super) use panels::PanelCost;
+pub(super) use block::BlockCost;
+pub(super) use oracle::OracleCost;
+pub(super) use pattern::PatternCost;
+pub(super) use rtrl::PanelCost;
 pub(super) use tape::TapeCost;
 pub(super) use unmasked::UnmaskedCost;
 pub(super) use uoro::UoroCost;
 
-pub use mean::{Means, expected};
+pub use mean::Means;
 pub use paper::{PaperCost, Shape, paper};
 
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Follows the steps a rule observes and says what each should cost. The MACs are those of the rule alone: neither the
-/// forward step nor the readout.
+/// Predicts the work and the memory of a rule, call by call, from the same arguments that the rule receives.
+///
+/// The quantities are the sparsities where they count: not the share β̃ of live units, but the number of live units that a
+/// row reads; not ω̃, but the number of couplings. The MACs are those of the rule alone, without the forward step and the
+/// readout. A model predicts the rule with all skips on.
 pub trait CostModel<T: Real>: Send {
-    /// A new sequence begins.
+    /// Begins a new sequence.
     fn reset(&mut self);
 
-    /// A step is observed.
+    /// MACs of [`Rule::observe`](crate::rule::Rule::observe).
     fn observe(&mut self, step: &Step<T>) -> Macs;
 
-    /// Credit is given to the output rows.
+    /// MACs of [`Rule::credit`](crate::rule::Rule::credit).
     fn credit(&mut self, credit: &[T]) -> Macs;
 
-    /// The gradient is asked for.
+    /// MACs of [`Rule::drain`](crate::rule::Rule::drain).
     fn drain(&mut self) -> Macs {
         Macs::default()
     }
 
-    /// Numbers of influence or tape in use.
-    fn numbers(&self) -> usize;
+    /// Numbers of influence, tape and gradient in use:
+    /// [`Rule::bytes`](crate::rule::Rule::bytes) divided by the size of a number.
+    fn footprint(&self) -> usize;
 }
 
-/// Parameters whose source speaks: the entries of M̄ that are not zero.
-fn spoken<T: Real>(wiring: &Wiring, step: &Step<T>) -> usize {
+/// Parameters whose source is nonzero: the nonzero entries of M̄.
+fn nonzero_parameters<T: Real>(wiring: &Wiring, step: &Step<T>) -> usize {
     let weights = wiring.layout().weights();
-    let speaks = |source: &usize| step.phi[*source] != T::zero();
-    (0..step.phi.len()).filter(speaks).map(|source| weights.col(source).len()).sum()
+    let nonzero = |source: &usize| step.phi[*source] != T::zero();
+    (0..step.phi.len()).filter(nonzero).map(|source| weights.col(source).len()).sum()
 }

@@ -1,39 +1,38 @@
-//! The formulas of the RTRL paper's Table 1, as printed: memory in numbers and time in MACs, a step.
+//! The formulas of the RTRL paper's Table 1, as printed.
 
-/// What the formulas are in.
+/// Sizes and sparsities in the formulas of the RTRL paper's Table 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
     /// n, units.
     pub units: f64,
     /// p, parameters without masks.
     pub parameters: f64,
-    /// ω̃, the share of parameters that is kept.
+    /// ω̃, share of kept parameters.
     pub kept: f64,
-    /// α̃, the share of units that is active.
+    /// α̃, share of units with nonzero output.
     pub active: f64,
-    /// β̃, the share of units with nonzero pseudo-derivative.
+    /// β̃, share of units with nonzero pseudo-derivative.
     pub steep: f64,
-    /// T, steps of a sequence.
+    /// T, steps per sequence.
     pub steps: f64,
 }
 
-/// What Table 1 says of a method.
+/// Memory and time of one method in the RTRL paper's Table 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PaperCost {
-    /// Memory, as printed.
+    /// Formula of memory, as printed.
     pub memory_formula: &'static str,
-    /// Time, as printed.
+    /// Formula of time, as printed.
     pub time_formula: &'static str,
     /// Memory, in numbers.
     pub memory: f64,
-    /// Time a step, in MACs.
+    /// Time per step, in MACs.
     pub time: f64,
 }
 
-/// The row of Table 1 that a rule stands for; none for rules the paper does not compare.
+/// The row of the RTRL paper's Table 1 for a rule; `None` for rules that the paper does not compare.
 ///
-/// `rtrl` is "with both" sparsities, which holds for networks without carry. The paper writes ω̃² np for SnAp-2's memory and ω̃³ n²p
-/// for its time.
+/// `rtrl` is the paper's RTRL "with both" sparsities, whose formula holds for networks without carry.
 pub fn paper(rule: &str, s: &Shape) -> Option<PaperCost> {
     let (n, p, w, a, b) = (s.units, s.parameters, s.kept, s.active, s.steep);
     let cost = |memory_formula, memory, time_formula, time| {
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_of_the_papers_introduction() {
+    fn paper_cost_of_the_introductions_example_is_one_percent() {
         // β̃ = .5 and ω̃ = .2 leave 1 % of the influence update.
         let shape = Shape { units: 100.0, parameters: 1e4, kept: 0.2, active: 0.0, steep: 0.5, steps: 17.0 };
         let share = paper("rtrl", &shape).unwrap().time / (1e4 * 1e4);
@@ -71,7 +70,7 @@ mod tests {
 
     /// Table 1 by hand for n = 10, p = 1000, ω̃ = .1, α̃ = .4, β̃ = .5, T = 7: memory and time of every row.
     #[test]
-    fn every_row_of_the_table() {
+    fn paper_cost_of_every_row_equals_table_1_by_hand() {
         let shape = Shape { units: 10.0, parameters: 1000.0, kept: 0.1, active: 0.4, steep: 0.5, steps: 7.0 };
         for (rule, memory, time) in [
             ("bptt", 70.0 + 1000.0, 100.0 + 1000.0),

@@ -1,40 +1,56 @@
-//! Rules with a tape: `Σ_t (a_t + b_t + m_t)` MACs for a walk over steps t, with a_t the couplings of A out of units that were
-//! live at t (none at the end of the walk), b_t the same of B, m_t the parameters whose source spoke. BPTT walks from the last
-//! credited step to the reset at every drain, truncated BPTT over its window at every credit.
-//!
-//! `T s + p` numbers for T steps of s numbers each (and o more for BPTT's credit): 6 h + 2 g + f + |A| + |B| and the direct
-//! couplings, for h rows, g pre-activations, f sources. In the paper's Table 1 this is `T n + p`.
+//! Cost of rules with a tape: BPTT and truncated BPTT.
 
-use super::{CostModel, spoken};
+use super::{CostModel, Means, nonzero_parameters};
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
+/// Cost model of [`Bptt`](crate::rule::Bptt) and [`Tbptt`](crate::rule::Tbptt).
+///
+/// # Equation
+/// A backward pass over steps t costs `Σ_t (a_t + b_t + m_t)` MACs. BPTT goes back from the last step with credit to the
+/// reset at every drain, truncated BPTT over its window at every credit.
+///
+/// Memory: `T s + p` numbers for T steps of s numbers, where `s = 6 h + 2 g + f + |A| + |B|` and the direct couplings, and
+/// o more for the credit of BPTT. In the RTRL paper's Table 1 this is `T n + p`.
+///
+/// # Symbols
+/// - a_t, b_t: couplings of A (none at the end of the pass) and of B in columns of units that are live at t
+/// - m_t: parameters whose source is nonzero at t
+/// - h, g, f, o: rows, pre-activations, sources and outputs
 pub(in crate::rule) struct TapeCost {
     wiring: Arc<Wiring>,
     /// The window of truncated BPTT; none for BPTT.
     window: Option<usize>,
-    /// a_t, and b_t + m_t.
+    /// (a_t, b_t + m_t), per step since the reset.
     steps: Vec<(u64, u64)>,
     credited: usize,
     owed: u64,
-    step_numbers: usize,
+    step_size: usize,
+}
+
+/// Mean MACs per step: `ν |A| + s p`, and `(K − 1) ν |A| + K s p` with a window of K steps.
+pub(in crate::rule) fn mean(of: &Means, window: Option<f64>) -> f64 {
+    match window {
+        None => of.live * of.couplings + of.nonzero * of.parameters,
+        Some(k) => (k - 1.0) * of.live * of.couplings + k * of.nonzero * of.parameters,
+    }
 }
 
 impl TapeCost {
     pub fn new(wiring: Arc<Wiring>, window: Option<usize>) -> Self {
-        Self { wiring, window, steps: Vec::new(), credited: 0, owed: 0, step_numbers: 0 }
+        Self { wiring, window, steps: Vec::new(), credited: 0, owed: 0, step_size: 0 }
     }
 
-    fn walk(&self, from: usize, to: usize) -> u64 {
+    fn backward(&self, from: usize, to: usize) -> u64 {
         (from..to).map(|t| self.steps[t].1 + if t + 1 < to { self.steps[t].0 } else { 0 }).sum()
     }
 }
 
 impl<T: Real> CostModel<T> for TapeCost {
     fn reset(&mut self) {
-        self.owed += self.walk(0, self.credited);
+        self.owed += self.backward(0, self.credited);
         self.steps.clear();
         self.credited = 0;
     }
@@ -45,9 +61,9 @@ impl<T: Real> CostModel<T> for TapeCost {
             live.map(|row| pattern.col(row).len()).sum::<usize>()
         };
         let across = out_of_live(self.wiring.previous());
-        let within = out_of_live(self.wiring.current()) + spoken(&self.wiring, step);
+        let within = out_of_live(self.wiring.current()) + nonzero_parameters(&self.wiring, step);
         self.steps.push((across as u64, within as u64));
-        self.step_numbers = step.size();
+        self.step_size = step.size();
         Macs::default()
     }
 
@@ -55,7 +71,7 @@ impl<T: Real> CostModel<T> for TapeCost {
         let now = self.steps.len();
         match self.window {
             Some(window) => {
-                let backward = self.walk(now.saturating_sub(window), now);
+                let backward = self.backward(now.saturating_sub(window), now);
                 Macs { backward, ..Macs::default() }
             }
             None => {
@@ -66,16 +82,16 @@ impl<T: Real> CostModel<T> for TapeCost {
     }
 
     fn drain(&mut self) -> Macs {
-        let backward = self.walk(0, self.credited) + std::mem::take(&mut self.owed);
+        let backward = self.backward(0, self.credited) + std::mem::take(&mut self.owed);
         self.credited = 0;
         Macs { backward, ..Macs::default() }
     }
 
-    fn numbers(&self) -> usize {
+    fn footprint(&self) -> usize {
         let (steps, credit) = match self.window {
             Some(window) => (self.steps.len().min(window), 0),
             None => (self.steps.len(), self.wiring.outputs().len()),
         };
-        steps * (self.step_numbers + credit) + self.wiring.parameters()
+        steps * (self.step_size + credit) + self.wiring.parameters()
     }
 }

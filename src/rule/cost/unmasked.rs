@@ -1,4 +1,4 @@
-//! A rule run as if nothing were masked costs what it costs on the unmasked network.
+//! Cost of rules on the unmasked network.
 
 use super::CostModel;
 use crate::macs::Macs;
@@ -7,15 +7,16 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
+/// Cost model of [`Unmasked`](crate::rule::Unmasked): that of the inner rule on the unmasked network.
 pub(in crate::rule) struct UnmaskedCost<T, P> {
     inner: P,
     expansion: Expansion<T>,
 }
 
 impl<T: Real, P: CostModel<T>> UnmaskedCost<T, P> {
-    pub fn new(wiring: &Wiring, predict: impl FnOnce(Arc<Wiring>) -> P) -> Self {
+    pub fn new(wiring: &Wiring, build: impl FnOnce(Arc<Wiring>) -> P) -> Self {
         let full = Arc::new(wiring.unmasked());
-        Self { expansion: Expansion::new(wiring, &full), inner: predict(full) }
+        Self { expansion: Expansion::new(wiring, &full), inner: build(full) }
     }
 }
 
@@ -36,7 +37,7 @@ impl<T: Real, P: CostModel<T>> CostModel<T> for UnmaskedCost<T, P> {
         self.inner.drain()
     }
 
-    fn numbers(&self) -> usize {
-        self.inner.numbers()
+    fn footprint(&self) -> usize {
+        self.inner.footprint()
     }
 }

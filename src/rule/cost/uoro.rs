@@ -1,27 +1,33 @@
-//! UORO: `2 |A| + 3 |B| + 2 p` MACs a step (couplings from rows without threshold count once less) and `p` a credit;
-//! `3 p + 5 h` numbers for h rows. It skips nothing.
+//! Cost of UORO.
 
-use super::CostModel;
+use super::{CostModel, Means};
 use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
+/// Cost model of [`Uoro`](crate::rule::Uoro): `|A| + 2 |B| + t + 2 p` MACs per step and `p` per credit, where t is the number
+/// of entries of A and B in columns of rows with a threshold. Memory: `3 p + 5 h` numbers for h rows. Nothing is skipped.
 pub(in crate::rule) struct UoroCost {
     step: u64,
     p: u64,
-    numbers: usize,
+    footprint: usize,
+}
+
+/// Mean MACs per step: `|A| + ϑ |A| + 2 p + p`, where ϑ is 1 for cells with thresholds, else 0.
+pub(in crate::rule) fn mean(of: &Means) -> f64 {
+    (if of.thresholds { 2.0 } else { 1.0 }) * of.couplings + 3.0 * of.parameters
 }
 
 impl UoroCost {
     pub fn new(wiring: &Wiring) -> Self {
         let p = wiring.parameters();
-        let shown = |entries: &mut dyn Iterator<Item = (usize, usize)>| {
+        let from_thresholds = |entries: &mut dyn Iterator<Item = (usize, usize)>| {
             entries.filter(|&(_, from)| wiring.threshold(from).is_some()).count()
         };
         let (a, b) = (wiring.previous(), wiring.current());
-        let thresholds = shown(&mut a.entries()) + shown(&mut b.entries());
+        let thresholds = from_thresholds(&mut a.entries()) + from_thresholds(&mut b.entries());
         let step = (a.len() + 2 * b.len() + thresholds + 2 * p) as u64;
-        Self { step, p: p as u64, numbers: 3 * p + 5 * wiring.rows() }
+        Self { step, p: p as u64, footprint: 3 * p + 5 * wiring.rows() }
     }
 }
 
@@ -36,7 +42,7 @@ impl<T: Real> CostModel<T> for UoroCost {
         Macs { gradient: self.p, ..Macs::default() }
     }
 
-    fn numbers(&self) -> usize {
-        self.numbers
+    fn footprint(&self) -> usize {
+        self.footprint
     }
 }

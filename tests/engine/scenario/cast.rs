@@ -50,7 +50,7 @@ impl Cast {
     /// The rule of that name, with what it skips.
     pub fn add(&mut self, name: &str, skips: Skips) {
         let entry = rule::find::<f64>(name).unwrap();
-        let predict = (skips == Skips::ALL).then(|| (entry.predict)(&self.wiring));
+        let predict = (skips == Skips::ALL).then(|| entry.cost_model(&self.wiring).expect("a cost model"));
         let full =
             name == "rtrl-activity" || name == "rtrl-dense" || (!skips.parameters && name != "rtrl-param");
         let wiring = if full { self.full.clone() } else { self.wiring.clone() };

@@ -235,7 +235,7 @@ impl Drive {
             if let Some(predict) = &subject.predict {
                 assert_eq!(
                     subject.rule.bytes(),
-                    8 * predict.numbers(),
+                    8 * predict.footprint(),
                     "{name}: bytes, against what was predicted"
                 );
             }

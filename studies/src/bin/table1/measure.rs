@@ -8,7 +8,7 @@ use sparse_rtrl::metrics::Fidelity;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Generator, Init, Kind, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule;
-use sparse_rtrl::rule::cost::{Means, Shape, expected, paper};
+use sparse_rtrl::rule::cost::{Means, Shape, paper};
 use sparse_rtrl::rule::{RuleEntry, Skips};
 use sparse_rtrl::wiring::{State, Step};
 use std::time::Instant;
@@ -195,7 +195,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     let measured = (driven.steps.len() - warm_up) as f64;
 
     let mut rule = (entry.build)(wiring, Skips::ALL, setting.seed);
-    let mut prediction = (entry.predict)(wiring);
+    let mut prediction = entry.cost_model(wiring).expect("every registered rule has a cost model");
     let mut gradient = vec![0.0; wiring.parameters()];
     let (mut counted, mut predicted, mut seconds) = (Macs::default(), Macs::default(), 0.0);
     let (mut bytes, mut predicted_bytes) = (0, 0);
@@ -210,7 +210,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         predicted += prediction.observe(step);
         predicted += prediction.credit(credit);
         bytes = rule.bytes().max(bytes);
-        predicted_bytes = (size_of::<f32>() * prediction.numbers()).max(predicted_bytes);
+        predicted_bytes = (size_of::<f32>() * prediction.footprint()).max(predicted_bytes);
     }
     let started = Instant::now();
     rule.drain(&mut gradient, &mut counted);
@@ -250,8 +250,8 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         thresholds: true,
         live: driven.live,
         live_pairs: if carry { driven.live_before } else { driven.live_pairs },
-        awake: driven.active_columns_all,
-        spoken: driven.nonzero_sources,
+        active: driven.active_columns_all,
+        nonzero: driven.nonzero_sources,
     };
     Ok(Measured {
         cell: setting.cell,
@@ -267,7 +267,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         live_share: driven.live,
         paper_formula: paper.map_or("", |p| p.time_formula),
         paper_macs: paper.map(|p| p.time),
-        expected_macs: expected(&entry.name, &means),
+        expected_macs: entry.mean_cost(&means),
         predicted_macs: predicted.total() as f64 / measured,
         counted_macs: counted.total() as f64 / measured,
         paper_numbers: paper.map(|p| p.memory),

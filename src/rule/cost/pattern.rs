@@ -1,13 +1,6 @@
-//! Rules on a pattern of blocks (SnAp-n, RFLO, e-prop): for each pre-activation with k parameters,
-//!
-//! `(l + c + a + b) k + m` MACs a step, and `o k` a credit,
-//!
-//! with l the live blocks that another one reads, c the blocks that are needed and whose own factor is not 1, a the couplings
-//! of A that are not zero from live blocks to others, b the same of B, m the parameters of blocks with gain whose source speaks,
-//! o the live output rows; and `f` MACs for folding inner rows away. `|P| + max + p` numbers, |P| the entries of the pattern and
-//! max those of the largest pre-activation.
+//! Cost of rules on a pattern of blocks: SnAp-n, RFLO, e-prop.
 
-use super::CostModel;
+use super::{CostModel, Means};
 use crate::macs::Macs;
 use crate::rule::Reach;
 use crate::rule::pattern::{Group, Own, groups};
@@ -16,12 +9,31 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
+/// Cost model of [`PatternRtrl`](crate::rule::PatternRtrl).
+///
+/// # Equation
+/// For each pre-activation with k parameters, `(l + c + a + b) k + m` MACs per step and `o k` per credit, and `f` MACs per
+/// step for folding inner rows away. Memory: `|P| + max + p` numbers.
+///
+/// # Symbols
+/// - l: live blocks that another block reads
+/// - c: blocks that are needed and whose own factor is not 1
+/// - a, b: nonzero couplings of A and of B from live blocks to others
+/// - m: parameters of blocks with gain whose source is nonzero
+/// - o: live output rows
+/// - |P|, max: entries of the pattern, and of the pre-activation with the most entries
 pub(in crate::rule) struct PatternCost<T> {
     wiring: Arc<Wiring>,
     form: Form<T>,
     groups: Vec<Group>,
     /// The step before, if there was one since the reset.
     last: Option<Step<T>>,
+}
+
+/// Mean MACs per step with one block per pre-activation: `h p + h s p + ν p`.
+pub(in crate::rule) fn mean(of: &Means) -> f64 {
+    let (p, h) = (of.parameters, of.held());
+    h * p + h * of.nonzero * p + of.live * p
 }
 
 impl<T: Real> PatternCost<T> {
@@ -83,7 +95,7 @@ impl<T: Real> CostModel<T> for PatternCost<T> {
         Macs { gradient: self.groups.iter().map(read).sum::<usize>() as u64, ..Macs::default() }
     }
 
-    fn numbers(&self) -> usize {
+    fn footprint(&self) -> usize {
         let entries = |group: &Group| group.blocks.len() * group.columns.len();
         let largest = self.groups.iter().map(entries).max().unwrap_or(0);
         self.groups.iter().map(entries).sum::<usize>() + largest + self.wiring.parameters()

@@ -1,14 +1,6 @@
-//! Exact sparse RTRL: for each layer's parameters,
-//!
-//! `(l + c + a) k⁻ + b k + m` MACs a step, and `o k` a credit,
-//!
-//! with k the columns something has touched since the reset (k⁻ before this step), l the live rows that others read if any row
-//! carries (else 0), c the rows with a carry other than 1, a the couplings of A that are not zero from live sources into held rows, b the same of B, m
-//! the entries of M̄ in held rows whose source speaks, o the live output rows with credit; and `f` MACs for folding inner rows
-//! away where that is done. Without activity sparsity every row is held and live, every column awake and every source speaks; without
-//! parameter sparsity the same holds on the unmasked network. `h k + p` numbers for h held rows, and p more for the gradient.
+//! Cost of exact sparse RTRL.
 
-use super::CostModel;
+use super::{CostModel, Means};
 use crate::macs::Macs;
 use crate::params::Kind;
 use crate::rule::recursion::Form;
@@ -16,25 +8,56 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// One layer's parameters: which columns are awake, and which rows are held and live.
+/// The parameters of one layer: which columns are active, and which rows are held and live.
 struct Layer {
     number: usize,
-    columns: Vec<bool>,
-    reached: Vec<bool>,
-    awake: Vec<bool>,
-    held: Vec<bool>,
-    live: Vec<bool>,
-    /// Whether any row its parameters reach carries.
+    columns: Vec<bool>, // [p]: whether the layer owns the parameter
+    reached: Vec<bool>, // [h]: rows that its parameters can influence
+    active: Vec<bool>,  // [p]
+    held: Vec<bool>,    // [h]
+    live: Vec<bool>,    // [h]
+    /// Whether any row that its parameters reach carries.
     carries: bool,
 }
 
+/// Cost model of [`Rtrl`](crate::rule::Rtrl).
+///
+/// # Equation
+/// For the parameters of each layer, `(l + c + a) k⁻ + b k + m` MACs per step and `o k` per credit, and `f` MACs per step
+/// for folding inner rows away where that is done. Memory: `Σ_layers (h k + p_layer) + p` numbers.
+///
+/// # Symbols
+/// - k, k⁻: active columns, those whose source has been nonzero since the reset; and their number before this step
+/// - l: live rows that others read, if any row carries, else 0
+/// - c: rows with a carry other than 1
+/// - a, b: nonzero couplings of A and of B from live rows into held rows
+/// - m: entries of M̄ in held rows whose source is nonzero
+/// - o: live output rows with nonzero credit
+/// - h: held rows
+///
+/// Without activity skips every row is held and live, every column is active and every source counts as nonzero.
 pub(in crate::rule) struct PanelCost<T> {
     wiring: Arc<Wiring>,
-    /// Whether what happens to be zero is skipped.
+    /// Whether zeros of activity are skipped.
     activity: bool,
     form: Form<T>,
     recurrent: Vec<bool>,
     layers: Vec<Layer>,
+}
+
+/// Mean MACs per step over p columns with a credit to every unit: `κ p (l + c + η |A|) + h s p + κ ν n p`.
+pub(in crate::rule) fn mean(of: &Means, p: f64) -> f64 {
+    let Means { units: n, couplings: a, .. } = *of;
+    let copied = if of.carry { of.live * n } else { 0.0 };
+    of.active * p * (copied + of.carrying() + of.live_pairs * a)
+        + of.held() * of.nonzero * p
+        + of.active * of.live * n * p
+}
+
+/// Mean MACs per step without activity skips: `p (2 c + |A|) + p + n p`.
+pub(in crate::rule) fn mean_of_masks(of: &Means) -> f64 {
+    let p = of.parameters;
+    p * (2.0 * of.carrying() + of.couplings) + p + of.units * p
 }
 
 fn count(of: &[bool]) -> usize {
@@ -55,7 +78,7 @@ impl<T: Real> PanelCost<T> {
                 number: k,
                 columns: layer_of.iter().map(|&l| l == k).collect(),
                 reached: (0..n).map(|row| rows.binary_search(&row).is_ok()).collect(),
-                awake: vec![false; p],
+                active: vec![false; p],
                 held: vec![false; n],
                 live: vec![false; n],
                 carries: rows.iter().any(|&row| wiring.carries(row)),
@@ -78,16 +101,16 @@ impl Layer {
         let counts = |x: T| x != T::zero() || !activity;
         let values = form.values(step);
         let weights = wiring.layout().weights();
-        let k_before = count(&self.awake);
-        let r_before = self.awake.iter().zip(recurrent).filter(|(a, r)| **a && **r).count();
+        let k_before = count(&self.active);
+        let r_before = self.active.iter().zip(recurrent).filter(|(a, r)| **a && **r).count();
         let was = |row: usize| k_before > 0 && self.held[row] && self.live[row];
         let sources: Vec<bool> = (0..wiring.rows()).map(was).collect();
         let feeding = (0..wiring.rows()).filter(|&l| sources[l] && form.previous.col(l).len() > 0);
         let l = if self.carries { feeding.count() } else { 0 };
         for (column, (_, source)) in weights.entries().enumerate() {
-            self.awake[column] |= self.columns[column] && counts(step.phi[source]);
+            self.active[column] |= self.columns[column] && counts(step.phi[source]);
         }
-        let k = count(&self.awake);
+        let k = count(&self.active);
         let shows = |row: usize| {
             let own = wiring.threshold(row).is_some_and(|column| self.columns[column]);
             own && step.e_bar[row] != T::zero()
@@ -98,8 +121,8 @@ impl Layer {
         for row in 0..wiring.rows() {
             let across = form.previous.row(row).filter(|&(l, at)| sources[l] && counts(values.a[at]));
             let across = across.count();
-            let relays = |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && counts(values.b[at]);
-            let within = form.current.row(row).filter(relays).count();
+            let couples = |&(j, at): &(usize, usize)| self.held[j] && self.live[j] && counts(values.b[at]);
+            let within = form.current.row(row).filter(couples).count();
             let own = |pre: usize| wiring.layer_of(pre) == self.number;
             let mut gains = form.gains.row(row).filter(|&(pre, _)| own(pre));
             let mut gained = || gains.any(|(_, at)| values.gain[at] != T::zero());
@@ -127,7 +150,7 @@ impl Layer {
 impl<T: Real> CostModel<T> for PanelCost<T> {
     fn reset(&mut self) {
         for layer in &mut self.layers {
-            layer.awake.fill(false);
+            layer.active.fill(false);
             for row in 0..layer.held.len() {
                 layer.held[row] &= self.wiring.carries(row);
             }
@@ -148,14 +171,14 @@ impl<T: Real> CostModel<T> for PanelCost<T> {
             let read = |&(row, c): &(usize, &T)| {
                 layer.held[row] && layer.live[row] && (*c != T::zero() || !self.activity)
             };
-            count(&layer.awake) * outputs.clone().zip(credit).filter(read).count()
+            count(&layer.active) * outputs.clone().zip(credit).filter(read).count()
         };
         let gradient: usize = self.layers.iter().map(of_layer).sum();
         Macs { gradient: gradient as u64, ..Macs::default() }
     }
 
-    fn numbers(&self) -> usize {
-        let of_layer = |layer: &Layer| count(&layer.held) * count(&layer.awake) + count(&layer.columns);
+    fn footprint(&self) -> usize {
+        let of_layer = |layer: &Layer| count(&layer.held) * count(&layer.active) + count(&layer.columns);
         self.layers.iter().map(of_layer).sum::<usize>() + self.wiring.parameters()
     }
 }
