@@ -38,6 +38,7 @@
 
 pub mod archive;
 pub mod cell;
+pub mod check;
 pub mod error;
 pub mod experiment;
 pub mod file;
