@@ -57,6 +57,7 @@
 #[doc(hidden)]
 pub mod archive;
 pub mod cell;
+pub mod check;
 pub mod error;
 pub mod experiment;
 #[doc(hidden)]

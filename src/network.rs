@@ -1,6 +1,6 @@
 //! Layers wired into one network, advanced one step at a time.
 
-use crate::cell::{Cell, CellConfig, Trace, find};
+use crate::cell::{Cell, CellConfig, CellEntry, Trace, find};
 use crate::error::{Error, Result};
 use crate::macs::Macs;
 use crate::params::{Kind, MaskSpec, ParamBlockSpec};
@@ -72,7 +72,19 @@ impl<T: Real> Network<T> {
         spec: &NetworkSpec,
         draw: impl FnOnce(&[ParamBlockSpec]) -> Result<Vec<Pattern>>,
     ) -> Result<Self> {
-        let (plan, cells) = spec.plan()?;
+        Self::with_cells(spec, &[], draw)
+    }
+
+    /// Builds a network whose layers may name `cells`, cells of your own, besides those of the registry.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_cells(
+        spec: &NetworkSpec,
+        cells: &[CellEntry<T>],
+        draw: impl FnOnce(&[ParamBlockSpec]) -> Result<Vec<Pattern>>,
+    ) -> Result<Self> {
+        let (plan, cells) = spec.plan_with(cells)?;
         let kept = draw(plan.blocks())?;
         Ok(Self { wiring: Arc::new(Wiring::new(Arc::new(plan), &kept)), cells })
     }
@@ -137,7 +149,11 @@ impl NetworkSpec {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn plan<T: Real>(&self) -> Result<Planned<T>> {
-        self.check()?;
+        self.plan_with(&[])
+    }
+
+    fn plan_with<T: Real>(&self, known: &[CellEntry<T>]) -> Result<Planned<T>> {
+        self.check_sizes()?;
         let mut plan = Plan::new(self.inputs);
         let mut feed = LayerInput { sources: plan.inputs(), rows: None };
         let mut cells: Vec<Box<dyn Cell<T>>> = Vec::new();
@@ -146,7 +162,11 @@ impl NetworkSpec {
                 let below = cells[k - 1].rows();
                 feed = LayerInput { sources: plan.current(below.clone()), rows: Some(below) };
             }
-            cells.push((find(&layer.cell)?.place)(&mut plan, layer.units, layer.config, &feed));
+            let place = match known.iter().find(|cell| cell.name == layer.cell) {
+                Some(cell) => cell.place,
+                None => find(&layer.cell)?.place,
+            };
+            cells.push(place(&mut plan, layer.units, layer.config, &feed));
         }
         if let Some(keep) = self.trace {
             let below = cells[cells.len() - 1].rows();
@@ -176,6 +196,11 @@ impl NetworkSpec {
     /// # Errors
     /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
     pub fn check(&self) -> Result<()> {
+        self.check_sizes()?;
+        self.layers.iter().try_for_each(|layer| find::<f64>(&layer.cell).map(drop))
+    }
+
+    fn check_sizes(&self) -> Result<()> {
         if self.inputs == 0 {
             return Err(Error::setting("inputs", "at least 1", self.inputs));
         }
@@ -190,7 +215,6 @@ impl NetworkSpec {
                 return Err(Error::setting("units", "at most 1000000", layer.units));
             }
             layer.config.surrogate.check()?;
-            find::<f64>(&layer.cell)?;
             layer.mask.map_or(Ok(()), |mask| mask.check())?;
         }
         match self.trace {

@@ -1,11 +1,11 @@
 //! The golden cases as data, and nets built from them. Used by several tests.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 use serde::Deserialize;
-use sparse_rtrl::cell::{self, CellConfig, EventReset, ResetGate, Surrogate};
+use sparse_rtrl::cell::{CellConfig, EventReset, ResetGate, Surrogate};
+pub use sparse_rtrl::check::{Trial, normal, relative_error};
 use sparse_rtrl::learner::sequence::Model;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
-use sparse_rtrl::params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, Purpose, ThresholdInit, generator};
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::sparse::Pattern;
 use sparse_rtrl::wiring::{Step, Wiring};
@@ -169,108 +169,6 @@ impl Case {
 pub fn split(name: &str) -> (usize, &str) {
     let (layer, name) = name.split_once('.').expect("layerK.name");
     (layer.trim_start_matches("layer").parse().expect("a number"), name)
-}
-
-/// A net to try things on: which cell, how set up, how deep, how masked, read how.
-#[derive(Clone, Debug)]
-pub struct Trial {
-    pub spec: NetworkSpec,
-    pub mask: MaskSpec,
-    pub label: String,
-}
-
-impl Trial {
-    /// Every cell in the registry in every variant, alone and stacked, with and without trace, with every kind of mask.
-    pub fn all(units: usize, smooth: bool) -> Vec<Self> {
-        let mut all = Vec::new();
-        for cell in cell::registry::<f64>() {
-            for mut config in (cell.variants)() {
-                config.surrogate = Surrogate { smooth, ..Surrogate::new(0.7, 0.5) };
-                for depth in 1..=3 {
-                    for trace in [None, Some(0.9)] {
-                        for mask in masks() {
-                            let layer = |k| LayerSpec::new(cell.name, units + k, config);
-                            let layers = (0..depth).map(layer).collect();
-                            let label = format!(
-                                "{} {:?} {:?} activity {} depth {depth} trace {trace:?} {mask:?}",
-                                cell.name, config.reset_gate, config.event_reset, config.activity
-                            );
-                            all.push(Self { spec: NetworkSpec { inputs: 2, layers, trace }, mask, label });
-                        }
-                    }
-                }
-            }
-        }
-        all.extend(Self::mixed(units, smooth));
-        all
-    }
-
-    /// Stacks whose layers differ in cell, variant and mask.
-    fn mixed(units: usize, smooth: bool) -> Vec<Self> {
-        let config = CellConfig {
-            surrogate: Surrogate { smooth, ..Surrogate::new(0.7, 0.5) },
-            ..CellConfig::default()
-        };
-        let after = CellConfig { reset_gate: ResetGate::After, event_reset: EventReset::Threshold, ..config };
-        let stacks: [&[(&str, CellConfig)]; 4] = [
-            &[("egru", config), ("event-rnn", config), ("gru", after)],
-            &[("event-rnn", config), ("egru", config), ("rnn", config)],
-            &[("gru", config), ("egru", after), ("event-rnn", config)],
-            &[("rnn", config), ("event-rnn", config), ("egru", config)],
-        ];
-        let mut all = Vec::new();
-        for stack in stacks {
-            for trace in [None, Some(0.9)] {
-                let layer = |(k, (cell, config)): (usize, &(&str, CellConfig))| {
-                    let mask = masks()[(k + 1) % 4];
-                    LayerSpec { mask: (k > 0).then_some(mask), ..LayerSpec::new(cell, units + k, *config) }
-                };
-                let layers: Vec<_> = stack.iter().enumerate().map(layer).collect();
-                let names: Vec<_> = stack.iter().map(|layer| layer.0).collect();
-                let label = format!("mixed {} trace {trace:?}", names.join(" under "));
-                all.push(Self { spec: NetworkSpec { inputs: 2, layers, trace }, mask: masks()[1], label });
-            }
-        }
-        all
-    }
-
-    /// The net and its parameters; thresholds low enough and weights large enough for events to happen.
-    pub fn build(&self, seed: u64) -> (Network<f64>, Vec<f64>) {
-        let mut rng = generator(seed, Purpose::Mask);
-        let network =
-            Network::new(&self.spec, |blocks| self.spec.draw_masks(&self.mask, blocks, &mut rng)).unwrap();
-        let init = Init { bias: BiasInit::Uniform, threshold: ThresholdInit::Beta { mean: 0.15 } };
-        let mut w = init.draw::<f64>(network.wiring().layout(), &mut generator(seed, Purpose::Init)).unwrap();
-        w.iter_mut().for_each(|w| *w *= 1.3);
-        network.constrain(&mut w);
-        (network, w)
-    }
-}
-
-fn masks() -> [MaskSpec; 4] {
-    let some = MaskSpec { sparsity: 0.6, ..MaskSpec::default() };
-    [
-        MaskSpec::default(),
-        some,
-        MaskSpec { on: MaskOn::All, sharing: MaskSharing::Connection, ..some },
-        MaskSpec { sparsity: 0.9, on: MaskOn::All, ..some },
-    ]
-}
-
-/// Normal numbers that belong to a seed.
-pub fn normal(n: usize, seed: u64) -> Vec<f64> {
-    use rand_distr::{Distribution, StandardNormal};
-    let mut rng = generator(seed, Purpose::Data);
-    (0..n).map(|_| StandardNormal.sample(&mut rng)).collect()
-}
-
-/// The largest difference of two vectors, relative to the largest entry of the second.
-pub fn relative_error(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let scale = b.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let worst = a.iter().zip(b).fold(0.0f64, |m, (x, y)| m.max((x - y).abs()));
-    assert!(!worst.is_nan() && !scale.is_nan());
-    if worst == 0.0 { 0.0 } else { worst / scale }
 }
 
 /// For every row of a network, the index of its direct coupling to its own emission of the step before: units of an EGRU that an event

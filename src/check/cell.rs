@@ -1,0 +1,196 @@
+//! Local derivatives of cells against finite differences.
+
+use super::{Mismatch, Trial, check_equal, normal};
+use crate::cell::CellEntry;
+use crate::macs::Macs;
+use crate::network::Network;
+use crate::wiring::{State, Step, Wiring};
+
+/// Half the distance of the points of a central difference.
+const H: f64 = 1e-6;
+
+/// Rounding needs 1e-9 at this H. If the pseudo-derivative has a kink between the two points, the difference is off by at
+/// most the jump of its slope, γ/ε = 1.4, times H/2 and a state of a few units.
+const TOLERANCE: f64 = 3e-6;
+
+/// Checks a cell on random networks of one to three layers, in all its variants, with masks and with traces.
+///
+/// - Each step must set every field that belongs to the cell (see [`Step`]), also where the step held other values before.
+/// - All local derivatives must equal central finite differences. For this check, events are replaced by the primitive of
+///   their pseudo-derivative, so a cell must use [`Surrogate::event`](crate::cell::Surrogate::event) for its events.
+/// - The MACs that the cell returns must equal the number of kept weights whose source is nonzero.
+///
+/// ```
+/// let cell = sparse_rtrl::cell::find("rnn")?;
+/// sparse_rtrl::check::check_cell(&cell).unwrap();
+/// # Ok::<(), sparse_rtrl::Error>(())
+/// ```
+///
+/// # Errors
+/// If the cell fails a check.
+pub fn check_cell(cell: &CellEntry<f64>) -> Result<(), Mismatch> {
+    let mut nonzero = 0;
+    for smooth in [true, false] {
+        for (seed, trial) in (0..).zip(Trial::of_cell(cell, 3, smooth)) {
+            let (network, w) = trial.build_with(std::slice::from_ref(cell), seed)?;
+            let rows = network.wiring().rows();
+            let x = normal(network.wiring().inputs(), 7 + seed);
+            let before = State { c: normal(rows, 100 + seed), y: normal(rows, 200 + seed) };
+            check_fields(&network, &trial.label, &w, &x, &before)?;
+            if smooth {
+                nonzero += check_step(&network, &trial.label, &w, &x, &before)?;
+            }
+        }
+    }
+    if nonzero == 0 {
+        return Err(Mismatch::new("derivatives", cell.name, "some nonzero derivatives", "none"));
+    }
+    Ok(())
+}
+
+/// Checks that a step sets all fields and counts its MACs.
+fn check_fields(
+    network: &Network<f64>,
+    label: &str,
+    w: &[f64],
+    x: &[f64],
+    before: &State<f64>,
+) -> Result<(), Mismatch> {
+    let wiring = network.wiring();
+    let (mut step, mut macs) = (Step::new(wiring), Macs::default());
+    let rows = |of: &dyn Fn(usize) -> bool| (0..wiring.rows()).map(|row| of(row)).collect::<Vec<_>>();
+    let (carries, thresholds) =
+        (rows(&|row| wiring.carries(row)), rows(&|row| wiring.threshold(row).is_some()));
+    for values in fields(&mut step) {
+        values.1.fill(f64::NAN);
+    }
+    for (values, used) in [(&mut step.d, &carries), (&mut step.e_bar, &thresholds)] {
+        values.iter_mut().zip(used).for_each(|(value, used)| *value = if *used { f64::NAN } else { 0.0 });
+    }
+    network.advance(w, x, before, &mut step, &mut macs);
+    for (name, values) in fields(&mut step) {
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let got = format!("{} (every step must set it)", values[at]);
+            return Err(Mismatch::new(format!("{name}[{at}]"), label, "a finite number", got));
+        }
+    }
+    for (name, values, used) in [("d", &step.d, carries), ("e_bar", &step.e_bar, thresholds)] {
+        if let Some(row) = (0..values.len()).find(|&row| !used[row] && values[row] != 0.0) {
+            let expected = "0, since the row was planned without carry or threshold";
+            return Err(Mismatch::new(format!("{name}[{row}]"), label, expected, values[row]));
+        }
+    }
+    let weights = wiring.layout().weights();
+    let count =
+        |of: &dyn Fn(usize) -> bool| weights.entries().filter(|&(_, source)| of(source)).count() as u64;
+    let forward = count(&|source| step.phi[source] != 0.0);
+    let coupling = count(&|source| source > wiring.inputs());
+    check_equal("MACs of a forward step", label, Macs { forward, coupling, ..Macs::default() }, macs)
+}
+
+/// The fields of a step by name.
+fn fields(step: &mut Step<f64>) -> [(&'static str, &mut Vec<f64>); 13] {
+    let Step { c, y, slope, d, e, e_bar, pre, gain, phi, a, b, direct_previous, direct_current } = step;
+    [
+        ("c", c),
+        ("y", y),
+        ("slope", slope),
+        ("d", d),
+        ("e", e),
+        ("e_bar", e_bar),
+        ("pre", pre),
+        ("gain", gain),
+        ("phi", phi),
+        ("a", a),
+        ("b", b),
+        ("direct_previous", direct_previous),
+        ("direct_current", direct_current),
+    ]
+}
+
+/// A direction in the space of previous state c⁻, previous emission y⁻ and parameters w.
+#[derive(Clone)]
+struct Point {
+    c: Vec<f64>,
+    y: Vec<f64>,
+    w: Vec<f64>,
+}
+
+impl Point {
+    fn parts(&mut self) -> [(&'static str, &mut Vec<f64>); 3] {
+        [("c⁻", &mut self.c), ("y⁻", &mut self.y), ("w", &mut self.w)]
+    }
+
+    fn step(&self, network: &Network<f64>, x: &[f64]) -> Step<f64> {
+        let mut step = Step::new(network.wiring());
+        let before = State { c: self.c.clone(), y: self.y.clone() };
+        network.advance(&self.w, x, &before, &mut step, &mut Macs::default());
+        step
+    }
+}
+
+/// Derivatives of c and y of every row along a direction, by the fields of the step:
+/// `dc = d dc⁻ + A dy⁻ + B dy + M̄ dw`, `dy = e dc + Ē dw`.
+fn along(wiring: &Wiring, step: &Step<f64>, direction: &Point) -> (Vec<f64>, Vec<f64>) {
+    let (mut dc, mut dy) = (vec![0.0; wiring.rows()], vec![0.0; wiring.rows()]);
+    for row in 0..wiring.rows() {
+        dc[row] = step.d[row] * direction.c[row];
+        dc[row] += wiring.previous().row(row).map(|(l, at)| step.a[at] * direction.y[l]).sum::<f64>();
+        dc[row] += wiring.current().row(row).map(|(j, at)| step.b[at] * dy[j]).sum::<f64>();
+        for &pre in wiring.gates_of(row) {
+            let weights = wiring.layout().weights().row(pre);
+            dc[row] += weights.map(|(s, k)| step.gain[pre] * step.phi[s] * direction.w[k]).sum::<f64>();
+        }
+        dy[row] = step.e[row] * dc[row];
+        if let Some(theta) = wiring.threshold(row) {
+            dy[row] += step.e_bar[row] * direction.w[theta];
+        }
+    }
+    (dc, dy)
+}
+
+/// Compares all local derivatives of one step with central finite differences, along every coordinate of the previous state, the
+/// previous emission and the parameters. Returns the number of nonzero derivatives. `label` names the network in messages.
+///
+/// # Errors
+/// If a derivative differs.
+pub fn check_step(
+    network: &Network<f64>,
+    label: &str,
+    w: &[f64],
+    x: &[f64],
+    before: &State<f64>,
+) -> Result<usize, Mismatch> {
+    let wiring = network.wiring();
+    let mut at = Point { c: before.c.clone(), y: before.y.clone(), w: w.to_vec() };
+    let mut direction = Point { c: vec![0.0; at.c.len()], y: vec![0.0; at.y.len()], w: vec![0.0; w.len()] };
+    let here = at.step(network, x);
+    let mut nonzero = 0;
+    for part in 0..3 {
+        for i in 0..at.parts()[part].1.len() {
+            let shifted = |h: f64| {
+                let mut at = at.clone();
+                at.parts()[part].1[i] += h;
+                at.step(network, x)
+            };
+            let (up, down) = (shifted(H), shifted(-H));
+            direction.parts()[part].1[i] = 1.0;
+            let (dc, dy) = along(wiring, &here, &direction);
+            direction.parts()[part].1[i] = 0.0;
+            for row in 0..wiring.rows() {
+                let slope = |up: &[f64], down: &[f64]| (up[row] - down[row]) / (2.0 * H);
+                for (name, got, expected) in
+                    [("c", dc[row], slope(&up.c, &down.c)), ("y", dy[row], slope(&up.y, &down.y))]
+                {
+                    // Not `error >= TOLERANCE`, which a NaN would pass.
+                    if !((got - expected).abs() / (1.0 + expected.abs()) < TOLERANCE) {
+                        let what = format!("∂{name}[{row}]/∂{}[{i}]", at.parts()[part].0);
+                        return Err(Mismatch::new(what, label, format!("{expected} (by differences)"), got));
+                    }
+                    nonzero += usize::from(expected != 0.0);
+                }
+            }
+        }
+    }
+    Ok(nonzero)
+}
