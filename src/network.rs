@@ -102,7 +102,7 @@ impl<T: Real> Network<T> {
     /// If `x` has not m entries or `w` not p.
     pub fn advance(&self, w: &[T], x: &[T], before: &State<T>, step: &mut Step<T>, macs: &mut Macs) {
         macs.forward += self.forward(w, x, before, step);
-        macs.coupling += self.wiring.couple(w, step);
+        macs.coupling += step.couple(&self.wiring, w);
     }
 
     /// The same without the couplings `A` and `B`, for those who do not learn from the step. Returns the MACs.
@@ -117,7 +117,7 @@ impl<T: Real> Network<T> {
         step.phi[0] = T::one();
         step.phi[1..=m].copy_from_slice(x);
         scalar::flush(&mut step.phi[1..=m]);
-        let mut macs = self.wiring.integrate(w, step, 0..m + 1);
+        let mut macs = step.integrate(&self.wiring, w, 0..m + 1);
         for cell in &self.cells {
             macs += cell.advance(&self.wiring, w, before, step);
         }

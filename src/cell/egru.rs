@@ -112,7 +112,7 @@ impl Egru {
             step.direct_previous[gated.direct.start + i] = r;
         }
         read(&mut step.phi, &gated.sources, &step.c, &gated.rows);
-        wiring.integrate(w, step, gated.sources.clone())
+        step.integrate(wiring, w, gated.sources.clone())
     }
 
     /// The candidate `z`, having set the gains of r and q relative to ∂c/∂s_z = 1.

@@ -158,11 +158,11 @@ fn listen<T: Real>(
     let mut macs = 0;
     if let Some(below) = &feed.rows {
         read(&mut step.phi, &feed.sources, &step.y, below);
-        macs += wiring.integrate(w, step, feed.sources.clone());
+        macs += step.integrate(wiring, w, feed.sources.clone());
     }
     let (sources, units) = own;
     read(&mut step.phi, sources, &before.y, units);
-    macs + wiring.integrate(w, step, sources.clone())
+    macs + step.integrate(wiring, w, sources.clone())
 }
 
 /// Reads emissions into the sources that stand for them.

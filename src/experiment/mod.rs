@@ -16,6 +16,7 @@ use crate::experiment::dataset::Dataset;
 use crate::experiment::record::Row;
 use crate::learner::sequence::Sequence;
 use crate::learner::sequence::SequenceLearner;
+use crate::metrics::Tally;
 use crate::optim;
 use crate::params;
 use crate::rule::DenseCost;
@@ -35,17 +36,17 @@ pub struct RunSummary {
     pub param_sparsity: f64,
     /// Kept parameters of the network, and of the same network without masks.
     pub parameters: (usize, usize),
-    /// Means over all iterations: α, β, the share of live units, the density of influence, the cosine to the exact gradient.
-    pub mean: Means,
+    /// RunMeans over all iterations: α, β, the share of live units, the density of influence, the cosine to the exact gradient.
+    pub mean: RunMeans,
     /// The weights it ends with, as [`Config::keep`] says: the network's p, then the readout's.
     pub weights: Vec<f64>,
     /// The most bytes of influence or tape that one stream had in use.
     pub bytes: usize,
 }
 
-/// Means over all iterations of a run.
+/// RunMeans over all iterations of a run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Means {
+pub struct RunMeans {
     /// α.
     pub activity_sparsity: f64,
     /// β.
@@ -99,7 +100,7 @@ fn run_in<T: Real>(
     let kept_share = wiring.layout().kept_share(config.mask.on.kinds());
 
     let mut kept = Kept::new(config.keep);
-    let mut sums = Means::default();
+    let mut sums = RunMeans::default();
     let (mut compute, mut density, mut macs, mut macs_dense, mut bytes) = (0.0, 0.0, 0, 0, 0);
     let (mut reached, mut last) = (None, None);
     let share = optim::find_schedule(&config.schedule)?.share;
@@ -121,30 +122,14 @@ fn run_in<T: Real>(
             reached = Some(iteration);
         }
         sums.add(&tally);
-        let number = |x: f64| Some(x).filter(|x| x.is_finite());
         let row = Row {
-            seed,
-            rule: config.rule.clone(),
-            param_sparsity: config.mask.sparsity,
             iteration,
-            loss: tally.mean_loss(),
-            train_accuracy: tally.accuracy(),
             test_accuracy,
-            activity_sparsity: tally.activity_sparsity(),
-            backward_sparsity: tally.backward_sparsity(),
-            live_share: tally.live_share(),
-            influence_density: number(tally.influence_density()),
-            influence_density_recurrent: number(tally.influence_density_recurrent()),
-            rows_without_derivative: number(tally.rows_without_derivative()),
-            columns_inactive: number(tally.columns_inactive()),
-            columns_masked: number(tally.columns_masked()),
-            influence_held: number(tally.influence_held()),
-            gradient_cosine: number(tally.gradient_cosine()),
-            gradient_error: number(tally.gradient_error()),
             compute_adjusted_iteration: compute,
-            density_adjusted_iteration: number(density),
+            density_adjusted_iteration: Some(density).filter(|x| x.is_finite()),
             macs,
             macs_dense,
+            ..row_of(config, seed, &tally)
         };
         each(&row)?;
         last = Some(row);
@@ -161,7 +146,36 @@ fn run_in<T: Real>(
     })
 }
 
-/// A run counts iterations, not updates.
+/// The columns of a row that follow from the tally of its iteration alone; the others are zero or empty.
+fn row_of(config: &Config, seed: u64, tally: &Tally) -> Row {
+    let number = |x: f64| Some(x).filter(|x| x.is_finite());
+    Row {
+        seed,
+        rule: config.rule.clone(),
+        param_sparsity: config.mask.sparsity,
+        iteration: 0,
+        loss: tally.mean_loss(),
+        train_accuracy: tally.accuracy(),
+        test_accuracy: None,
+        activity_sparsity: tally.activity_sparsity(),
+        backward_sparsity: tally.backward_sparsity(),
+        live_share: tally.live_share(),
+        influence_density: number(tally.influence_density()),
+        influence_density_recurrent: number(tally.influence_density_recurrent()),
+        rows_without_derivative: number(tally.rows_without_derivative()),
+        columns_inactive: number(tally.columns_inactive()),
+        columns_masked: number(tally.columns_masked()),
+        influence_held: number(tally.influence_held()),
+        gradient_cosine: number(tally.gradient_cosine()),
+        gradient_error: number(tally.gradient_error()),
+        compute_adjusted_iteration: 0.0,
+        density_adjusted_iteration: None,
+        macs: 0,
+        macs_dense: 0,
+    }
+}
+
+/// Replaces the number of updates in an error by the iteration.
 fn at_iteration(error: Error, iteration: usize) -> Error {
     match error {
         Error::NotFinite { what, step, value, .. } => Error::Diverged { what, iteration, step, value },
@@ -169,8 +183,8 @@ fn at_iteration(error: Error, iteration: usize) -> Error {
     }
 }
 
-impl Means {
-    fn add(&mut self, tally: &crate::metrics::Tally) {
+impl RunMeans {
+    fn add(&mut self, tally: &Tally) {
         self.activity_sparsity += tally.activity_sparsity();
         self.backward_sparsity += tally.backward_sparsity();
         self.live_share += tally.live_share();

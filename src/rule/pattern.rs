@@ -233,18 +233,15 @@ fn block<T: Real>(
 }
 
 impl<T: Real> PatternRtrl<T> {
-    /// Advances one group. Returns the MACs.
+    /// `Y_{t−1}` of the blocks that another block reads. Returns the MACs.
     #[inline(always)]
-    fn advance(&mut self, g: usize, step: &Step<T>) -> u64 {
+    fn previous_events(&mut self, g: usize) -> u64 {
         let group = &self.groups[g];
         let k = group.columns.len();
-        let s = &mut self.s[group.at..][..group.blocks.len() * k];
-        let values = self.form.values(step);
-        let was_live = &self.live;
+        let s = &self.s[group.at..][..group.blocks.len() * k];
         let mut macs = 0;
-
-        // Y_{t−1}, where another block reads it.
-        for (b, block) in group.blocks.iter().enumerate().filter(|(_, b)| b.feeds && was_live[b.row]) {
+        let read = group.blocks.iter().enumerate().filter(|(_, b)| b.feeds && self.live[b.row]);
+        for (b, block) in read {
             let e = self.e[block.row];
             let y = &mut self.y[b * k..][..k];
             y.iter_mut().zip(&s[b * k..]).for_each(|(y, &s)| *y = (e * s).flushed());
@@ -253,7 +250,18 @@ impl<T: Real> PatternRtrl<T> {
             }
             macs += k as u64;
         }
+        macs
+    }
 
+    /// Advances one group. Returns the MACs.
+    #[inline(always)]
+    fn advance(&mut self, g: usize, step: &Step<T>) -> u64 {
+        let mut macs = self.previous_events(g);
+        let group = &self.groups[g];
+        let k = group.columns.len();
+        let s = &mut self.s[group.at..][..group.blocks.len() * k];
+        let values = self.form.values(step);
+        let was_live = &self.live;
         for (b, block) in group.blocks.iter().enumerate() {
             let row = block.row;
             let (above, rest) = s.split_at_mut(b * k);

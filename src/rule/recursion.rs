@@ -133,25 +133,8 @@ impl<T: Real> Form<T> {
         let folds_away: Vec<bool> = (0..n).map(|row| is_inner(row) && !reads_inner(row)).collect();
 
         let (a, b) = (wiring.previous(), wiring.current());
-        let (mut a_entries, mut b_entries) = (Vec::new(), Vec::new());
-        let mut gain_entries: Vec<(usize, usize)> = Vec::new();
         let rows: Vec<usize> = (0..n).filter(|&row| !folds_away[row]).collect();
-        for &row in &rows {
-            a_entries.extend(a.row(row).map(|(l, _)| (row, l)));
-            gain_entries.extend(wiring.gates_of(row).iter().map(|&pre| (row, pre)));
-            for (j, _) in b.row(row) {
-                if folds_away[j] {
-                    a_entries.extend(a.row(j).map(|(l, _)| (row, l)));
-                    b_entries.extend(b.row(j).map(|(k, _)| (row, k)));
-                    gain_entries.extend(wiring.gates_of(j).iter().map(|&pre| (row, pre)));
-                } else {
-                    b_entries.push((row, j));
-                }
-            }
-        }
-        let previous = Pattern::new(n, n, a_entries);
-        let current = Pattern::new(n, n, b_entries);
-        let gains = Pattern::new(n, wiring.pre_rows().len(), gain_entries);
+        let [previous, current, gains] = folded_patterns(wiring, &rows, &folds_away);
 
         let place = |p: &Pattern, i, j| p.position(i, j).expect("just entered");
         let (mut a_keep, mut b_keep, mut gain_keep) = (Vec::new(), Vec::new(), Vec::new());
@@ -246,4 +229,27 @@ impl<T: Real> Form<T> {
             None => Values { a: &step.a, b: &step.b, gain: &self.gain },
         }
     }
+}
+
+/// The patterns of A, B and the gains after inner rows have been folded into the rows that read them.
+fn folded_patterns(wiring: &Wiring, rows: &[usize], folds_away: &[bool]) -> [Pattern; 3] {
+    let (a, b) = (wiring.previous(), wiring.current());
+    let (mut a_entries, mut b_entries) = (Vec::new(), Vec::new());
+    let mut gain_entries: Vec<(usize, usize)> = Vec::new();
+    for &row in rows {
+        a_entries.extend(a.row(row).map(|(l, _)| (row, l)));
+        gain_entries.extend(wiring.gates_of(row).iter().map(|&pre| (row, pre)));
+        for (j, _) in b.row(row) {
+            if folds_away[j] {
+                a_entries.extend(a.row(j).map(|(l, _)| (row, l)));
+                b_entries.extend(b.row(j).map(|(k, _)| (row, k)));
+                gain_entries.extend(wiring.gates_of(j).iter().map(|&pre| (row, pre)));
+            } else {
+                b_entries.push((row, j));
+            }
+        }
+    }
+    let n = wiring.rows();
+    let gates = wiring.pre_rows().len();
+    [Pattern::new(n, n, a_entries), Pattern::new(n, n, b_entries), Pattern::new(n, gates, gain_entries)]
 }

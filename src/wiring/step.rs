@@ -5,6 +5,8 @@ use super::structure::Wiring;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::{self, Real};
+use crate::sparse::kernel;
+use std::ops::Range;
 
 /// What a network remembers from step to step: state and emission of every row.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +88,21 @@ impl<T: Real> Step<T> {
             direct_previous: zeros(direct_previous),
             direct_current: zeros(direct_current),
         }
+    }
+
+    /// Adds the contribution of `sources` to the pre-activations: `s ← s + W[:, sources] φ[sources]`. Zero sources are skipped. Returns the MACs.
+    pub fn integrate(&mut self, wiring: &Wiring, w: &[T], sources: Range<usize>) -> u64 {
+        kernel::product(&mut self.pre, wiring.layout().weights(), w, &self.phi, sources)
+    }
+
+    /// Computes the values of `A` and `B` from the gains, the weights and the direct couplings. Returns the MACs.
+    pub fn couple(&mut self, wiring: &Wiring, w: &[T]) -> u64 {
+        let [previous, current] = wiring.couplings();
+        let macs = previous.fill(w, &self.gain, &self.direct_previous, &mut self.a)
+            + current.fill(w, &self.gain, &self.direct_current, &mut self.b);
+        scalar::flush(&mut self.a);
+        scalar::flush(&mut self.b);
+        macs
     }
 
     /// Everything but the couplings, field by field.

@@ -1,10 +1,9 @@
 //! The structure of a network. [`Wiring`] has the equations.
 
 use super::plan::{Plan, Source};
-use super::step::Step;
 use crate::params::Layout;
-use crate::scalar::{self, Real};
-use crate::sparse::{Pattern, kernel};
+use crate::scalar::Real;
+use crate::sparse::Pattern;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ struct Run {
 
 /// A coupling matrix: its pattern, the weights that make it up, and the entries no weight is in.
 #[derive(Clone, Debug)]
-struct Coupling {
+pub(super) struct Coupling {
     pattern: Pattern,
     runs: Vec<Run>,
     /// Whether most runs are longer than one weight.
@@ -169,19 +168,9 @@ impl Wiring {
         (self.previous.direct.len(), self.current.direct.len())
     }
 
-    /// Adds what `sources` contribute to the pre-activations: `s ← s + W[:, sources] φ[sources]`, silent sources
-    /// skipped. Returns the MACs.
-    pub fn integrate<T: Real>(&self, w: &[T], step: &mut Step<T>, sources: Range<usize>) -> u64 {
-        kernel::product(&mut step.pre, self.layout.weights(), w, &step.phi, sources)
-    }
-
-    /// Fills the values of `A` and `B` from the gains, the weights and the direct couplings. Returns the MACs.
-    pub fn couple<T: Real>(&self, w: &[T], step: &mut Step<T>) -> u64 {
-        let macs = self.previous.fill(w, &step.gain, &step.direct_previous, &mut step.a)
-            + self.current.fill(w, &step.gain, &step.direct_current, &mut step.b);
-        scalar::flush(&mut step.a);
-        scalar::flush(&mut step.b);
-        macs
+    /// A and B with the weights that they consist of.
+    pub(super) fn couplings(&self) -> [&Coupling; 2] {
+        [&self.previous, &self.current]
     }
 }
 
@@ -220,13 +209,14 @@ impl Coupling {
         Self { pattern, runs, long, terms, direct }
     }
 
-    fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
+    /// Computes the values from gains, weights and direct couplings. Returns the MACs.
+    pub(super) fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
         values.fill(T::zero());
         for (&at, &value) in self.direct.iter().zip(direct) {
             values[at] = value;
         }
         if !self.long {
-            // Mostly runs of one: what a loop costs to begin is more than what it saves.
+            // Mostly runs of one weight: starting a loop for each costs more than it saves.
             for run in &self.runs {
                 let gain = gain[run.pre as usize];
                 for k in 0..run.len {

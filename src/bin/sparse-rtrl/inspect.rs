@@ -5,6 +5,7 @@ use crate::place::{Purpose, check_distinct};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparse_rtrl::Real;
+use sparse_rtrl::StreamLearner;
 use sparse_rtrl::file::lock::Lock;
 use sparse_rtrl::stream::feed::TargetKind;
 use sparse_rtrl::stream::session::{self, Precision, Session};
@@ -106,11 +107,9 @@ fn look<T: Real>(export: Option<&Lock>, session: &Session<T>) -> Outcome<Descrip
     Ok(describe(session))
 }
 
-fn describe<T: Real>(session: &Session<T>) -> Description {
-    let (learner, counts, settings) = (session.learner(), session.counts(), session.settings());
-    let wiring = learner.network().wiring();
-    let (inputs, targets) = learner.scalers();
-    let w = learner.weights();
+/// Norms of the blocks of weights, and of the readout.
+fn block_norms<T: Real>(learner: &StreamLearner<T>) -> Vec<BlockNorm> {
+    let (wiring, w) = (learner.network().wiring(), learner.weights());
     let norm =
         |values: &mut dyn Iterator<Item = usize>| values.map(|k| w[k].as_f64().powi(2)).sum::<f64>().sqrt();
     let mut blocks: Vec<BlockNorm> = wiring
@@ -131,6 +130,14 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         of: w.len() - p,
         norm: norm(&mut (p..w.len())),
     });
+    blocks
+}
+
+fn describe<T: Real>(session: &Session<T>) -> Description {
+    let (learner, counts, settings) = (session.learner(), session.counts(), session.settings());
+    let wiring = learner.network().wiring();
+    let (inputs, targets) = learner.scalers();
+    let p = wiring.parameters();
     let moments = |name: String, moments: &sparse_rtrl::stats::Moments, active: bool| Moments {
         name,
         mean: active.then(|| moments.mean()),
@@ -170,7 +177,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
             &targets.moments()[0],
             settings.feed.target_kind == TargetKind::Regression,
         ),
-        blocks,
+        blocks: block_norms(learner),
     }
 }
 

@@ -6,6 +6,7 @@ mod flags;
 mod inspect;
 mod pipe;
 mod place;
+mod policy;
 mod progress;
 mod run;
 mod sink;

@@ -5,9 +5,9 @@
 
 use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
 use crate::pipe::Pipe;
+use crate::policy::{OnBadRow, OnDivergence};
 use crate::progress::Progress;
 use crate::sink::{Reader, Sink};
-use crate::stream::{OnBadRow, OnDivergence};
 use crate::table::Table;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
@@ -92,12 +92,12 @@ impl<T: Real> StreamRun<T> {
             if let Some(signal) = self.pipe.stop.signal() {
                 return Ok(End::Signal(signal));
             }
-            // The next row may be long in coming: nothing is held back until then.
+            // The next row may arrive late: buffered lines are written before waiting for it.
             if !self.pipe.lines.at_hand() && self.sink.flush()? == Reader::Gone {
                 return Ok(End::Closed);
             }
             let line = match self.pipe.lines.next_line() {
-                // Its other half may come, and a checkpoint that had learned the first would fit no input any more.
+                // The rest of the line may arrive later. A checkpoint that includes a part of it would match no input.
                 Ok(Some(line)) if !line.ended && self.how.checkpoint.is_some() => {
                     if !self.how.quiet {
                         let what = "has no line end and may be incomplete: it is left for a later run";
@@ -115,7 +115,7 @@ impl<T: Real> StreamRun<T> {
             let number = line.number;
             let row = self.session.position().rows + 1;
             let trouble = self.session.row(line).err();
-            // A row that the learner diverged at has its line, as wild as it may be.
+            // A row at which the learner diverged has its line.
             if !matches!(trouble, Some(RowError::Row(_))) && row.is_multiple_of(every) {
                 let (session, lines) = (&self.session, self.sink.lines());
                 table.line(lines, row, &session.said(), session.feed(), session.score());
@@ -124,18 +124,8 @@ impl<T: Real> StreamRun<T> {
                 None => {}
                 Some(RowError::Row(misfit)) => {
                     let message = format!("row {row} (line {number}): {misfit}");
-                    if self.how.on_bad_row == OnBadRow::Stop {
-                        let hint = "fix it and use --resume, or skip such rows with --on-bad-row skip";
-                        return Err(Failure::new(BAD_ROW, format!("{message}; {hint}")));
-                    }
+                    row_error(&self.how, self.session.counts().skipped + 1, &message, progress)?;
                     self.session.skip(line);
-                    if !self.how.quiet {
-                        match self.session.counts().skipped {
-                            k if k <= REPORTED => progress.print(&format!("skipped {message}")),
-                            k if k == REPORTED + 1 => progress.print("further row errors are only counted"),
-                            _ => {}
-                        }
-                    }
                 }
                 Some(RowError::Diverged(why)) => self.recover(row, &why, progress)?,
             }
@@ -241,6 +231,22 @@ impl<T: Real> StreamRun<T> {
             learner.bytes() as f64 / 1e3,
         )
     }
+}
+
+/// Reports a row error, the one numbered `skipped`, or ends the stream with it.
+fn row_error(how: &How, skipped: u64, message: &str, progress: &Progress) -> Outcome {
+    if how.on_bad_row == OnBadRow::Stop {
+        let hint = "fix it and use --resume, or skip such rows with --on-bad-row skip";
+        return Err(Failure::new(BAD_ROW, format!("{message}; {hint}")));
+    }
+    if !how.quiet {
+        match skipped {
+            k if k <= REPORTED => progress.print(&format!("skipped {message}")),
+            k if k == REPORTED + 1 => progress.print("further row errors are only counted"),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Every metric as text.

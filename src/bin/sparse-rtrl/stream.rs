@@ -4,9 +4,9 @@ use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
 use crate::place::{Purpose, check_distinct};
+use crate::policy::{OnBadRow, OnDivergence};
 use crate::run::{self, StreamRun};
 use crate::sink::{self, Kept, Sink};
-use clap::ValueEnum;
 use sparse_rtrl::Error;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
@@ -68,21 +68,6 @@ pub struct Args {
     /// Print errors only
     #[arg(long, short, help_heading = "Output")]
     quiet: bool,
-}
-
-/// Action on a row error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnBadRow {
-    Skip,
-    Stop,
-}
-
-/// Action on divergence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnDivergence {
-    Stop,
-    Reset,
-    Rollback,
 }
 
 fn examples() -> String {

@@ -1,7 +1,7 @@
 //! Estimates whether a learner fits into memory before it is built. An exact influence matrix has rows × p numbers per
 //! stream, which grows with the cube of the number of units.
 
-use super::SequenceLearnerSpec;
+use super::spec::SequenceLearnerSpec;
 use crate::error::{Error, Result};
 use crate::rule::{self, NetworkSize};
 use crate::scalar::Real;
@@ -40,6 +40,16 @@ fn available() -> f64 {
         line.split_whitespace().nth(1)?.parse::<f64>().ok()
     };
     free().map_or(FALLBACK, |kib| kib * 1024.0)
+}
+
+impl SequenceLearnerSpec {
+    /// Checks that the learner fits into the free memory. [`check`](Self::check) must have passed.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn check_size<T: Real>(&self) -> Result<()> {
+        check::<T>(self)
+    }
 }
 
 /// Checks that a learner fits into the free memory.

@@ -7,7 +7,6 @@ use crate::optim;
 use crate::params::{Init, MaskSpec};
 use crate::readout::Loss;
 use crate::rule::{self, Claim};
-use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
 /// When weights are updated.
@@ -75,12 +74,8 @@ impl SequenceLearnerSpec {
         }
     }
 
-    /// # Errors
-    /// If the whole would be larger than memory, once [`check`](Self::check) is passed.
-    pub fn check_size<T: Real>(&self) -> Result<()> {
-        super::size::check::<T>(self)
-    }
-
+    /// Checks names and ranges.
+    ///
     /// # Errors
     /// If a name is unknown or a number out of range, anywhere in it.
     pub fn check(&self) -> Result<()> {

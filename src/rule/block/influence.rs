@@ -2,7 +2,7 @@
 
 use super::anchor::Anchor;
 use super::tape::TapeStep;
-use super::tile::{COLUMNS, TileLanes};
+use super::tile::{COLUMNS, UnitLanes};
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::rule::recursion::Form;
@@ -30,7 +30,7 @@ pub struct UnitInfluence<T> {
     /// Column and row of a threshold, if one is among the parameters.
     pub theta: Option<(usize, usize)>,
     /// S. [⌈columns / C⌉][slots]
-    pub tiles: Vec<Vec<TileLanes<T>>>,
+    pub tiles: Vec<Vec<UnitLanes<T>>>,
 }
 
 /// S at the end of the last block or, for units that have not been advanced yet, at its start.
@@ -150,7 +150,7 @@ impl<T: Real> UnitInfluence<T> {
             row,
             first_row: first_rows[*pres.first()?],
             theta,
-            tiles: vec![vec![TileLanes::zero(); slots]; columns.len().div_ceil(COLUMNS)],
+            tiles: vec![vec![UnitLanes::zero(); slots]; columns.len().div_ceil(COLUMNS)],
             gates,
             columns,
         })

@@ -1,7 +1,7 @@
 //! The steps of a block, in the form that the backward pass reads.
 
 use super::coupling::LiveColumns;
-use super::tile::{COLUMNS, TileLanes};
+use super::tile::{COLUMNS, UnitLanes};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::scalar::Real;
@@ -52,7 +52,7 @@ pub struct Tape<T> {
     pub gains: Vec<T>,
     pub phis: Vec<T>,
     /// φ again, 64 sources at a time. [⌈sources / C⌉][K][C]
-    phi_blocks: Vec<TileLanes<T>>,
+    phi_blocks: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> Tape<T> {
@@ -78,7 +78,7 @@ impl<T: Real> Tape<T> {
             stride,
             gains: zeros(wiring.pre_rows().len() * stride),
             phis: zeros(wiring.sources().len() * stride),
-            phi_blocks: vec![TileLanes::zero(); wiring.sources().len().div_ceil(COLUMNS) * steps],
+            phi_blocks: vec![UnitLanes::zero(); wiring.sources().len().div_ceil(COLUMNS) * steps],
         }
     }
 
@@ -131,7 +131,7 @@ impl<T: Real> Tape<T> {
     }
 
     /// φ of the sources of one block at every step. [len][C]
-    pub fn phi_blocks(&self, block: usize) -> &[TileLanes<T>] {
+    pub fn phi_blocks(&self, block: usize) -> &[UnitLanes<T>] {
         &self.phi_blocks[block * self.steps.len()..][..self.len]
     }
 

@@ -6,4 +6,4 @@ use crate::sparse::lanes;
 pub const COLUMNS: usize = 64;
 
 /// The columns of one row in a tile, [C].
-pub type TileLanes<T> = lanes::Lanes<T, COLUMNS>;
+pub type UnitLanes<T> = lanes::Lanes<T, COLUMNS>;

@@ -8,7 +8,7 @@
 use super::anchor::Anchor;
 use super::coupling::LiveColumn;
 use super::tape::TapeStep;
-use super::tile::{COLUMNS, TileLanes};
+use super::tile::{COLUMNS, UnitLanes};
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
@@ -19,18 +19,18 @@ use std::ops::Range;
 /// Λ of 64 rows at the end of a block.
 pub struct Transition<T> {
     /// Λ of every row at every step. [K][n]
-    pub lambda: Vec<TileLanes<T>>,
+    pub lambda: Vec<UnitLanes<T>>,
     /// M of one step. [n]
-    mu: Vec<TileLanes<T>>,
+    mu: Vec<UnitLanes<T>>,
     /// P of every row at the start [slots], and the contribution of Ē to each row's threshold [n].
-    pub p: Vec<TileLanes<T>>,
-    pub theta: Vec<TileLanes<T>>,
+    pub p: Vec<UnitLanes<T>>,
+    pub theta: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> Transition<T> {
     /// Room for blocks of `steps` steps.
     pub fn new(rows: usize, slots: usize, steps: usize) -> Self {
-        let zeros = |n: usize| vec![TileLanes::zero(); n];
+        let zeros = |n: usize| vec![UnitLanes::zero(); n];
         Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(slots), theta: zeros(rows) }
     }
 
@@ -68,8 +68,8 @@ impl<T: Real> lanes::Loop for TransitionPass<'_, T> {
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(mut self) {
         if self.taken.end == self.steps.len() {
-            self.transition.theta.fill(TileLanes::zero());
-            self.transition.mu.fill(TileLanes::zero());
+            self.transition.theta.fill(UnitLanes::zero());
+            self.transition.mu.fill(UnitLanes::zero());
         }
         for s in self.taken.clone().rev() {
             self.step::<FUSED>(s);
@@ -111,7 +111,7 @@ impl<T: Real> TransitionPass<'_, T> {
             }
             own[row].0 = flushed(sum);
         }
-        mu.fill(TileLanes::zero());
+        mu.fill(UnitLanes::zero());
         for column in step.coupling_previous.columns(self.wiring.previous()) {
             mu[column.row].0 = flushed(read::<T, FUSED>(nothing, &column, own));
         }
@@ -140,7 +140,7 @@ impl<T: Real> TransitionPass<'_, T> {
 fn read<T: Real, const FUSED: bool>(
     mut sum: [T; COLUMNS],
     column: &LiveColumn<'_, T>,
-    lambda: &[TileLanes<T>],
+    lambda: &[UnitLanes<T>],
 ) -> [T; COLUMNS] {
     for (&a, &i) in column.values.iter().zip(column.rows) {
         let from = &lambda[i as usize].0;

@@ -6,7 +6,7 @@
 
 use super::ended::EndedBlock;
 use super::influence::UnitInfluence;
-use super::tile::{COLUMNS, TileLanes};
+use super::tile::{COLUMNS, UnitLanes};
 use super::transition::Transition;
 use crate::scalar::Real;
 use crate::sparse::lanes::{self, ROWS, combine_dense, flushed};
@@ -14,20 +14,20 @@ use crate::sparse::lanes::{self, ROWS, combine_dense, flushed};
 /// Room for the factors of one unit and an updated tile.
 pub struct UpdateScratch<T> {
     /// M̄ in the columns of a tile. [K]
-    entries: Vec<TileLanes<T>>,
+    entries: Vec<UnitLanes<T>>,
     /// Λ in the unit's row. [⌈slots / 4⌉][K][4]
     coefficients: Vec<[T; ROWS]>,
     /// [slots]
-    updated: Vec<TileLanes<T>>,
+    updated: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> UpdateScratch<T> {
     /// Room for `slots` stored rows and blocks of `steps` steps.
     pub fn new(slots: usize, steps: usize) -> Self {
         Self {
-            entries: vec![TileLanes::zero(); steps],
+            entries: vec![UnitLanes::zero(); steps],
             coefficients: vec![[T::zero(); ROWS]; slots.div_ceil(ROWS) * steps],
-            updated: vec![TileLanes::zero(); slots],
+            updated: vec![UnitLanes::zero(); slots],
         }
     }
 }
@@ -89,7 +89,7 @@ impl<T: Real> lanes::Loop for TileUpdate<'_, T> {
                     slot.0 = flushed(sum);
                 }
             }
-            scratch.updated[..first_set * ROWS].fill(TileLanes::zero());
+            scratch.updated[..first_set * ROWS].fill(UnitLanes::zero());
             if let Some((column, row)) = theta.filter(|theta| theta.0 / COLUMNS == number) {
                 for (slot, updated) in scratch.updated[first_set * ROWS..rows.len()].iter_mut().enumerate() {
                     let slot = first_set * ROWS + slot;

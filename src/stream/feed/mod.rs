@@ -107,21 +107,8 @@ impl RowReader {
             found.ok_or_else(|| Error::setting(setting, &expected(), name))
         };
         let target = find("target", &spec.target)?;
-        let (streams, group) = match &spec.group {
-            Some(name) if spec.streams > 1 => {
-                (spec.streams, Some((find("group", name)?, Labels::seen(spec.streams))))
-            }
-            Some(_) => return Err(Error::setting("streams", "2 or more, with a group", spec.streams)),
-            None if spec.streams == 1 => (1, None),
-            None => return Err(Error::setting("streams", "1 without a group", spec.streams)),
-        };
-        if spec.outlier_limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
-            return Err(Error::setting(
-                "outlier-limit",
-                "a number above 0, or off",
-                format!("{:?}", spec.outlier_limit),
-            ));
-        }
+        let group = spec.group.as_ref().map(|name| find("group", name)).transpose()?;
+        let (streams, group) = check_streams(spec, group)?;
         let mut encodings = encodings(spec)?;
         let every = || {
             let others = columns.iter().filter(|name| Some(*name) != spec.group.as_ref());
@@ -361,7 +348,24 @@ fn encodings(spec: &RowReaderSpec) -> Result<Vec<(String, Encoding)>> {
     }
 }
 
-/// The classes a task has.
+/// The number of streams, and the group column with room for their names.
+fn check_streams(spec: &RowReaderSpec, group: Option<usize>) -> Result<(usize, Option<(usize, Labels)>)> {
+    if spec.outlier_limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
+        return Err(Error::setting(
+            "outlier-limit",
+            "a number above 0, or off",
+            format!("{:?}", spec.outlier_limit),
+        ));
+    }
+    match group {
+        Some(column) if spec.streams > 1 => Ok((spec.streams, Some((column, Labels::seen(spec.streams))))),
+        Some(_) => Err(Error::setting("streams", "2 or more, with a group", spec.streams)),
+        None if spec.streams == 1 => Ok((1, None)),
+        None => Err(Error::setting("streams", "1 without a group", spec.streams)),
+    }
+}
+
+/// The classes of the target.
 fn classes(spec: &RowReaderSpec) -> Result<Option<Labels>> {
     match (spec.target_kind, &spec.classes) {
         (TargetKind::Regression, None) => Ok(None),

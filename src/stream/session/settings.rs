@@ -66,6 +66,7 @@ pub struct Settings {
     /// The learning rule's name.
     pub rule: String,
     /// How the network is trained: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
+    #[serde(alias = "teacher")]
     pub trainer: String,
     /// Optimiser: η₀, the learning rate before the first update.
     pub learning_rate: f64,

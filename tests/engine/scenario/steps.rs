@@ -136,7 +136,7 @@ impl Steps {
         step.e[row] = bad;
         step.phi[1] = bad;
         step.gain[0] = bad;
-        self.wiring.couple(&self.w, &mut step);
+        step.couple(&self.wiring, &self.w);
         step
     }
 
@@ -188,7 +188,7 @@ impl Steps {
                 step.e_bar[row] = 0.0;
             }
         }
-        wiring.couple(&self.w, &mut step);
+        step.couple(wiring, &self.w);
         step
     }
 

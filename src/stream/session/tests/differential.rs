@@ -139,7 +139,7 @@ fn session_that_diverges_goes_on_as_uninterrupted() {
     }
 }
 
-/// What the rows mean, kept beside the session: targets by stream, how late they are predicted, counts and scores.
+/// Targets by stream, horizons, counts and scores, recomputed beside the session.
 #[test]
 fn predictions_counts_and_scores_are_those_of_the_rows() {
     for (task, horizon) in [
@@ -148,61 +148,65 @@ fn predictions_counts_and_scores_are_those_of_the_rows() {
         (TargetKind::Classes, 0),
         (TargetKind::Classes, 3),
     ] {
-        let mut session = Session::<f32>::begin(&settings(task, horizon, |_| {}), columns()).unwrap();
-        let (mut classes, mut names) = (Vec::<String>::new(), Vec::<String>::new());
-        let mut forecasts: Vec<Vec<Vec<f64>>> = vec![Vec::new(); 3];
-        let (mut scored, mut learned, mut skipped) = (Vec::new(), 0, 0);
-        let mut known = [false; 3];
-        for text in rows(task, 120, 4) {
-            let fields: Vec<_> = text.split(',').map(String::from).collect();
-            let Ok(said) = session.row(line(&text)) else {
-                session.skip(line(&text));
-                skipped += 1;
-                continue;
-            };
-            let place = |known: &mut Vec<String>, name: &String| {
-                known.iter().position(|other| other == name).unwrap_or_else(|| {
-                    known.push(name.clone());
-                    known.len() - 1
-                })
-            };
-            let stream = place(&mut names, &fields[0]);
-            let target = match (fields[1].as_str(), task) {
-                ("", _) => None,
-                (text, TargetKind::Regression) => Some(Truth::Value(text.parse().unwrap())),
-                _ => Some(Truth::Class(place(&mut classes, &fields[1]))),
-            };
-            assert_eq!((said.stream, said.target), (stream, target), "{text}");
-            known[stream] |= target.is_some();
-            if horizon > 0 && !known[stream] {
-                assert_eq!((said.predicted, said.next), (None, None), "nothing can be said yet");
-                continue;
-            }
-            let waiting = &mut forecasts[stream];
-            let predicted = match horizon {
-                0 => said.predicted.map(<[f64]>::to_vec),
-                h => (waiting.len() >= h).then(|| waiting[waiting.len() - h].clone()),
-            };
-            assert_eq!(said.predicted.map(<[f64]>::to_vec), predicted, "{text}");
-            assert_eq!(said.next.is_some(), horizon > 0);
-            waiting.push(said.next.unwrap_or_default().to_vec());
-            if let (Some(target), Some(predicted)) = (target, predicted) {
-                learned += 1;
-                scored.push((target, predicted));
-            }
+        rows_are_scored(task, horizon);
+    }
+}
+
+fn rows_are_scored(task: TargetKind, horizon: usize) {
+    let mut session = Session::<f32>::begin(&settings(task, horizon, |_| {}), columns()).unwrap();
+    let (mut classes, mut names) = (Vec::<String>::new(), Vec::<String>::new());
+    let mut forecasts: Vec<Vec<Vec<f64>>> = vec![Vec::new(); 3];
+    let (mut scored, mut learned, mut skipped) = (Vec::new(), 0, 0);
+    let mut known = [false; 3];
+    for text in rows(task, 120, 4) {
+        let fields: Vec<_> = text.split(',').map(String::from).collect();
+        let Ok(said) = session.row(line(&text)) else {
+            session.skip(line(&text));
+            skipped += 1;
+            continue;
+        };
+        let place = |known: &mut Vec<String>, name: &String| {
+            known.iter().position(|other| other == name).unwrap_or_else(|| {
+                known.push(name.clone());
+                known.len() - 1
+            })
+        };
+        let stream = place(&mut names, &fields[0]);
+        let target = match (fields[1].as_str(), task) {
+            ("", _) => None,
+            (text, TargetKind::Regression) => Some(Truth::Value(text.parse().unwrap())),
+            _ => Some(Truth::Class(place(&mut classes, &fields[1]))),
+        };
+        assert_eq!((said.stream, said.target), (stream, target), "{text}");
+        known[stream] |= target.is_some();
+        if horizon > 0 && !known[stream] {
+            assert_eq!((said.predicted, said.next), (None, None), "nothing can be said yet");
+            continue;
         }
-        let counts = session.counts();
-        assert_eq!((counts.learned, counts.skipped, counts.diverged), (learned, skipped, 0));
-        assert_eq!((session.position().rows, session.score().count()), (120, learned));
-        assert!(skipped > 10 && learned > 50, "{skipped}, {learned}");
-        // Not symmetric in target and prediction, over all rows and over the window of 9.
-        for samples in [&scored[..], &scored[scored.len() - 9..]] {
-            let of = |metric| match samples.len() {
-                9 => session.score().recent(metric).unwrap(),
-                _ => session.score().overall(metric).unwrap(),
-            };
-            measured_as(task, samples, of);
+        let waiting = &mut forecasts[stream];
+        let predicted = match horizon {
+            0 => said.predicted.map(<[f64]>::to_vec),
+            h => (waiting.len() >= h).then(|| waiting[waiting.len() - h].clone()),
+        };
+        assert_eq!(said.predicted.map(<[f64]>::to_vec), predicted, "{text}");
+        assert_eq!(said.next.is_some(), horizon > 0);
+        waiting.push(said.next.unwrap_or_default().to_vec());
+        if let (Some(target), Some(predicted)) = (target, predicted) {
+            learned += 1;
+            scored.push((target, predicted));
         }
+    }
+    let counts = session.counts();
+    assert_eq!((counts.learned, counts.skipped, counts.diverged), (learned, skipped, 0));
+    assert_eq!((session.position().rows, session.score().count()), (120, learned));
+    assert!(skipped > 10 && learned > 50, "{skipped}, {learned}");
+    // Not symmetric in target and prediction, over all rows and over the window of 9.
+    for samples in [&scored[..], &scored[scored.len() - 9..]] {
+        let of = |metric| match samples.len() {
+            9 => session.score().recent(metric).unwrap(),
+            _ => session.score().overall(metric).unwrap(),
+        };
+        measured_as(task, samples, of);
     }
 }
 
