@@ -59,6 +59,7 @@ impl<T: Real> Cell<T> for EventRnn {
                 }
                 None => (s, s, T::one()),
             };
+            step.e_bar[row] = T::zero();
             step.slope[row] = step.e[row];
         }
         macs

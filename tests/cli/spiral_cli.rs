@@ -102,7 +102,7 @@ fn wrong_input_gets_one_clear_line_and_exit_code_2() {
         (&["--layers", "100000000"], &["layers", "at most"]),
         (&["--batch", "100000000"], &["batch", "at most"]),
         (&["--units", "100000"], &["100000 units", "GiB"]),
-        (&["--reference_rule", "uoro"], &["reference_rule", "an exact rule", "uoro"]),
+        (&["--reference-rule", "uoro"], &["reference-rule", "an exact rule", "uoro"]),
         (&["--clip", "0"], &["clip", "above 0"]),
         (&["--seed", "18446744073709551615", "--seeds", "2"], &["seeds", "2^64"]),
         (&["--out", "same.csv", "--table", "same.csv"], &["different files", "same.csv"]),

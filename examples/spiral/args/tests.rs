@@ -27,7 +27,7 @@ fn every_flag_reaches_its_setting() {
     changes(&["--param-sparsity", "0.5"], |c| c.mask.sparsity = 0.5);
     changes(&["--no-activity-sparsity"], |c| c.cell_config.activity = false);
     changes(&["--rule", "bptt"], |c| c.rule = "bptt".into());
-    changes(&["--reference_rule", "rtrl"], |c| c.reference_rule = Some("rtrl".into()));
+    changes(&["--reference-rule", "rtrl"], |c| c.reference_rule = Some("rtrl".into()));
     changes(&["--iterations", "3"], |c| c.iterations = 3);
     changes(&["--batch", "4"], |c| c.batch = 4);
     changes(&["--optimiser", "sgd"], |c| c.optimiser = "sgd".into());

@@ -82,7 +82,7 @@ impl SequenceLearnerSpec {
         self.network.check()?;
         self.mask.check()?;
         self.init.check()?;
-        let reference_rule = self.reference_rule.as_ref().map(|name| ("reference_rule", name));
+        let reference_rule = self.reference_rule.as_ref().map(|name| ("reference-rule", name));
         for (what, name) in std::iter::once(("rule", &self.rule)).chain(reference_rule) {
             if rule::find::<f64>(name)?.grows && self.continuous {
                 return Err(Error::setting(
@@ -95,7 +95,7 @@ impl SequenceLearnerSpec {
         if let Some(reference_rule) = &self.reference_rule
             && rule::find::<f64>(reference_rule)?.claim != Claim::Exact
         {
-            return Err(Error::setting("reference_rule", "an exact rule", reference_rule));
+            return Err(Error::setting("reference-rule", "an exact rule", reference_rule));
         }
         optim::find::<f64>(&self.optimiser)?;
         let at_least_one = |name, n: usize| match n {

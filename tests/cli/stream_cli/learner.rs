@@ -120,7 +120,7 @@ fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
     let marks = |stderr: &[u8]| -> Vec<[u64; 2]> {
         let numbers = |line: &str| {
             let number = |word: &str| line.split(word).nth(1)?.split([':', ' ']).next()?.parse().ok();
-            Some([number("diverged at row ")?, number("what it was after row ")?])
+            Some([number("diverged at row ")?, number("rolled back to row ")?])
         };
         text(stderr).lines().filter_map(numbers).collect()
     };
