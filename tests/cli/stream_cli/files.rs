@@ -63,7 +63,11 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     assert!(fs::read(folder.join("c")).unwrap() == checkpoint, "a refusal leaves the checkpoint as it was");
     // Said explicitly, lines go to standard output, and from then on into no file that holds something.
     assert_eq!(ok(&run(&folder, &format!("{resume} -o -"), b"")).lines().count(), 30);
-    fails(&run(&folder, &format!("{resume} -o o.csv"), b""), 2, "the output of the checkpoint went elsewhere");
+    fails(
+        &run(&folder, &format!("{resume} -o o.csv"), b""),
+        2,
+        "the output of the checkpoint went elsewhere",
+    );
     assert_eq!(read("o.csv"), first);
     // At a checkpoint before the first row there is only the line of names to know a file by.
     ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
