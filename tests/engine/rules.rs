@@ -97,8 +97,7 @@ impl CostModel<f64> for Boxed {
 fn rtrl_with_sorted_columns_on_long_sequences_equals_the_oracle() {
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (net, mut w) = trial.build(seed as u64);
-        // Linear networks must not overflow within 700 steps.
-        w.iter_mut().for_each(|w| *w *= 0.5);
+        w.iter_mut().for_each(|w| *w *= 0.7);
         let wiring = net.wiring();
         let mut sparse: Box<dyn Rule<f64>> = Box::new(Rtrl::new(wiring.clone(), true));
         let mut dense: Box<dyn Rule<f64>> = Box::new(RtrlDense::new(wiring.clone()));
@@ -110,6 +109,10 @@ fn rtrl_with_sorted_columns_on_long_sequences_equals_the_oracle() {
             }
             net.advance(&w, &x, &state, &mut step, &mut macs);
             state.follow(&step);
+            // A linear network may be unstable: it is compared until its state is large.
+            if state.c.iter().any(|c| c.abs() > 1e100) {
+                break;
+            }
             let credit = normal(wiring.outputs().len(), 77 + t);
             let mut drained = [&mut sparse, &mut dense].map(|rule| {
                 rule.observe(&step, &mut macs);
