@@ -183,8 +183,9 @@ pub fn check_step(
                 for (name, got, expected) in
                     [("c", dc[row], slope(&up.c, &down.c)), ("y", dy[row], slope(&up.y, &down.y))]
                 {
-                    // Not `error >= TOLERANCE`, which a NaN would pass.
-                    if !((got - expected).abs() / (1.0 + expected.abs()) < TOLERANCE) {
+                    // A NaN is not close.
+                    let close = (got - expected).abs() / (1.0 + expected.abs()) < TOLERANCE;
+                    if !close {
                         let what = format!("∂{name}[{row}]/∂{}[{i}]", at.parts()[part].0);
                         return Err(Mismatch::new(what, label, format!("{expected} (by differences)"), got));
                     }

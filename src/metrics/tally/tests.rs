@@ -4,8 +4,9 @@ use approx::assert_relative_eq;
 /// Four event units over two steps.
 #[test]
 fn tally_of_known_steps_equals_shares_by_hand() {
-    let spec = crate::learner::sequence::SequenceLearnerSpec::new(1, 4, 1);
-    let net = crate::network::Network::<f64>::new(&spec.network, |blocks| {
+    let layer = crate::network::LayerSpec::new("egru", 4, crate::cell::CellConfig::default());
+    let spec = crate::network::NetworkSpec { inputs: 1, layers: vec![layer], trace: None };
+    let net = crate::network::Network::<f64>::new(&spec, |blocks| {
         Ok(blocks.iter().map(|b| crate::sparse::Pattern::full(b.rows.len(), b.cols.len())).collect())
     });
     let net = net.unwrap();
