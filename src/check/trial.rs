@@ -125,14 +125,17 @@ pub fn normal(n: usize, seed: u64) -> Vec<f64> {
     (0..n).map(|_| StandardNormal.sample(&mut rng)).collect()
 }
 
-/// The largest difference of two vectors, relative to the largest entry of `b`. A NaN in either gives NaN.
+/// The largest difference of two vectors, relative to the largest entry of `b`. Equal entries differ by zero, also if
+/// both are infinite or NaN; a NaN in one vector only gives NaN.
 ///
 /// # Panics
 /// If their lengths differ.
 pub fn relative_error(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len(), "both vectors must have the same length");
-    let largest = |m: f64, x: f64| if x.is_nan() || x > m { x } else { m };
-    let scale = b.iter().fold(0.0, |m, x| largest(m, x.abs()));
-    let worst = a.iter().zip(b).fold(0.0, |m, (x, y)| largest(m, (x - y).abs()));
+    let larger = |m: f64, x: f64| if x.is_nan() || x > m { x } else { m };
+    let difference =
+        |(x, y): (&f64, &f64)| if x == y || (x.is_nan() && y.is_nan()) { 0.0 } else { (x - y).abs() };
+    let worst = a.iter().zip(b).map(difference).fold(0.0, larger);
+    let scale = b.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
     if worst == 0.0 { 0.0 } else { worst / scale }
 }

@@ -11,11 +11,11 @@ pub type BuildRule<T> = Box<dyn Fn(&Arc<Wiring>, Skips, u64) -> Box<dyn Rule<T>>
 
 type BuildCost<T> = Box<dyn Fn(&Arc<Wiring>) -> Box<dyn CostModel<T>> + Send + Sync>;
 type MeanCost = Box<dyn Fn(&Means) -> f64 + Send + Sync>;
-type Memory = Box<dyn Fn(&NetworkSize) -> f64 + Send + Sync>;
+type Memory = Box<dyn Fn(&Dimensions) -> f64 + Send + Sync>;
 
-/// Size of a network before its masks are drawn, for estimates of memory.
+/// Dimensions of a network before its masks are drawn, for estimates of memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NetworkSize {
+pub struct Dimensions {
     /// Rows of S, inner rows included.
     pub rows: f64,
     /// p, kept parameters.
@@ -28,7 +28,7 @@ pub struct NetworkSize {
 ///
 /// This is the only place that knows a rule by its name. The rules of this crate are listed by
 /// [`registry`](super::registry()). A rule of your own gets an entry with [`new`](Self::new) and can be passed to
-/// [`check_rule`](crate::check::check_rule).
+/// `sparse_rtrl::check::check_rule`.
 pub struct RuleEntry<T> {
     /// The name on the command line and in configurations.
     pub name: String,
@@ -109,7 +109,7 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// Sets the most numbers of influence or tape that the rule holds for one stream. Without it, rows × p are assumed.
-    pub fn with_memory(self, memory: impl Fn(&NetworkSize) -> f64 + Send + Sync + 'static) -> Self {
+    pub fn with_memory(self, memory: impl Fn(&Dimensions) -> f64 + Send + Sync + 'static) -> Self {
         Self { memory: Box::new(memory), ..self }
     }
 
@@ -130,7 +130,7 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// Estimate of the most numbers of influence or tape that the rule holds for one stream.
-    pub fn memory(&self, size: &NetworkSize) -> f64 {
+    pub fn memory(&self, size: &Dimensions) -> f64 {
         (self.memory)(size)
     }
 }

@@ -17,7 +17,7 @@
 //! | `e-prop` | [`PatternRtrl`] with [`Reach::Unit`] | heuristic |
 //! | `uoro` | [`Uoro`] | unbiased |
 //!
-//! A rule of your own implements [`Rule`] and can be checked with [`check_rule`](crate::check::check_rule).
+//! A rule of your own implements [`Rule`] and can be checked with `sparse_rtrl::check::check_rule`.
 //!
 //! A rule is chosen by name with [`find`], as the learners do, or by type:
 //!
@@ -66,7 +66,7 @@ mod uoro;
 
 pub use block::{BlockRtrl, best_steps};
 pub use bptt::Bptt;
-pub use entry::{BuildRule, NetworkSize, RuleEntry};
+pub use entry::{BuildRule, Dimensions, RuleEntry};
 pub use oracle::{DenseCost, RtrlDense};
 pub use pattern::{PatternRtrl, Reach};
 pub use registrations::resolve;

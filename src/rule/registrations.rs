@@ -5,7 +5,7 @@ use super::cost::{
     rtrl, tape, uoro,
 };
 use super::{
-    BlockRtrl, Bptt, Claim, NetworkSize, PatternRtrl, Reach, Rtrl, RtrlDense, RuleEntry, Tbptt, Unmasked,
+    BlockRtrl, Bptt, Claim, Dimensions, PatternRtrl, Reach, Rtrl, RtrlDense, RuleEntry, Tbptt, Unmasked,
     Uoro, best_steps,
 };
 use crate::scalar::Real;
@@ -181,18 +181,18 @@ fn uoro_rule<T: Real>() -> RuleEntry<T> {
 }
 
 /// The whole influence matrix of the kept parameters.
-fn matrix(size: &NetworkSize) -> f64 {
+fn matrix(size: &Dimensions) -> f64 {
     size.rows * size.parameters
 }
 
 /// Rules that hold a few numbers per parameter, and short tapes.
-fn few(size: &NetworkSize) -> f64 {
+fn few(size: &Dimensions) -> f64 {
     16.0 * size.parameters
 }
 
 /// The influence matrix and two blocks of K steps: couplings are listed in twice the size of a number for every step of
 /// both, and the derivative of every row by every other row is kept for each step of one.
-fn blocks(size: &NetworkSize, steps: f64) -> f64 {
+fn blocks(size: &Dimensions, steps: f64) -> f64 {
     let (rows, p) = (size.rows, size.parameters);
     rows * p + steps * (4.0 * p + rows * rows + 32.0 * rows)
 }

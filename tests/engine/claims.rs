@@ -1,4 +1,4 @@
-//! Every rule in the registry is held to what it claims, on every cell, mask and depth. (Exact: tests/rules.rs.)
+//! Claims of approximate rules and of blocked RTRL, on every cell, mask and depth. (Exact rules: tests/rules.rs.)
 
 use crate::common::{Grid, Trial, normal, relative_error, resets_by_output, tables};
 use sparse_rtrl::macs::Macs;
@@ -31,7 +31,7 @@ impl Drive {
     fn gradient(&self, wiring: &Wiring, rule: &mut dyn Rule<f64>) -> Vec<f64> {
         let mut macs = Macs::default();
         let mut gradient = vec![0.0; wiring.parameters()];
-        // Another sequence first, the steps in reverse: after a reset nothing of it may be left.
+        // Another sequence first, the steps in reverse: after a reset it must have no effect.
         for (step, credit) in self.steps.iter().zip(&self.credits).rev() {
             rule.observe(step, &mut macs);
             rule.credit(credit, &mut macs);
@@ -48,7 +48,7 @@ impl Drive {
     }
 }
 
-/// What of the coupling to the step before is kept.
+/// The kept part of the coupling to the step before.
 #[derive(Clone, Copy, PartialEq)]
 enum Kept {
     All,
@@ -124,7 +124,7 @@ fn check(label: &str, got: &[f64], expected: &[f64]) {
 }
 
 #[test]
-fn snap_is_the_masked_dense_recursion_and_exact_once_it_saturates() {
+fn snap_of_any_n_equals_the_masked_recursion_and_is_exact_once_saturated() {
     let mut differing = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 8);
@@ -144,15 +144,15 @@ fn snap_is_the_masked_dense_recursion_and_exact_once_it_saturates() {
         let got = drive.gradient(&wiring, (saturated.build)(&wiring, Skips::ALL, 0).as_mut());
         check(&format!("snap-99, {}", trial.label), &got, &exact);
     }
-    assert!(differing > 100, "SnAp is an approximation where it says so: {differing}");
+    assert!(differing > 100, "SnAp-n must differ from exact RTRL before it saturates: {differing}");
 }
 
 #[test]
-fn local_rules_drop_the_coupling_they_say_they_drop() {
+fn rflo_and_e_prop_equal_the_recursion_without_their_dropped_couplings() {
     let mut differing = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 8);
-        // What an event takes from its unit is a coupling that the rules find by themselves.
+        // The output reset of a unit is a direct coupling, which the rules find in the wiring.
         let found: Vec<_> = (0..wiring.rows()).map(|row| wiring.direct_to_itself(row)).collect();
         assert_eq!(found, drive.own, "{}", trial.label);
         let gradient = |kept| brute_force(&wiring, &drive, kept, None);
@@ -166,12 +166,12 @@ fn local_rules_drop_the_coupling_they_say_they_drop() {
             check(&format!("{name}, {}", trial.label), &got, &brute_force(&wiring, &drive, kept, None));
         }
     }
-    assert!(differing > 30, "e-prop is RFLO only where a reset is no coupling: {differing}");
+    assert!(differing > 30, "e-prop must differ from RFLO where a reset is a coupling: {differing}");
 }
 
-/// Each credit of truncated back-propagation is that of the dense recursion begun K steps ago.
+/// Each credit of truncated BPTT gives the gradient of the dense recursion started K steps ago.
 #[test]
-fn a_window_is_the_dense_recursion_begun_so_many_steps_ago() {
+fn tbptt_credit_equals_the_recursion_started_k_steps_ago() {
     for (seed, trial) in Trial::all(3, false).iter().enumerate().step_by(5) {
         let (wiring, drive) = drive(trial, seed as u64, 14);
         for window in [2, 3, 5, 8] {
@@ -192,7 +192,7 @@ fn a_window_is_the_dense_recursion_begun_so_many_steps_ago() {
 }
 
 #[test]
-fn a_window_as_long_as_the_sequence_is_exact_and_a_shorter_one_forgets() {
+fn tbptt_with_a_window_as_long_as_the_sequence_is_exact_and_shorter_is_not() {
     let mut differing = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 8);
@@ -217,7 +217,7 @@ fn a_window_as_long_as_the_sequence_is_exact_and_a_shorter_one_forgets() {
 }
 
 #[test]
-fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
+fn uoro_mean_gradient_lies_in_its_confidence_interval() {
     const SEEDS: u64 = 1000;
     let (mut tested, mut outside, mut far) = (0, 0, 0.0f64);
     for (seed, trial) in Trial::all(2, false).iter().enumerate() {
@@ -266,7 +266,7 @@ fn the_mean_of_an_unbiased_rule_lies_in_its_confidence_interval() {
 /// Blocks of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
 /// then, drained within blocks, at their ends and over several of them, before, in and after the advance over the block before.
 #[test]
-fn blocks_of_any_length_are_exact() {
+fn blocked_rtrl_with_blocks_of_1_to_64_steps_equals_rtrl() {
     let mut compared = 0;
     for (seed, trial) in Trial::all(3, false).iter().enumerate() {
         let (net, w) = trial.build(seed as u64);
@@ -305,9 +305,9 @@ fn blocks_of_any_length_are_exact() {
     assert!(compared > 64 * 100, "{compared}");
 }
 
-/// The same for nets with more than 64 sources, whose products are made 64 sources at a time or, with few columns, one by one.
+/// Networks with more than 64 sources: products are computed for 64 sources at a time or, with few columns, one by one.
 #[test]
-fn blocks_of_wide_nets_are_exact() {
+fn blocked_rtrl_on_more_than_64_sources_equals_rtrl() {
     let wide = |trial: &&Trial| {
         trial.spec.layers.len() < 3 && trial.spec.trace.is_none() && trial.mask != MaskSpec::default()
     };
@@ -324,10 +324,10 @@ fn blocks_of_wide_nets_are_exact() {
     assert!(compared >= 30, "{compared}");
 }
 
-/// A sequence that ends anywhere in a block, and so anywhere in the advance over the one before it, leaves nothing to the next one but the
-/// gradient of its own credit.
+/// A sequence may end anywhere in a block, and so anywhere in the advance over the block before. The next sequence must see
+/// nothing of it but the gradient of its credit.
 #[test]
-fn a_reset_in_the_middle_of_an_advance_leaves_nothing_behind() {
+fn blocked_rtrl_reset_within_an_advance_equals_rtrl() {
     let mut compared = 0;
     for (seed, trial) in Trial::all(3, false).iter().enumerate().step_by(3) {
         let (wiring, drive) = drive(trial, seed as u64, 40);

@@ -1,5 +1,5 @@
 //! Every exact rule, with every skip on, against automatic differentiation: states, emissions, outputs, losses and
-//! every gradient, to 1e-10 relative. Prints a line a case and rule.
+//! every gradient, to 1e-10 relative. Prints a line per case and rule.
 
 use crate::common::{Case, Tables, split};
 use sparse_rtrl::learner::sequence::Stream;
@@ -15,7 +15,7 @@ struct Worst(f64);
 
 impl Worst {
     fn compare(&mut self, got: &[f64], expected: &[f64]) {
-        assert_eq!(got.len(), expected.len(), "as many values as expected");
+        assert_eq!(got.len(), expected.len(), "both must have the same length");
         let largest = expected.iter().fold(0.0f64, |m, x| m.max(x.abs()));
         for (g, x) in got.iter().zip(expected) {
             let scale = x.abs().max(1e-3 * largest);
@@ -70,7 +70,7 @@ fn compare_gradient(
                     }
                     worst.compare(&got, &expected);
                 }
-                // A parameter that plays no part does not exist here; its gradient must be zero.
+                // A parameter without effect has no place here; its gradient must be zero.
                 None => worst.compare(&vec![0.0; expected.len()], &expected),
             }
         }
@@ -90,7 +90,7 @@ fn compare_gradient(
 }
 
 #[test]
-fn every_exact_rule_equals_automatic_differentiation() {
+fn exact_rules_on_golden_cases_equal_automatic_differentiation() {
     let mut failures = Vec::new();
     let mut runs = 0;
     for case in Case::all() {
@@ -110,7 +110,7 @@ fn every_exact_rule_equals_automatic_differentiation() {
 }
 
 #[test]
-fn the_comparison_notices_a_wrong_gradient() {
+fn comparison_of_a_wrong_gradient_exceeds_the_tolerance() {
     let case = Case::all().into_iter().find(|c| c.cell == "egru").expect("an EGRU case");
     let (model, w) = case.model();
     let build = rule::find::<f64>("rtrl").unwrap().build;

@@ -1,5 +1,5 @@
-//! The ledger against brute force: every product that a rule says it did, counted again from the steps alone with
-//! dense tables of booleans, knowing nothing of how rules store or order things.
+//! MAC counts against brute force: the products of a rule, counted again from the steps with dense tables of booleans and
+//! without knowledge of how the rule stores or orders its data.
 
 use crate::common::{Grid, Trial, normal, tables};
 use sparse_rtrl::macs::Macs;
@@ -7,8 +7,7 @@ use sparse_rtrl::params::Kind;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step, Wiring};
 
-/// What counting by hand remembers from step to step, for the parameters of one layer: they have no entry in rows they can
-/// never reach.
+/// State of the count for the parameters of one layer, which have no entries in rows they cannot reach.
 struct Count {
     layer: usize,
     awake: Vec<bool>,
@@ -105,7 +104,7 @@ impl Count {
     }
 }
 
-/// Drives a rule and a counter side by side; `count` gives the MACs expected of a step, `credit` those of a credit.
+/// Drives a rule and a count side by side; `expect` gives the expected MACs of a step or of a credit.
 fn drive(
     trial: &Trial,
     seed: u64,
@@ -129,7 +128,7 @@ fn drive(
 }
 
 #[test]
-fn rtrl_counts_what_it_does() {
+fn rtrl_macs_equal_a_count_by_brute_force() {
     let mut total = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let wiring = trial.build(seed as u64).0.wiring().clone();
@@ -154,7 +153,7 @@ fn rtrl_counts_what_it_does() {
 }
 
 #[test]
-fn the_dense_rule_counts_what_its_closed_form_says() {
+fn dense_rtrl_macs_equal_the_closed_form() {
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let wiring = trial.build(seed as u64).0.wiring().clone();
         let cost = DenseCost::new(&wiring);
@@ -174,7 +173,7 @@ fn the_dense_rule_counts_what_its_closed_form_says() {
 }
 
 #[test]
-fn the_dense_cost_is_the_formula_in_its_documentation() {
+fn dense_cost_of_one_layer_equals_the_documented_formula() {
     for trial in Trial::all(4, false).iter().filter(|t| t.spec.layers.len() == 1 && t.spec.trace.is_none()) {
         let wiring = trial.build(0).0.wiring().unmasked();
         let (n, m, p) = (4, 2, wiring.parameters() as u64);
@@ -185,7 +184,7 @@ fn the_dense_cost_is_the_formula_in_its_documentation() {
 }
 
 #[test]
-fn bptt_counts_what_it_does() {
+fn bptt_macs_equal_a_count_by_brute_force() {
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (net, w) = trial.build(seed as u64);
         let wiring = net.wiring();
@@ -213,7 +212,7 @@ fn bptt_counts_what_it_does() {
 }
 
 #[test]
-fn the_forward_step_counts_what_it_does() {
+fn forward_macs_equal_a_count_by_brute_force() {
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (net, w) = trial.build(seed as u64);
         let wiring = net.wiring();
@@ -236,7 +235,7 @@ fn the_forward_step_counts_what_it_does() {
 }
 
 #[test]
-fn a_stream_counts_its_readout_too() {
+fn stream_macs_include_the_readout() {
     use sparse_rtrl::learner::sequence::{Model, Stream};
     use sparse_rtrl::readout::{Loss, Target};
     for trial in Trial::all(4, false).iter().step_by(5) {

@@ -1,4 +1,4 @@
-//! Where the zeros of the influence matrix come from, held against the matrix itself, entry by entry.
+//! Counts of zeros by reason against the influence matrix, entry by entry.
 
 use sparse_rtrl::cell::{self, CellConfig};
 use sparse_rtrl::macs::Macs;
@@ -8,9 +8,9 @@ use sparse_rtrl::params::{Init, Kind, MaskOn, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Influence, RtrlDense, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step};
 
-/// Over all cells, masks and depths: Y row by row from the oracle, every entry put under its reason by looking at it.
+/// Y row by row from the oracle, for all cells, masks and depths; every entry is classified by its value.
 #[test]
-fn every_entry_is_counted_once_and_under_its_reason() {
+fn zeros_of_every_cell_equal_a_count_of_the_matrix_by_reason() {
     let mut seen = Zeros::default();
     for entry in cell::registry::<f64>() {
         for (sparsity, depth) in [(0.0, 1), (0.6, 1), (0.6, 2)] {
@@ -33,17 +33,17 @@ fn every_entry_is_counted_once_and_under_its_reason() {
             let mut param = (rule::find("rtrl-param").unwrap().build)(wiring, Skips::NONE, 0);
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
             let (mut macs, mut reached) = (Macs::default(), ReachedColumns::new(wiring));
-            let mut heard = vec![false; wiring.sources().len()];
+            let mut active = vec![false; wiring.sources().len()];
             let recurrent = wiring.layout().of_kind(Kind::Recurrent);
             for t in 0..12 {
-                // The second input is silent at first.
+                // The second input is zero at first.
                 let x = [2.0 * (1.3 * t as f64).sin(), if t < 4 { 0.0 } else { 1.0 }];
                 net.advance(&w, &x, &state, &mut step, &mut macs);
                 state.follow(&step);
                 for rule in [&mut rule, &mut oracle, &mut param] {
                     rule.observe(&step, &mut macs);
                 }
-                heard.iter_mut().zip(&step.phi).for_each(|(heard, &phi)| *heard |= phi != 0.0);
+                active.iter_mut().zip(&step.phi).for_each(|(active, &phi)| *active |= phi != 0.0);
 
                 let (mut zeros, mut influence) = (Zeros::default(), Influence::default());
                 zeros.masked = (dense.all - units.len() * p) as u64;
@@ -54,7 +54,7 @@ fn every_entry_is_counted_once_and_under_its_reason() {
                         if step.e[unit] == 0.0 && step.e_bar[unit] == 0.0 {
                             assert_eq!(y.unwrap_or(0.0), 0.0);
                             zeros.rows += 1;
-                        } else if !heard[source] {
+                        } else if !active[source] {
                             assert_eq!(y.unwrap_or(0.0), 0.0);
                             zeros.columns += 1;
                         }
@@ -67,12 +67,12 @@ fn every_entry_is_counted_once_and_under_its_reason() {
                 assert_eq!(reached.observe(wiring, &step, dense), zeros, "{} step {t}", entry.name);
                 let exact = oracle.influence().unwrap();
                 for rule in [&mut rule, &mut oracle, &mut param] {
-                    let said = rule.influence().unwrap();
+                    let got = rule.influence().unwrap();
                     if depth == 1 {
-                        assert_eq!((said.nonzero, said.recurrent), (influence.nonzero, influence.recurrent));
+                        assert_eq!((got.nonzero, got.recurrent), (influence.nonzero, influence.recurrent));
                     } else {
-                        assert_eq!(said.nonzero, exact.nonzero);
-                        assert_eq!(said.recurrent, exact.recurrent);
+                        assert_eq!(got.nonzero, exact.nonzero);
+                        assert_eq!(got.recurrent, exact.recurrent);
                     }
                 }
                 seen += zeros;
@@ -87,7 +87,7 @@ fn gates(wiring: &sparse_rtrl::wiring::Wiring) -> usize {
     blocks.filter(|b| b.spec.kind == Kind::Recurrent && b.spec.layer == 0).count()
 }
 
-/// A unit's row of Y; only those of the last layer can be asked for.
+/// A row of Y; only rows of the last layer have entries, since only they are read out.
 struct EmissionRow {
     unit: usize,
     entries: Option<Vec<f64>>,

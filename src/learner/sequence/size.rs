@@ -3,7 +3,7 @@
 
 use super::spec::SequenceLearnerSpec;
 use crate::error::{Error, Result};
-use crate::rule::{self, NetworkSize};
+use crate::rule::{self, Dimensions};
 use crate::scalar::Real;
 
 const GIB: f64 = (1u64 << 30) as f64;
@@ -26,7 +26,7 @@ fn estimate<T: Real>(spec: &SequenceLearnerSpec) -> Result<f64> {
         plan.blocks().iter().map(|b| b.dense_len() as f64 * share(&b)).sum::<f64>()
     };
     let (rows, p) = (plan.rows() as f64, entries(true));
-    let size = NetworkSize { rows, parameters: p, dense_parameters: entries(false) };
+    let size = Dimensions { rows, parameters: p, dense_parameters: entries(false) };
     let memory = |name: &str| rule::find::<T>(name).map(|entry| entry.memory(&size));
     let numbers = memory(&spec.rule)? + spec.reference_rule.as_deref().map_or(Ok(0.0), memory)?;
     Ok(spec.streams as f64 * (numbers * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)

@@ -1,4 +1,4 @@
-//! The rules of a scenario, and what each is held to.
+//! The rules of a scenario, with the reference, count and cost model of each.
 
 use super::count::{self, Count};
 use super::count_blocked::BlockRtrl;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub type Build = Box<dyn Fn() -> Box<dyn Rule<f64>>>;
 
-/// A rule under test, and what it is held to.
+/// A rule under test, with its reference, count and cost model.
 pub struct Subject {
     pub name: String,
     pub build: Build,
@@ -29,7 +29,7 @@ pub struct Subject {
     pub predict: Option<Box<dyn CostModel<f64>>>,
 }
 
-/// The rules of a scenario, of which those with a tape may be left out.
+/// The rules of a scenario and their references.
 pub struct Cast {
     pub wiring: Arc<Wiring>,
     pub full: Arc<Wiring>,
@@ -47,7 +47,7 @@ impl Cast {
         cast
     }
 
-    /// The rule of that name, with what it skips.
+    /// Adds the rule of this name with these skips.
     pub fn add(&mut self, name: &str, skips: Skips) {
         let entry = rule::find::<f64>(name).unwrap();
         let predict = (skips == Skips::ALL).then(|| entry.cost_model(&self.wiring).expect("a cost model"));
@@ -102,7 +102,7 @@ impl Cast {
         self.push(format!("{name} {skips:?}"), build, full, reference.0, count, predict);
     }
 
-    /// Exact RTRL with inner rows folded away or held, whichever is cheaper.
+    /// Adds exact RTRL with inner rows folded away or held.
     pub fn add_form(&mut self, folding: bool, activity: bool) {
         let wiring = self.wiring.clone();
         let build: Build = Box::new(move || Box::new(Rtrl::with_folding(wiring.clone(), folding, activity)));
@@ -125,7 +125,7 @@ impl Cast {
     }
 }
 
-/// A step as a network without masks would have made it with zero weights.
+/// The step of the unmasked network in which masked weights are zero.
 pub fn expand(step: &Step<f64>, wiring: &Wiring, full: &Wiring) -> Step<f64> {
     let mut all = Step::new(full);
     all.copy_local(step);

@@ -1,5 +1,5 @@
-//! A scenario: every rule over the same steps, credits, drains, resets, saves and questions, each held to its reference at every drain
-//! and to its count at every call.
+//! A scenario: every rule over the same steps, credits, drains, resets, saves and measurements, compared with its reference at every
+//! drain and with its count at every call.
 
 use super::cast::{Cast, Subject, expand};
 use super::steps::{Regions, Steps};
@@ -12,18 +12,18 @@ use sparse_rtrl::rule::Rule;
 use sparse_rtrl::wiring::Step;
 use std::collections::BTreeMap;
 
-/// How often things happen, in a step.
+/// Probabilities of events per step.
 pub struct Schedule {
     pub steps: usize,
     pub reset: f64,
-    /// The steps at which there may be one.
+    /// The steps at which a reset may happen.
     pub resets: std::ops::Range<usize>,
     pub drain: f64,
     pub save: f64,
     pub poison: f64,
 }
 
-/// What happened in the scenarios.
+/// Numbers of events in the scenarios.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub drains: usize,
@@ -49,7 +49,7 @@ impl std::ops::AddAssign for Seen {
     }
 }
 
-/// A scenario under way.
+/// A running scenario.
 pub struct Drive {
     pub seed: u64,
     pub steps: Steps,
@@ -98,7 +98,7 @@ impl Drive {
         (self.seen, self.steps.regions)
     }
 
-    /// Where a failure was.
+    /// The place of a failure.
     fn at(&self, t: usize, name: &str) -> String {
         format!("seed {}, step {t}: {name} on {}", self.seed, self.steps.label)
     }

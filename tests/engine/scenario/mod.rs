@@ -1,6 +1,6 @@
-//! Long random lives of every rule in the registry: resets, drains, credit, saves, numbers that are not finite, columns that are put in
-//! order, and questions in between, on random nets of every cell. At every drain the gradient is held to a reference written from
-//! formulas, and at every call the MACs to a count by brute force and to what was predicted. A failure prints its seed.
+//! Long random sequences of calls to every registered rule: resets, drains, credit, saves, numbers that are not finite, sorted
+//! columns and measurements, on random networks of every cell. At every drain the gradient must equal a reference written
+//! from formulas; at every call the MACs must equal a count by brute force and the cost model. A failure prints its seed.
 
 mod cast;
 mod count;
@@ -30,7 +30,7 @@ const SKIPS: [Skips; 4] = [
     Skips::NONE,
 ];
 
-/// A net out of all that are tried elsewhere, with that many units in its first layer.
+/// A random trial that `fits`, with a random number of `units` in its first layer.
 fn trial(units: std::ops::Range<usize>, rng: &mut Generator, fits: impl Fn(&Trial) -> bool) -> Trial {
     let mut all = Trial::all(rng.random_range(units), false);
     all.retain(fits);
@@ -42,8 +42,8 @@ fn carries(trial: &Trial) -> bool {
     trial.spec.trace.is_some() || !trial.spec.layers.iter().all(without)
 }
 
-/// Every rule in the registry, members of its families with other numbers, and some without skips. Those whose tape goes back to the
-/// reset at every drain can be left out.
+/// Every registered rule, other members of the families, and some without skips. `growing` includes rules whose tape goes back
+/// to the reset.
 fn cast(trial: &Trial, steps: &Steps, growing: bool, rng: &mut Generator) -> Cast {
     let mut cast = Cast::new(&trial.spec, steps.wiring());
     for entry in rule::registry::<f64>().iter().filter(|entry| growing || !entry.grows) {
@@ -71,11 +71,11 @@ fn cast(trial: &Trial, steps: &Steps, growing: bool, rng: &mut Generator) -> Cas
 }
 
 #[test]
-fn rules_over_short_sequences_equal_their_references_and_counts() {
+fn rules_on_short_sequences_equal_their_references_and_counts() {
     let (mut seen, mut regions) = (Seen::default(), Regions::default());
     for seed in 0..48 {
         let rng = &mut generator(seed, Purpose::Init);
-        // Every fourth net is without carry: what is held of it changes from step to step.
+        // Every fourth network is without carry: the rows held change from step to step.
         let trial = trial(1..6, rng, |trial| seed % 4 > 0 || !carries(trial));
         let steps = Steps::new(&trial, seed, seed % 3 > 0, 0);
         let cast = cast(&trial, &steps, true, rng);
@@ -119,7 +119,7 @@ fn rules_on_endless_streams_equal_their_references_and_counts() {
     assert!(regions.saves_of_arranged > 10 && seen.influences > 1000, "{seen:?}, {regions:?}");
 }
 
-/// More columns than a tile has, in nets without carry, whose tiles are made anew at every step.
+/// More columns than a tile has, in networks without carry, whose tiles are rebuilt at every step.
 #[test]
 fn rules_with_many_columns_and_no_carry_equal_their_references_and_counts() {
     let (mut seen, mut regions) = (Seen::default(), Regions::default());
@@ -145,7 +145,7 @@ fn rules_with_many_columns_and_no_carry_equal_their_references_and_counts() {
     assert!(regions.resets_of_arranged > 2, "{regions:?}");
 }
 
-/// More than 64 sources and 64 rows: products of blocks are made 64 at a time.
+/// More than 64 sources and 64 rows: products of blocks are computed 64 at a time.
 #[test]
 fn rules_on_wide_nets_equal_their_references_and_counts() {
     let mut seen = Seen::default();
