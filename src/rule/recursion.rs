@@ -9,27 +9,8 @@
 //! mask, and [`Form::choose`] decides by counting entries: each entry of A or B stands for a product with a row of p.
 
 use crate::scalar::{Real, flush};
-use crate::sparse::Pattern;
+use crate::sparse::{IndexRun, Pattern, index_runs};
 use crate::wiring::{Step, Wiring};
-
-/// Entries that go from neighbouring positions to neighbouring positions.
-struct Run {
-    from: usize,
-    to: usize,
-    len: usize,
-}
-
-/// Pairs of positions (from, to) as runs.
-fn runs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for (from, to) in pairs {
-        match runs.last_mut() {
-            Some(run) if run.from + run.len == from && run.to + run.len == to => run.len += 1,
-            _ => runs.push(Run { from, to, len: 1 }),
-        }
-    }
-    runs
-}
 
 /// Pairs of positions as they are: gains of one row are seldom neighbours.
 fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
@@ -37,25 +18,25 @@ fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
 }
 
 /// `to += factor · from` along runs. Returns the MACs.
-fn add<T: Real>(runs: &[Run], factor: T, from: &[T], to: &mut [T]) -> usize {
+fn add<T: Real>(runs: &[IndexRun], factor: T, from: &[T], to: &mut [T]) -> usize {
     for run in runs {
-        let source = &from[run.from..][..run.len];
-        to[run.to..][..run.len].iter_mut().zip(source).for_each(|(to, &x)| *to += factor * x);
+        let source = &from[run.from_range()];
+        to[run.to_range()].iter_mut().zip(source).for_each(|(to, &x)| *to += factor * x);
     }
     count(runs)
 }
 
-fn count(runs: &[Run]) -> usize {
-    runs.iter().map(|run| run.len).sum()
+fn count(runs: &[IndexRun]) -> usize {
+    runs.iter().map(|run| run.len as usize).sum()
 }
 
 /// One fold: `row += B[row, inner] · e[inner] · inner`.
 struct Fold {
     at: usize,
     inner: usize,
-    previous: Vec<Run>,
-    current: Vec<Run>,
-    gains: Vec<Run>,
+    previous: Vec<IndexRun>,
+    current: Vec<IndexRun>,
+    gains: Vec<IndexRun>,
 }
 
 /// Patterns of the couplings and gains a rule runs on, and how to get their values from a step.
@@ -73,8 +54,8 @@ pub(super) struct Form<T> {
 
 /// What folding needs every step: entries that stay, entries that are folded, and room for the values.
 struct Folding<T> {
-    a_keep: Vec<Run>,
-    b_keep: Vec<Run>,
+    a_keep: Vec<IndexRun>,
+    b_keep: Vec<IndexRun>,
     folds: Vec<Fold>,
     a: Vec<T>,
     b: Vec<T>,
@@ -147,9 +128,11 @@ impl<T: Real> Form<T> {
                     folds.push(Fold {
                         at,
                         inner: j,
-                        previous: runs(a.row(j).map(|(l, from)| (from, place(&previous, row, l)))),
-                        current: runs(b.row(j).map(|(k, from)| (from, place(&current, row, k)))),
-                        gains: runs(wiring.gates_of(j).iter().map(|&pre| (pre, place(&gains, row, pre)))),
+                        previous: index_runs(a.row(j).map(|(l, from)| (from, place(&previous, row, l)))),
+                        current: index_runs(b.row(j).map(|(k, from)| (from, place(&current, row, k)))),
+                        gains: index_runs(
+                            wiring.gates_of(j).iter().map(|&pre| (pre, place(&gains, row, pre))),
+                        ),
                     });
                 } else {
                     b_keep.push((at, place(&current, row, j)));
@@ -158,8 +141,8 @@ impl<T: Real> Form<T> {
         }
         let zeros = |p: &Pattern| vec![T::zero(); p.len()];
         let folding = Folding {
-            a_keep: runs(a_keep.into_iter()),
-            b_keep: runs(b_keep.into_iter()),
+            a_keep: index_runs(a_keep),
+            b_keep: index_runs(b_keep),
             folds,
             a: zeros(&previous),
             b: zeros(&current),
