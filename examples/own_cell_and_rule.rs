@@ -42,10 +42,10 @@ impl Cell<f64> for LeakyTanh {
         let mut macs = 0;
         if let Some(below) = &self.input.rows {
             step.phi[self.input.sources.clone()].copy_from_slice(&step.y[below.clone()]);
-            macs += wiring.integrate(w, step, self.input.sources.clone());
+            macs += step.integrate(wiring, w, self.input.sources.clone());
         }
         step.phi[self.previous.clone()].copy_from_slice(&before.y[self.units.clone()]);
-        macs += wiring.integrate(w, step, self.previous.clone());
+        macs += step.integrate(wiring, w, self.previous.clone());
         for (row, s) in self.units.clone().zip(self.s.clone()) {
             let z = step.pre[s].tanh();
             step.c[row] = LAMBDA * before.c[row] + (1.0 - LAMBDA) * z;

@@ -112,9 +112,7 @@ fn run_in<T: Real>(
         compute += kept_share * kept_share * tally.beta_product();
         density += tally.influence_density();
         macs += tally.macs.total();
-        let (all, taps) = ((readout.inputs * readout.outputs) as u64, tally.supervised);
-        macs_dense += tally.steps * (dense.influence + dense.coupling + dense.forward + all)
-            + taps * (dense.gradient + 2 * all);
+        macs_dense += dense_macs(&tally, &dense, (readout.inputs * readout.outputs) as u64);
         bytes = learner.streams().iter().map(|s| s.rule().bytes()).fold(bytes, usize::max);
         let evaluate = iteration % config.test_every == 0 || iteration == config.iterations;
         let test_accuracy = evaluate.then(|| kept.evaluate(&learner, &data));
@@ -144,6 +142,12 @@ fn run_in<T: Real>(
         weights: kept.into_weights().into_iter().map(Real::as_f64).collect(),
         bytes,
     })
+}
+
+/// MACs that dense RTRL needs for the steps of a tally, with a readout of `readout` weights.
+fn dense_macs(tally: &Tally, dense: &DenseCost, readout: u64) -> u64 {
+    tally.steps * (dense.influence + dense.coupling + dense.forward + readout)
+        + tally.supervised * (dense.gradient + 2 * readout)
 }
 
 /// The columns of a row that follow from the tally of its iteration alone; the others are zero or empty.

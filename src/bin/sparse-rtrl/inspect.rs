@@ -231,6 +231,12 @@ impl Description {
         for (name, value) in &self.metrics {
             line(name, value.as_f64().map_or("–".into(), |value| format!("{value:.6}")));
         }
+        self.tables(&mut text);
+        text
+    }
+
+    /// Appends tables of scalers and of weights.
+    fn tables(&self, text: &mut String) {
         let _ = writeln!(text, "\nstandardised          mean    deviation");
         for Moments { name, mean, deviation } in self.inputs.iter().chain([&self.target]) {
             let _ = match (mean, deviation) {
@@ -242,6 +248,5 @@ impl Description {
         for BlockNorm { name, kept, of, norm } in &self.blocks {
             let _ = writeln!(text, "{name:<16} {kept:>9} {of:>11} {norm:>11.5}");
         }
-        text
     }
 }

@@ -2,12 +2,13 @@
 //! were first nonzero since the reset, and sorted later (`sort.rs`). A column whose source has been zero since the reset is inactive and not allocated.
 
 use super::super::recursion::Form;
-use super::spans::{ColumnRun, ImmediateEntry, ImmediateSpans, STEPS_UNTIL_SORTED};
+use super::spans::{ImmediateEntry, ImmediateSpans, STEPS_UNTIL_SORTED};
 use super::tile::COLUMNS;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::params::Kind;
 use crate::scalar::Real;
+use crate::sparse::IndexRun;
 use crate::wiring::Wiring;
 
 /// Maps the parameters of one layer to columns of S.
@@ -29,7 +30,7 @@ pub struct ColumnMap {
     pub(super) sorted: usize,
     pub(super) from: Vec<u32>,
     pub(super) spans: ImmediateSpans,
-    pub(super) runs: Vec<ColumnRun>,
+    pub(super) runs: Vec<IndexRun>,
     /// M̄ by rows, and the start of each row's entries. [rows + 1]
     pub(super) entries: Vec<ImmediateEntry>,
     row_starts: Vec<u32>,

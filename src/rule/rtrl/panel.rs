@@ -3,7 +3,6 @@
 use super::column_map::ColumnMap;
 use super::execute::TilePass;
 use super::program::{NOWHERE, PreviousStep, Program};
-use super::spans::ColumnRun;
 use super::tile::{self, COLUMNS, Tile, TileLanes};
 use super::work_queue::{self, TileQueue};
 use crate::archive::Archive;
@@ -186,11 +185,12 @@ impl<T: Real> Panel<T> {
         }
         let tiles = &mut self.tiles[..self.columns.tiles()];
         if self.columns.are_sorted() {
-            for &ColumnRun { column, parameter, len } in self.columns.runs() {
-                let own = &tile::own(&mut tiles[column as usize / COLUMNS]).gradient.0;
-                let own = &own[column as usize % COLUMNS..][..len as usize];
-                let to = &mut gradient[parameter as usize..][..len as usize];
-                to.iter_mut().zip(own).for_each(|(to, &sum)| *to = (*to + sum).normal());
+            for run in self.columns.runs() {
+                let columns = run.from_range();
+                let own = &tile::own(&mut tiles[columns.start / COLUMNS]).gradient.0;
+                let own = &own[columns.start % COLUMNS..][..columns.len()];
+                let to = gradient[run.to_range()].iter_mut();
+                to.zip(own).for_each(|(to, &sum)| *to = (*to + sum).normal());
             }
         } else {
             for (tile, parameters) in tiles.iter_mut().map(tile::own).zip(self.columns.active()) {

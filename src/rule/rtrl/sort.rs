@@ -6,9 +6,10 @@
 use super::column_map::ColumnMap;
 use super::panel::Panel;
 use super::program::NOWHERE;
-use super::spans::{ColumnRun, ImmediateSpans, STEPS_UNTIL_SORTED};
+use super::spans::{ImmediateSpans, STEPS_UNTIL_SORTED};
 use super::tile::{self, COLUMNS, Tile, TileLanes};
 use crate::scalar::Real;
+use crate::sparse::{IndexRun, extend_runs};
 use std::sync::Mutex;
 
 impl ColumnMap {
@@ -54,12 +55,8 @@ impl ColumnMap {
         }
         self.runs.clear();
         for (tile, parameters) in self.order.chunks(COLUMNS).enumerate() {
-            let mut column = (tile * COLUMNS) as u32;
-            for own in parameters.chunk_by(|a, b| a + 1 == *b) {
-                let len = own.len() as u32;
-                self.runs.push(ColumnRun { column, parameter: own[0], len });
-                column += len;
-            }
+            let columns = tile * COLUMNS..;
+            extend_runs(&mut self.runs, columns.zip(parameters.iter().map(|&parameter| parameter as usize)));
         }
         let mut spans = std::mem::take(&mut self.spans);
         spans.fill(self.rows(), self.tiles(), |row| {
@@ -79,8 +76,8 @@ impl ColumnMap {
         &self.spans
     }
 
-    /// The active columns as runs of parameters, where they are sorted.
-    pub fn runs(&self) -> &[ColumnRun] {
+    /// The active columns as runs (column, parameter), where they are sorted; none crosses a tile.
+    pub fn runs(&self) -> &[IndexRun] {
         &self.runs
     }
 }

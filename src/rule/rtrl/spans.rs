@@ -13,14 +13,6 @@ pub struct ImmediateEntry {
 /// Steps without activation after which columns are sorted. Sorting takes as long as ten to twenty steps, and saves a tenth of each later step.
 pub const STEPS_UNTIL_SORTED: u32 = 256;
 
-/// Contiguous columns of a tile whose parameters are contiguous as well.
-#[derive(Clone, Copy)]
-pub struct ColumnRun {
-    pub column: u32,
-    pub parameter: u32,
-    pub len: u32,
-}
-
 /// Contiguous entries of M̄ in one tile, of one gate.
 #[derive(Clone, Copy)]
 pub struct ImmediateSpan {

@@ -163,7 +163,11 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
     assert!(settings.retuned(&one("units", json!(6.0))).is_ok(), "a whole number may have a point");
     assert!(settings.retuned(&one("unit", json!(6))).is_err());
 
-    let retuned = settings.retuned(&taken).unwrap();
+    resumed_session_is_tuned(&settings, &settings.retuned(&taken).unwrap());
+}
+
+/// A session that is saved with `settings` and resumed with `retuned` uses the new values, also after a rollback and a reset.
+fn resumed_session_is_tuned(settings: &Settings, retuned: &Settings) {
     let mut whole = session(|s| s.trainer = "sgd".into());
     feed(&mut whole, &text(0..120));
     whole.mark().unwrap();
@@ -174,8 +178,8 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
         let (_, columns) = peek(&mut archive).unwrap();
         Session::<f32>::resume(settings, columns, &mut archive)
     };
-    let mut again = resume(&retuned).unwrap();
-    assert_eq!(again.settings(), &retuned);
+    let mut again = resume(retuned).unwrap();
+    assert_eq!(again.settings(), retuned);
     let expected = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.125, decay: 0.5, clip: Some(0.25) };
     let tuned = |session: &Session<f32>| {
         assert_eq!(session.learner().spec().trainer, expected);
