@@ -20,8 +20,8 @@ fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
 /// `to += factor · from` along runs. Returns the MACs.
 fn add<T: Real>(runs: &[IndexRun], factor: T, from: &[T], to: &mut [T]) -> usize {
     for run in runs {
-        let source = &from[run.from_range()];
-        to[run.to_range()].iter_mut().zip(source).for_each(|(to, &x)| *to += factor * x);
+        let source = &from[run.source()];
+        to[run.destination()].iter_mut().zip(source).for_each(|(to, &x)| *to += factor * x);
     }
     count(runs)
 }

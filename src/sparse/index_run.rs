@@ -13,13 +13,13 @@ pub(crate) struct IndexRun {
 impl IndexRun {
     /// `from..from + len`.
     #[inline(always)]
-    pub fn from_range(&self) -> Range<usize> {
+    pub fn source(self) -> Range<usize> {
         self.from as usize..(self.from + self.len) as usize
     }
 
     /// `to..to + len`.
     #[inline(always)]
-    pub fn to_range(&self) -> Range<usize> {
+    pub fn destination(self) -> Range<usize> {
         self.to as usize..(self.to + self.len) as usize
     }
 }
@@ -82,6 +82,6 @@ mod tests {
     #[test]
     fn ranges_cover_the_pairs_of_a_run() {
         let run = run(2, 9, 3);
-        assert_eq!((run.from_range(), run.to_range()), (2..5, 9..12));
+        assert_eq!((run.source(), run.destination()), (2..5, 9..12));
     }
 }

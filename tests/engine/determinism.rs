@@ -114,7 +114,7 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
                 step.e[row] = if live && wave(3 * row) > -0.3 { wave(row + 5) } else { 0.0 };
                 step.e_bar[row] = if live && !inner(row) { 0.1 * wave(row) } else { 0.0 };
             }
-            step.couple(&wiring, &w);
+            step.couple(wiring, &w);
             step
         };
         let steps: Vec<(Step<f64>, bool)> =

@@ -234,7 +234,7 @@ fn exact_rules_on_arbitrary_sparse_steps_equal_the_oracle() {
                     step.e_bar[row] = 0.0;
                 }
             }
-            step.couple(&wiring, &w);
+            step.couple(wiring, &w);
             let credit = sparse(wiring.outputs().len());
             steps.push((step, credit));
         }

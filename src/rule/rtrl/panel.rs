@@ -186,10 +186,10 @@ impl<T: Real> Panel<T> {
         let tiles = &mut self.tiles[..self.columns.tiles()];
         if self.columns.are_sorted() {
             for run in self.columns.runs() {
-                let columns = run.from_range();
+                let columns = run.source();
                 let own = &tile::own(&mut tiles[columns.start / COLUMNS]).gradient.0;
                 let own = &own[columns.start % COLUMNS..][..columns.len()];
-                let to = gradient[run.to_range()].iter_mut();
+                let to = gradient[run.destination()].iter_mut();
                 to.zip(own).for_each(|(to, &sum)| *to = (*to + sum).normal());
             }
         } else {
