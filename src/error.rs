@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-/// An error a user can cause and mend.
+/// An error that a user can cause and fix.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A setting lies outside what it may be.

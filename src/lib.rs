@@ -81,7 +81,7 @@ pub mod wiring;
 pub use cell::{Cell, CellConfig, EventReset, ResetGate, Surrogate};
 pub use error::{Error, Result};
 pub use experiment::Config;
-pub use learner::online::{Answer, Grouping, LeastSquares, StreamLearner, StreamLearnerSpec, Trainer};
+pub use learner::online::{Grouping, LeastSquares, StepReport, StreamLearner, StreamLearnerSpec, Trainer};
 pub use learner::sequence::{LossAt, Sequence, SequenceLearner, SequenceLearnerSpec, Update};
 pub use macs::Macs;
 pub use network::{LayerSpec, Network, NetworkSpec};

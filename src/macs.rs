@@ -5,7 +5,7 @@
 //! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
 //!
 //! Counted is what a step needs. Where a loop over neighbours is cheaper than picking out those that are needed (sets of dense
-//! coefficients, tiles' padding, products of silent sources beside speaking ones), it multiplies by zeros too, which are not.
+//! coefficients, tiles' padding, products of zero sources beside nonzero ones), it multiplies by zeros too, which are not.
 
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;

@@ -145,7 +145,7 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
 }
 
-/// Reads what a layer hears, its input from below (external inputs are read by the network) and its own emissions of the
+/// Reads the sources of a layer: its input from below (external inputs are read by the network) and its own emissions of the
 /// step before, and integrates it. Returns the MACs.
 fn listen<T: Real>(
     wiring: &Wiring,

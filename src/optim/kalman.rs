@@ -63,7 +63,7 @@ pub struct Kalman {
 
 impl Kalman {
     /// For groups of places in the weights and k outputs. `first` gives the variance a weight starts with, per group; `forgetting` λ
-    /// in (0, 1] and the variance `noise` added at each step keep the filter awake. Memory: Σ g² numbers.
+    /// in (0, 1] and the variance `noise` added at each step keep the filter adaptive. Memory: Σ g² numbers.
     pub fn new(
         groups: impl IntoIterator<Item = (Vec<usize>, f64)>,
         outputs: usize,

@@ -63,7 +63,7 @@ impl<T: Real> Bptt<T> {
     }
 
     /// Walks the tape back from the last credited step and gathers the gradient. Returns the MACs.
-    fn walk(&mut self) -> u64 {
+    fn backward_pass(&mut self) -> u64 {
         let mut macs = 0;
         let span = &mut self.tape[..self.credited];
         for t in (0..span.len()).rev() {
@@ -82,7 +82,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
     }
 
     fn reset(&mut self) {
-        self.unreported += self.walk();
+        self.unreported += self.backward_pass();
         self.len = 0;
     }
 
@@ -106,7 +106,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
     }
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
-        macs.backward += self.walk() + std::mem::take(&mut self.unreported);
+        macs.backward += self.backward_pass() + std::mem::take(&mut self.unreported);
         super::drain_into(&mut self.gradient, gradient);
     }
 

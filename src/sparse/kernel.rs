@@ -77,8 +77,8 @@ pub fn product<T: Real>(
     assert_eq!(x.len(), a.cols(), "x must have one entry per column of A");
     assert_eq!(out.len(), a.rows(), "out must have one entry per row of A");
     let lens = active.clone().filter(|&j| x[j] != T::zero()).map(|j| a.col_of(j).0.len());
-    let (speaking, macs) = lens.fold((0, 0), |(n, sum), len| (n + 1, sum + len as u64));
-    if active.start == 0 && speaking >= ROW_BY_ROW && 2 * speaking >= active.len() {
+    let (nonzero, macs) = lens.fold((0, 0), |(n, sum), len| (n + 1, sum + len as u64));
+    if active.start == 0 && nonzero >= ROW_BY_ROW && 2 * nonzero >= active.len() {
         // Values lie in order of rows, and memory likes them in theirs.
         for (i, out) in out.iter_mut().enumerate() {
             let (columns, positions) = a.row_of(i);

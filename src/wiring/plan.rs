@@ -1,7 +1,7 @@
 //! A network before its masks are drawn: rows, sources, pre-activations and blocks, as its layers placed them.
 //!
 //! A layer asks the plan for what it needs and remembers where that is. Layers stacked on one plan become one bigger
-//! cell with block lower-triangular coupling, so that learning rules never hear of layers.
+//! cell with block lower-triangular coupling, so that learning rules need no notion of layers.
 
 use crate::params::{Kind, ParamBlockSpec};
 use std::ops::Range;

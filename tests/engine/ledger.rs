@@ -10,7 +10,7 @@ use sparse_rtrl::wiring::{State, Step, Wiring};
 /// State of the count for the parameters of one layer, which have no entries in rows they cannot reach.
 struct Count {
     layer: usize,
-    awake: Vec<bool>,
+    active: Vec<bool>,
     held: Vec<bool>,
     live: Vec<bool>,
 }
@@ -19,7 +19,7 @@ impl Count {
     fn per_layer(wiring: &Wiring) -> Vec<Self> {
         let none = |n: usize| vec![false; n];
         let (p, rows) = (wiring.parameters(), wiring.rows());
-        let count = |layer| Self { layer, awake: none(p), held: none(rows), live: none(rows) };
+        let count = |layer| Self { layer, active: none(p), held: none(rows), live: none(rows) };
         (0..wiring.layers()).map(count).collect()
     }
 
@@ -47,7 +47,7 @@ impl Count {
     }
 
     fn columns(&self) -> u64 {
-        self.awake.iter().filter(|a| **a).count() as u64
+        self.active.iter().filter(|a| **a).count() as u64
     }
 
     fn step(&mut self, wiring: &Wiring, step: &Step<f64>, folding: bool, skip: bool) -> Macs {
@@ -57,7 +57,7 @@ impl Count {
         let mut macs = Macs { coupling: if self.layer == 0 { folds } else { 0 }, ..Macs::default() };
         let before = self.columns();
         let of_kind = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
-        let recurrent_before = of_kind.flat_map(|b| &b.places).filter(|&&k| self.awake[k]).count() as u64;
+        let recurrent_before = of_kind.flat_map(|b| &b.places).filter(|&&k| self.active[k]).count() as u64;
         let sources = (0..wiring.rows()).filter(|&l| a.0.iter().any(|row| row[l].is_some()));
         let carries = rows.iter().any(|&row| wiring.carries(row));
         macs.influence += u64::from(carries)
@@ -66,7 +66,7 @@ impl Count {
         let (held, live) = (self.held.clone(), self.live.clone());
         for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
             if self.owns(wiring, column) {
-                self.awake[column] |= step.phi[source] != 0.0 || !skip;
+                self.active[column] |= step.phi[source] != 0.0 || !skip;
             }
         }
         self.held.fill(false);
@@ -254,8 +254,8 @@ fn stream_macs_include_the_readout() {
             state.follow(&step);
             rule.observe(&step, &mut expected);
             let outputs = wiring.outputs();
-            let speaking = state.y[outputs.clone()].iter().filter(|y| **y != 0.0).count() as u64;
-            expected.forward += 3 * speaking;
+            let nonzero = state.y[outputs.clone()].iter().filter(|y| **y != 0.0).count() as u64;
+            expected.forward += 3 * nonzero;
             stream.step(&model, &w, &x, target);
             if target.is_some() {
                 // ∂L/∂W and Wᵀ ∂L/∂o; then the rule's own, for a credit that is nowhere zero.

@@ -69,8 +69,8 @@ fn mean_cost_of_every_rule_is_close_to_the_count() {
             let live = |t: usize| {
                 wiring.units().iter().filter(|&&row| steps[t].is_live(row)).count() as f64 / n as f64
             };
-            let share = |speaks: &dyn Fn(usize) -> bool| {
-                weights.entries().filter(|&(_, source)| speaks(source)).count() as f64 / p
+            let share = |is_nonzero: &dyn Fn(usize) -> bool| {
+                weights.entries().filter(|&(_, source)| is_nonzero(source)).count() as f64 / p
             };
             let mean = |of: &dyn Fn(usize) -> f64| (30..60).map(of).sum::<f64>() / 30.0;
             let means = Means {

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, IO, Outcome};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use sparse_rtrl::stream::feed::{Lines, Stop, Tap};
+use sparse_rtrl::stream::feed::{InterruptibleReader, Lines, Stop};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Rows to come.
 pub struct Pipe {
     /// Lines of it.
-    pub lines: Lines<Tap>,
+    pub lines: Lines<InterruptibleReader>,
     /// Says whether a signal has come.
     pub stop: Stop,
     /// The file it is, if it is one.
@@ -36,10 +36,10 @@ impl Pipe {
                 (Box::new(file), about.is_file().then_some(about.len()))
             }
         };
-        let tap = Tap::new(reader);
-        let stop = tap.stop();
+        let interruptible = InterruptibleReader::new(reader);
+        let stop = interruptible.stop();
         listen(stop.clone())?;
-        Ok(Self { lines: Lines::new(tap), stop, file: path.map(Into::into), length })
+        Ok(Self { lines: Lines::new(interruptible), stop, file: path.map(Into::into), length })
     }
 
     /// What an error of reading means: a stop, or a failure.

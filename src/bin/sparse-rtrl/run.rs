@@ -122,8 +122,8 @@ impl<T: Real> StreamRun<T> {
             }
             match trouble {
                 None => {}
-                Some(RowError::Row(misfit)) => {
-                    let message = format!("row {row} (line {number}): {misfit}");
+                Some(RowError::Row(field_error)) => {
+                    let message = format!("row {row} (line {number}): {field_error}");
                     row_error(&self.how, self.session.counts().skipped + 1, &message, progress)?;
                     self.session.skip(line);
                 }

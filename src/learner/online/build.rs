@@ -1,8 +1,8 @@
 //! A streaming learner from its specification: drawn from a seed, or empty, to be filled.
 
-use super::lane::Lane;
 use super::scaler::Scaler;
-use super::teach::Teach;
+use super::stream_state::StreamState;
+use super::train::TrainerState;
 use super::{Said, StreamLearner, StreamLearnerSpec, Trainer};
 use crate::error::Result;
 use crate::network::Network;
@@ -48,17 +48,18 @@ impl<T: Real> StreamLearner<T> {
         let readout = Readout { inputs, outputs: spec.outputs };
         let build = rule::find::<T>(&spec.rule)?.build;
         let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let lanes =
-            (0..spec.streams).map(|k| Lane::new(&network, build(wiring, Skips::ALL, noise(k)))).collect();
+        let stream_states = (0..spec.streams)
+            .map(|k| StreamState::new(&network, build(wiring, Skips::ALL, noise(k))))
+            .collect();
         let all =
             if spec.standardise.is_empty() { vec![true; spec.width()] } else { spec.standardise.clone() };
         let by_value = spec.loss == Loss::SquaredError && spec.standardise_target;
         Ok(Self {
             w: vec![T::zero(); wiring.parameters() + readout.parameters()],
-            teach: Teach::new(spec, &network, &readout)?,
+            train: TrainerState::new(spec, &network, &readout)?,
             inputs: Scaler::new(all),
             targets: Scaler::new(vec![by_value; spec.outputs]),
-            lanes,
+            stream_states,
             ahead: (State::new(wiring), Step::new(wiring)),
             said: Said {
                 features: vec![T::zero(); inputs],
@@ -74,7 +75,7 @@ impl<T: Real> StreamLearner<T> {
                 predicted: vec![0.0; spec.outputs],
                 aside: (vec![T::zero(); inputs], vec![T::zero(); spec.outputs]),
             },
-            at_hand: false,
+            credit_pending: false,
             readout,
             network,
             spec: spec.clone(),

@@ -35,13 +35,13 @@ impl<T: Real> StreamLearner<T> {
     }
 
     fn not_finite(&self, stream: usize, what: &'static str, value: f64) -> Error {
-        let update = self.teach.updates() as usize + 1;
-        Error::NotFinite { what, update, step: self.lanes[stream].steps as usize, value }
+        let update = self.train.updates() as usize + 1;
+        Error::NotFinite { what, update, step: self.stream_states[stream].steps as usize, value }
     }
 
     pub(super) fn give_up(&mut self, stream: usize, what: &'static str, value: f64) -> Error {
         let error = self.not_finite(stream, what, value);
-        self.lanes[stream].reset();
+        self.stream_states[stream].reset();
         error
     }
 }

@@ -22,20 +22,20 @@
 //!
 //! **Late targets.** With a horizon h the target of step t comes with step t + h, as in a forecast. The learner then lags: it stands at step t
 //! until that target comes, learns from it, and a copy that only runs forward goes over the inputs since then to predict. Nothing is learned
-//! from what is not known yet.
+//! from what is not access yet.
 //!
 //! **Gradient apart from update.** With a loss of your own, [`StreamLearner::observe`] makes a step and [`StreamLearner::credit`] learns from its
 //! `∂L/∂o`.
 
+mod access;
 mod build;
 mod check;
-mod known;
-mod lane;
 mod saved;
 pub mod scaler;
 mod spec;
 mod step;
-mod teach;
+mod stream_state;
+mod train;
 
 pub use spec::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
 
@@ -44,17 +44,17 @@ use crate::network::Network;
 use crate::readout::{Readout, Target};
 use crate::scalar::Real;
 use crate::wiring::{State, Step};
-use lane::Lane;
 use scaler::Scaler;
-use teach::Teach;
+use stream_state::StreamState;
+use train::TrainerState;
 
 /// What a learner says of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Answer<'a> {
+pub struct StepReport<'a> {
     /// The prediction from this step's inputs: of its target, which comes h steps on. Values in their own units; for classes,
     /// probabilities (of class 1, for two classes on one output).
     pub prediction: &'a [f64],
-    /// What had been predicted for the target that comes with this step, before it was known; nothing as long as it is too early for that.
+    /// What had been predicted for the target that comes with this step, before it was access; nothing as long as it is too early for that.
     pub predicted: Option<&'a [f64]>,
     /// The loss of the target that came, in standardised units.
     pub loss: Option<f64>,
@@ -66,14 +66,14 @@ pub struct StreamLearner<T: Real> {
     network: Network<T>,
     readout: Readout,
     w: Vec<T>,
-    teach: Teach<T>,
+    train: TrainerState<T>,
     inputs: Scaler,
     targets: Scaler,
-    lanes: Vec<Lane<T>>,
+    stream_states: Vec<StreamState<T>>,
     /// The forward-only copy, and what was said last; whether it was said of a step that waits for credit.
     ahead: (State<T>, Step<T>),
     said: Said<T>,
-    at_hand: bool,
+    credit_pending: bool,
 }
 
 /// Room for what is said of a step.
@@ -142,7 +142,7 @@ impl<T: Real> StreamLearner<T> {
     ///
     /// # Panics
     /// If `x` has not as many entries as there are inputs, or the target does not fit the loss.
-    pub fn step(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<Answer<'_>> {
+    pub fn step(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<StepReport<'_>> {
         self.step_in(0, x, target)
     }
 
@@ -155,19 +155,19 @@ impl<T: Real> StreamLearner<T> {
         stream: usize,
         x: &[f64],
         target: Option<Target<'_, f64>>,
-    ) -> Result<Answer<'_>> {
+    ) -> Result<StepReport<'_>> {
         self.check_input(stream, x)?;
         self.check_target(stream, target)?;
         self.inputs.observe(x);
         let z = self.standardise(x);
         let horizon = self.spec.horizon;
-        let lane = &mut self.lanes[stream];
-        let due = lane.waiting.len() == horizon;
+        let stream_state = &mut self.stream_states[stream];
+        let due = stream_state.waiting.len() == horizon;
         if horizon == 0 {
-            lane.waiting.push_back(z);
+            stream_state.waiting.push_back(z);
             let loss = self.learn_oldest(stream, target)?;
             self.said.predicted.copy_from_slice(&self.said.prediction);
-            return Ok(Answer {
+            return Ok(StepReport {
                 prediction: &self.said.prediction,
                 predicted: Some(&self.said.predicted),
                 loss,
@@ -175,16 +175,18 @@ impl<T: Real> StreamLearner<T> {
         }
         let mut loss = None;
         if due {
-            self.said.predicted.clone_from(&lane.forecasts.pop_front().expect("one for each that waits"));
+            self.said
+                .predicted
+                .clone_from(&stream_state.forecasts.pop_front().expect("one for each that waits"));
             loss = self.learn_oldest(stream, target)?;
         } else {
             self.see_target(target);
         }
-        self.lanes[stream].waiting.push_back(z);
+        self.stream_states[stream].waiting.push_back(z);
         self.look_ahead(stream, None);
         self.check_output(stream)?;
-        self.lanes[stream].forecasts.push_back(self.said.prediction.clone());
-        Ok(Answer {
+        self.stream_states[stream].forecasts.push_back(self.said.prediction.clone());
+        Ok(StepReport {
             prediction: &self.said.prediction,
             predicted: due.then_some(&self.said.predicted[..]),
             loss,
@@ -204,9 +206,9 @@ impl<T: Real> StreamLearner<T> {
         self.check_input(0, x)?;
         self.inputs.observe(x);
         let z = self.standardise(x);
-        self.lanes[0].waiting.push_back(z);
+        self.stream_states[0].waiting.push_back(z);
         self.advance_oldest(0)?;
-        self.at_hand = true;
+        self.credit_pending = true;
         Ok(&self.said.output)
     }
 
@@ -219,18 +221,18 @@ impl<T: Real> StreamLearner<T> {
     /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
-        assert!(std::mem::take(&mut self.at_hand), "credit must follow a step that was observed");
+        assert!(std::mem::take(&mut self.credit_pending), "credit must follow a step that was observed");
         self.said.slope.copy_from_slice(slope);
         let k = self.spec.outputs;
         self.said.curvature.fill(0.0);
         self.said.curvature.iter_mut().step_by(k + 1).for_each(|f| *f = 1.0);
-        self.teach(0)
+        self.train(0)
     }
 
     /// One stream begins afresh: its state, its influence and what waits for a target are dropped. What was learned stays.
     pub fn reset(&mut self, stream: usize) {
         // Only the first stream has a step at hand.
-        self.at_hand &= stream != 0;
-        self.lanes[stream].reset();
+        self.credit_pending &= stream != 0;
+        self.stream_states[stream].reset();
     }
 }

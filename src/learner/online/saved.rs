@@ -18,19 +18,21 @@ impl<T: Real> StreamLearner<T> {
     /// If what is read is of another learner.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         // A step that waits for credit is not archived.
-        self.at_hand &= !archive.reads();
+        self.credit_pending &= !archive.reads();
         archive.list("weights", &mut self.w)?;
-        self.teach.archive(archive)?;
+        self.train.archive(archive)?;
         self.inputs.archive(archive)?;
         self.targets.archive(archive)?;
         let (inputs, outputs, horizon) = (self.spec.width(), self.spec.outputs, self.spec.horizon);
-        self.lanes.iter_mut().try_for_each(|lane| lane.archive(archive, inputs, outputs, horizon))
+        self.stream_states
+            .iter_mut()
+            .try_for_each(|stream_state| stream_state.archive(archive, inputs, outputs, horizon))
     }
 
     /// Writes it, so that [`restore`](Self::restore) gives back one that goes on as this one does, bit for bit.
     ///
     /// # Errors
-    /// None that is known.
+    /// None that is access.
     pub fn save(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("precision", &mut precision::<T>())?;
         archive.field("learner", &mut self.spec.clone())?;
@@ -67,7 +69,7 @@ impl<T: Real> StreamLearner<T> {
 
 impl<T: Real> StreamLearner<T> {
     /// A learner with weights from elsewhere: `masks` gives the kept entries of each block, and `weights` all values once the layout is
-    /// known ([`weights`](StreamLearner::weights)). What is not weights is as at the beginning.
+    /// access ([`weights`](StreamLearner::weights)). What is not weights is as at the beginning.
     ///
     /// # Errors
     /// Of either, if a setting is out of range, or if a weight is not finite.
@@ -129,7 +131,7 @@ impl StreamLearnerSpec {
         alike.network.clone_from(&self.network);
         alike.mask = self.mask;
         alike.streams = self.streams;
-        // A network that is not taught has no influence.
+        // A network that is not trained has no influence.
         alike.rule = if self.trainer == Trainer::Untrained { "rflo".into() } else { self.rule.clone() };
         alike.check_size::<T>()?;
         check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)

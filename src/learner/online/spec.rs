@@ -9,7 +9,7 @@ use crate::readout::Loss;
 use crate::rule;
 use serde::{Deserialize, Serialize};
 
-/// How the network is taught, at every step that has a target.
+/// How the network is trained, at every step that has a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trainer {
@@ -71,7 +71,7 @@ pub enum Grouping {
     Full,
 }
 
-/// How recursive least squares teach the readout.
+/// How recursive least squares train the readout.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeastSquares {
     /// The variance a weight starts with: a ridge penalty of one over it.
@@ -105,13 +105,13 @@ pub struct StreamLearnerSpec {
     pub init: Init,
     /// The learning rule's name.
     pub rule: String,
-    /// How the network is taught.
+    /// How the network is trained.
     pub trainer: Trainer,
     /// Whether the trainer is in charge of the readout alone, and the network's weights stay as drawn.
     pub frozen: bool,
-    /// Recursive least squares for the readout; without, it is taught as the network is. Squared error only.
+    /// Recursive least squares for the readout; without, it is trained as the network is. Squared error only.
     pub least: Option<LeastSquares>,
-    /// Errors ∂L/∂o beyond this, in standardised units, teach as if they were no larger.
+    /// Errors ∂L/∂o beyond this, in standardised units, train as if they were no larger.
     pub error_clip: Option<f64>,
     /// h: the target of step t comes with step t + h.
     pub horizon: usize,
@@ -125,7 +125,7 @@ pub struct StreamLearnerSpec {
 
 impl StreamLearnerSpec {
     /// One layer of `units` EGRU units between `inputs` and `outputs` values, read by recursive least squares, and the defaults of
-    /// everything else: exact RTRL, Adam, the target of a step known right after it.
+    /// everything else: exact RTRL, Adam, the target of a step access right after it.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {

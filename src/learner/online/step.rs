@@ -1,8 +1,8 @@
-//! One step of a streaming learner, from inputs to what is said, and from a target to a lesson:
+//! One step of a streaming learner, from inputs to what is said, and from a target to a update_of:
 //!
 //! `o = W [y; x] + b`,  `c̄ = W_outᵀ ∂L/∂o`.
 
-use super::teach::Lesson;
+use super::train::WeightUpdate;
 use super::{StreamLearner, StreamLearnerSpec};
 use crate::error::Result;
 use crate::network::Network;
@@ -18,7 +18,7 @@ impl<T: Real> StreamLearner<T> {
         target: Option<Target<'_, f64>>,
     ) -> Result<Option<f64>> {
         self.advance_oldest(stream)?;
-        // As predicted before the target was known, in units as known before it.
+        // As predicted before the target was access, in units as access before it.
         self.say();
         let Some(target) = target else { return Ok(None) };
         self.see_target(Some(target));
@@ -37,36 +37,38 @@ impl<T: Real> StreamLearner<T> {
         if let Some(limit) = self.spec.error_clip.map(T::of) {
             self.said.slope.iter_mut().for_each(|s| *s = s.max(-limit).min(limit));
         }
-        self.teach(stream)?;
+        self.train(stream)?;
         Ok(Some(loss))
     }
 
     pub(super) fn advance_oldest(&mut self, stream: usize) -> Result<()> {
-        self.at_hand = false;
-        let lane = &mut self.lanes[stream];
-        let x = lane.waiting.pop_front().expect("a step that waits");
+        self.credit_pending = false;
+        let stream_state = &mut self.stream_states[stream];
+        let x = stream_state.waiting.pop_front().expect("a step that waits");
         let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
-        lane.advance(&self.network, &self.w[..p], &x[..m], self.teach.teaches_network());
-        read(&self.network, &self.spec, &lane.state, &x, &mut self.said.features);
-        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
+        stream_state.advance(&self.network, &self.w[..p], &x[..m], self.train.trains_network());
+        read(&self.network, &self.spec, &stream_state.state, &x, &mut self.said.features);
+        stream_state.macs.forward +=
+            self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
         self.check_output(stream)
     }
 
     /// What would be said after everything that waits, and `more`.
     pub(super) fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
-        let lane = &mut self.lanes[stream];
+        let stream_state = &mut self.stream_states[stream];
         let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
         let (state, step) = &mut self.ahead;
-        state.clone_from(&lane.state);
+        state.clone_from(&stream_state.state);
         let mut last = None;
-        for x in lane.waiting.iter().chain(more) {
-            lane.macs.forward += self.network.forward(&self.w[..p], &x[..m], state, step);
+        for x in stream_state.waiting.iter().chain(more) {
+            stream_state.macs.forward += self.network.forward(&self.w[..p], &x[..m], state, step);
             state.follow(step);
             last = Some(x);
         }
         let Some(x) = last else { return };
         read(&self.network, &self.spec, state, x, &mut self.said.features);
-        lane.macs.forward += self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
+        stream_state.macs.forward +=
+            self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
         self.say();
     }
 
@@ -91,11 +93,12 @@ impl<T: Real> StreamLearner<T> {
         }
     }
 
-    pub(super) fn teach(&mut self, stream: usize) -> Result<()> {
+    pub(super) fn train(&mut self, stream: usize) -> Result<()> {
         let said = &self.said;
-        let lesson = Lesson { features: &said.features, slope: &said.slope, curvature: &said.curvature };
-        let lane = &mut self.lanes[stream];
-        let done = self.teach.learn(&self.network, &self.readout, &mut self.w, lane, &lesson);
+        let update_of =
+            WeightUpdate { features: &said.features, slope: &said.slope, curvature: &said.curvature };
+        let stream_state = &mut self.stream_states[stream];
+        let done = self.train.learn(&self.network, &self.readout, &mut self.w, stream_state, &update_of);
         done.map_err(|(what, value)| self.give_up(stream, what, value))
     }
 

@@ -339,7 +339,7 @@ impl<T: Real> SequenceLearner<T> {
     }
 }
 
-/// The steps `range` of a sequence through its stream, and the gradient they earned.
+/// The steps `range` of a sequence through its stream, and the gradient they losses.
 fn run_segment<T: Real>(
     stream: &mut Stream<T>,
     model: &Model<T>,

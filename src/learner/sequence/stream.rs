@@ -68,7 +68,7 @@ pub struct Stream<T> {
     reached: ReachedColumns,
     /// Steps since the reset; losses since the gradient was handed over.
     t: usize,
-    earned: u64,
+    losses: u64,
     trouble: Option<NonFinite>,
     /// Everything measured since the tally was last taken.
     pub tally: Tally,
@@ -91,7 +91,7 @@ impl<T: Real> Stream<T> {
             steep: None,
             reached: ReachedColumns::new(wiring),
             t: 0,
-            earned: 0,
+            losses: 0,
             trouble: None,
             tally: Tally::default(),
         }
@@ -108,7 +108,7 @@ impl<T: Real> Stream<T> {
         self.slope.len() * (self.credit.len() + 1)
     }
 
-    /// Begins a new sequence. Gradients already earned are kept.
+    /// Begins a new sequence. Gradients already losses are kept.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -157,7 +157,7 @@ impl<T: Real> Stream<T> {
         }
         if let Some(loss) = loss {
             self.tally.loss(loss.as_f64());
-            self.earned += 1;
+            self.losses += 1;
         }
         self.tally.macs += macs;
         self.watch(x, loss);
@@ -165,20 +165,20 @@ impl<T: Real> Stream<T> {
         loss
     }
 
-    /// Drops state, influence, gradients, also those already earned, and measurements.
+    /// Drops state, influence, gradients, also those already losses, and measurements.
     pub fn discard(&mut self) {
         self.reset();
         self.forget();
     }
 
-    /// Drops gradients, also those already earned, and measurements; state and influence stay.
+    /// Drops gradients, also those already losses, and measurements; state and influence stay.
     pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
         if let Some(reference_rule) = &mut self.reference_rule {
             reference_rule.gradient.fill(T::zero());
         }
-        self.earned = 0;
+        self.losses = 0;
         self.tally = Tally::default();
     }
 
@@ -218,7 +218,7 @@ impl<T: Real> Stream<T> {
     /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
     pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
         rule::drain_into(&mut self.gradient, total);
-        std::mem::take(&mut self.earned)
+        std::mem::take(&mut self.losses)
     }
 
     /// Adds the reference rule's drained gradient to `total` and forgets it.

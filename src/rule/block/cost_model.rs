@@ -5,7 +5,7 @@
 //!
 //! | | nanoseconds per step |
 //! |---|---|
-//! | direct | `p (awake + move f h + list (a + (1 + 2 ν) n))`, without carry `p (awake + move f h + list (ν a + ν n))` |
+//! | direct | `p (column_direct + move f h + list (a + (1 + 2 ν) n))`, without carry `p (column_direct + move f h + list (ν a + ν n))` |
 //! | blocks of K | `p (column + dot 3K/4) + q (read + far f) l + (adjoints a + row n) K + dense q (l²/K + l) + back (a + n) l` |
 //!
 //! with q the places of its tiles, filled or not, and `f = min(1, p h / near)`, or l for h: the share of S that comes from memory and not from a
@@ -27,7 +27,7 @@ use crate::wiring::Wiring;
 /// Nanoseconds on one family of processors.
 struct Costs {
     /// The direct recursion: each column, each entry that it moves to memory and back, each MAC in a sum over a short list.
-    awake: f64,
+    column_direct: f64,
     moved: f64,
     list: f64,
     /// A column of a block, each entry of S that is read, what it costs more from memory, and each step of a dot product over steps.
@@ -48,7 +48,7 @@ struct Costs {
 /// AMD Zen 5 and Intel Sapphire Rapids, both with AVX-512.
 const FAMILIES: [Costs; 2] = [
     Costs {
-        awake: 3.5,
+        column_direct: 3.5,
         moved: 0.5,
         list: 0.0085,
         column: 3.7,
@@ -62,7 +62,7 @@ const FAMILIES: [Costs; 2] = [
         near: 8e6,
     },
     Costs {
-        awake: 7.5,
+        column_direct: 7.5,
         moved: 0.42,
         list: 0.026,
         column: 7.0,
@@ -126,7 +126,7 @@ impl Costs {
     fn direct(&self, sizes: &Sizes) -> f64 {
         let &Sizes { n, p, couplings, live, held, carry, .. } = sizes;
         let made = if carry { couplings + (1.0 + live) * n } else { live * couplings };
-        p * (self.awake + self.moved * self.far(sizes, held) * held + self.list * (made + live * n))
+        p * (self.column_direct + self.moved * self.far(sizes, held) * held + self.list * (made + live * n))
     }
 
     fn blocked(&self, sizes: &Sizes, steps: usize) -> f64 {

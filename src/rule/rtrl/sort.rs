@@ -40,7 +40,7 @@ impl ColumnMap {
         for source in (0..self.parameters.len()).filter(|&source| self.is_active[source]) {
             for &(column, at) in &self.of_source[source] {
                 let parameter = self.parameters[source][column as usize] as u32;
-                let column = self.order.binary_search(&parameter).expect("it is awake");
+                let column = self.order.binary_search(&parameter).expect("it is active");
                 self.entries[at as usize].column = column as u32;
                 self.starts[column / COLUMNS] += 1;
             }
@@ -90,7 +90,7 @@ impl<T: Real> Panel<T> {
         }
         self.columns.sort();
         let found = self.follow_thresholds();
-        debug_assert!(found, "the constant is awake");
+        debug_assert!(found, "the constant is active");
         let Self { columns, tiles, held, slot, strip, .. } = self;
         let (tiles, from) = (&mut tiles[..columns.tiles()], columns.from());
         for &row in held.iter() {

@@ -4,8 +4,8 @@
 //! - a cyclic one of period P becomes `(sin 2πv/P, cos 2πv/P)`, so that the end of a cycle lies next to its beginning;
 //! - one of N becomes a unit vector, 1 at its place.
 
+use super::field_error::FieldError;
 use super::labels::Labels;
-use super::misfit::Misfit;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use std::f64::consts::TAU;
@@ -97,7 +97,12 @@ impl Encoding {
     ///
     /// # Panics
     /// If there are not as many inputs as it takes.
-    pub fn encode(&self, column: &str, field: &[u8], inputs: &mut [f64]) -> std::result::Result<(), Misfit> {
+    pub fn encode(
+        &self,
+        column: &str,
+        field: &[u8],
+        inputs: &mut [f64],
+    ) -> std::result::Result<(), FieldError> {
         assert_eq!(inputs.len(), self.width(), "an encoding must have its own number of inputs");
         match self {
             Self::Number => inputs[0] = number(column, field)?,
@@ -106,7 +111,8 @@ impl Encoding {
                 (inputs[0], inputs[1]) = (angle.sin(), angle.cos());
             }
             Self::Integer { places } => {
-                let wrong = || Misfit::field(column, format!("an integer from 0 to {}", places - 1), field);
+                let wrong =
+                    || FieldError::field(column, format!("an integer from 0 to {}", places - 1), field);
                 let value = number(column, field).map_err(|_| wrong())?;
                 if value.fract() != 0.0 || !(0.0..*places as f64).contains(&value) {
                     return Err(wrong());
@@ -116,7 +122,7 @@ impl Encoding {
             Self::Name(labels) => {
                 let known = name(column, field)?;
                 let place = labels.index(known);
-                unit(inputs, place.ok_or_else(|| Misfit::field(column, labels.expected(), field))?);
+                unit(inputs, place.ok_or_else(|| FieldError::field(column, labels.expected(), field))?);
             }
         }
         Ok(())
@@ -149,12 +155,12 @@ pub fn unit(inputs: &mut [f64], place: usize) {
 ///
 /// # Errors
 /// If it is missing, no number, not finite, or beyond [`LARGEST`].
-pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, Misfit> {
+pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, FieldError> {
     let value = std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok());
     match value {
         Some(value) if value.abs() <= LARGEST => Ok(value),
-        Some(_) => Err(Misfit::field(column, format!("a finite number of at most {LARGEST:e}"), field)),
-        None => Err(Misfit::field(column, "a number", field)),
+        Some(_) => Err(FieldError::field(column, format!("a finite number of at most {LARGEST:e}"), field)),
+        None => Err(FieldError::field(column, "a number", field)),
     }
 }
 
@@ -162,10 +168,10 @@ pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, Misfit> {
 ///
 /// # Errors
 /// If it is missing, or not in UTF-8.
-pub fn name<'a>(column: &str, field: &'a [u8]) -> std::result::Result<&'a str, Misfit> {
+pub fn name<'a>(column: &str, field: &'a [u8]) -> std::result::Result<&'a str, FieldError> {
     match std::str::from_utf8(field) {
         Ok(text) if !text.is_empty() => Ok(text),
-        _ => Err(Misfit::field(column, "a name in UTF-8", field)),
+        _ => Err(FieldError::field(column, "a name in UTF-8", field)),
     }
 }
 
@@ -176,7 +182,7 @@ mod tests {
 
     fn encoded(encoding: &Encoding, field: &str) -> std::result::Result<Vec<f64>, String> {
         let mut inputs = vec![9.0; encoding.width()];
-        encoding.encode("c", field.as_bytes(), &mut inputs).map_err(|misfit| misfit.to_string())?;
+        encoding.encode("c", field.as_bytes(), &mut inputs).map_err(|field_error| field_error.to_string())?;
         Ok(inputs)
     }
 

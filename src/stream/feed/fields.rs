@@ -1,6 +1,6 @@
 //! From a line to its fields, as text, in the order of the columns.
 
-use super::misfit::{Misfit, quote};
+use super::field_error::{FieldError, quote};
 use crate::error::{Error, Result};
 use csv_core::ReadRecordResult;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -101,7 +101,9 @@ impl Splitter {
             }
             Format::Csv => {
                 let mut splitter = Self::new(format, delimiter, Vec::new());
-                splitter.take_apart(line).map_err(|misfit| wrong(&misfit.expected, misfit.got))?;
+                splitter
+                    .take_apart(line)
+                    .map_err(|field_error| wrong(&field_error.expected, field_error.got))?;
                 let name = |place: &Range<usize>| {
                     let field = splitter.fields.text[place.clone()].trim_ascii();
                     std::str::from_utf8(field).map(String::from)
@@ -135,16 +137,17 @@ impl Splitter {
     ///
     /// # Errors
     /// If there are more or fewer, a quote never ends, there is a line end in it, or it is no JSON object.
-    pub fn split(&mut self, line: &[u8]) -> std::result::Result<&Fields, Misfit> {
+    pub fn split(&mut self, line: &[u8]) -> std::result::Result<&Fields, FieldError> {
         match self.format {
             Format::Csv => {
                 self.take_apart(line)?;
                 let (expected, got) = (self.columns.len(), self.fields.len());
                 match got == expected {
                     true => Ok(&self.fields),
-                    false => {
-                        Err(Misfit::row(format!("{expected} fields"), format!("{got} in {}", quote(line))))
-                    }
+                    false => Err(FieldError::row(
+                        format!("{expected} fields"),
+                        format!("{got} in {}", quote(line)),
+                    )),
                 }
             }
             Format::Jsonl => {
@@ -152,21 +155,21 @@ impl Splitter {
                 let mut json = serde_json::Deserializer::from_slice(line);
                 let object = Object { columns: &self.columns, fields: &mut self.fields };
                 let read = json.deserialize_map(object).and_then(|()| json.end());
-                let wrong = |why| Misfit::row("a JSON object", format!("{} ({why})", quote(line)));
+                let wrong = |why| FieldError::row("a JSON object", format!("{} ({why})", quote(line)));
                 read.map(|()| &self.fields).map_err(wrong)
             }
         }
     }
 
     /// Takes a line of CSV apart, however many fields it has.
-    fn take_apart(&mut self, line: &[u8]) -> std::result::Result<(), Misfit> {
+    fn take_apart(&mut self, line: &[u8]) -> std::result::Result<(), FieldError> {
         // Some programs end a line with several of these.
         let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
         let line = &line[..end];
         // To the reader of records a row would end there, and the rest of the line be lost.
         if line.iter().any(|byte| b"\r\n".contains(byte)) {
             let got = format!("a lone carriage return in {}", quote(line));
-            return Err(Misfit::row("lines that end with \\n or \\r\\n", got));
+            return Err(FieldError::row("lines that end with \\n or \\r\\n", got));
         }
         let fields = &mut self.fields;
         fields.text.resize(line.len() + 1, 0);
@@ -178,7 +181,7 @@ impl Splitter {
         let (text, ends) = (&mut fields.text[written..], &mut fields.ends[count..]);
         let (result, _, more, last) = self.csv.read_record(b"\n", text, ends);
         if !line.is_empty() && result != ReadRecordResult::Record {
-            return Err(Misfit::row("a closing quote", format!("none in {}", quote(line))));
+            return Err(FieldError::row("a closing quote", format!("none in {}", quote(line))));
         }
         let (written, count) = (written + more, count + last);
         fields.text.truncate(written);
@@ -279,7 +282,7 @@ mod tests {
     fn split(format: Format, columns: &[&str], line: &str) -> std::result::Result<Vec<String>, String> {
         let columns = columns.iter().map(|name| name.to_string()).collect();
         let mut splitter = Splitter::new(format, b',', columns);
-        let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
+        let fields = splitter.split(line.as_bytes()).map_err(|field_error| field_error.to_string())?;
         Ok((0..fields.len()).map(|k| String::from_utf8_lossy(fields.get(k)).into_owned()).collect())
     }
 
@@ -332,7 +335,7 @@ mod tests {
     #[test]
     fn fields_are_those_of_their_own_row() {
         let all = |splitter: &mut Splitter, line: &str| {
-            let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
+            let fields = splitter.split(line.as_bytes()).map_err(|field_error| field_error.to_string())?;
             assert!(!fields.is_empty());
             Ok::<_, String>(
                 (0..fields.len()).map(|k| String::from_utf8_lossy(fields.get(k)).into()).collect(),

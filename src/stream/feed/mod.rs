@@ -15,28 +15,28 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! A row is taken whole or not at all: a field that does not fit is a [`Misfit`], and nothing of its row is remembered. Only the target may be
+//! A row is taken whole or not at all: a field that does not fit is a [`FieldError`], and nothing of its row is remembered. Only the target may be
 //! missing. Where it is an input as well (with a horizon), the value that came last stands in for it.
 
 mod encode;
+mod field_error;
 mod fields;
+mod interruptible;
 mod labels;
 mod lines;
-mod misfit;
 mod plausible;
 mod position;
 mod spec;
-mod tap;
 
 pub use encode::{Encoding, LARGEST};
+pub use field_error::FieldError;
 pub use fields::{Fields, Format, Splitter};
+pub use interruptible::{InterruptibleReader, Stop};
 pub use labels::Labels;
 pub use lines::{LONGEST, Line, Lines};
-pub use misfit::Misfit;
 pub use plausible::WARM_UP;
 pub use position::Position;
 pub use spec::{RowReaderSpec, TargetKind};
-pub use tap::{Stop, Tap};
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -202,7 +202,7 @@ impl RowReader {
     ///
     /// # Errors
     /// What is wrong with it. Nothing of it is remembered then.
-    pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, Misfit> {
+    pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, FieldError> {
         let limit = self.spec.outlier_limit;
         let stream = match &self.group {
             None => 0,
@@ -210,7 +210,7 @@ impl RowReader {
                 let (column, field) = (self.spec.group.as_deref().unwrap_or_default(), fields.get(*column));
                 let found = labels.index(encode::name(column, field)?);
                 found.ok_or_else(|| {
-                    Misfit::field(column, format!("one of {} streams (--streams)", labels.most()), field)
+                    FieldError::field(column, format!("one of {} streams (--streams)", labels.most()), field)
                 })?
             }
         };
@@ -292,13 +292,13 @@ impl RowReader {
         }
     }
 
-    fn truth(&self, field: &[u8]) -> std::result::Result<Truth, Misfit> {
+    fn truth(&self, field: &[u8]) -> std::result::Result<Truth, FieldError> {
         let column = &self.spec.target;
         match &self.classes {
             None => encode::number(column, field).map(Truth::Value),
             Some(labels) => {
                 let class = labels.index(encode::name(column, field)?);
-                class.map(Truth::Class).ok_or_else(|| Misfit::field(column, labels.expected(), field))
+                class.map(Truth::Class).ok_or_else(|| FieldError::field(column, labels.expected(), field))
             }
         }
     }

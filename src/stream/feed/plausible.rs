@@ -4,7 +4,7 @@
 //!
 //! once enough have come to tell. What is not believed is not taken into μ and σ either.
 
-use super::misfit::{Misfit, quote};
+use super::field_error::{FieldError, quote};
 use crate::stats::Moments;
 
 /// Values that come before any is judged.
@@ -18,12 +18,12 @@ pub fn check(
     value: f64,
     moments: &Moments,
     limit: Option<f64>,
-) -> Result<(), Misfit> {
+) -> Result<(), FieldError> {
     let Some(limit) = limit.filter(|_| moments.count() >= WARM_UP && moments.varied()) else { return Ok(()) };
     let (mean, deviation) = (moments.mean(), moments.deviation());
     match (value - mean).abs() <= limit * deviation {
         true => Ok(()),
-        false => Err(Misfit {
+        false => Err(FieldError {
             column: Some(column.into()),
             expected: format!("a value within {limit} standard deviations ({deviation:.3e}) of {mean:.6}"),
             got: quote(field),

@@ -9,8 +9,8 @@ fn columns(names: &str) -> Vec<String> {
 
 fn read(feed: &mut RowReader, names: &str, line: &str) -> std::result::Result<Option<Row>, String> {
     let mut splitter = Splitter::new(Format::Csv, b',', columns(names));
-    let fields = splitter.split(line.as_bytes()).map_err(|misfit| misfit.to_string())?;
-    let row = feed.read(fields).map_err(|misfit| misfit.to_string())?;
+    let fields = splitter.split(line.as_bytes()).map_err(|field_error| field_error.to_string())?;
+    let row = feed.read(fields).map_err(|field_error| field_error.to_string())?;
     Ok(row.map(|row| (row.x.to_vec(), row.target)))
 }
 
@@ -61,7 +61,7 @@ fn many_streams_by_name() {
     let mut feed = RowReader::new(&spec, &names).unwrap();
     let mut splitter = Splitter::new(Format::Csv, b',', names);
     let mut stream = |line: &[u8]| {
-        let read = feed.read(splitter.split(line).unwrap()).map_err(|misfit| misfit.to_string())?;
+        let read = feed.read(splitter.split(line).unwrap()).map_err(|field_error| field_error.to_string())?;
         Ok::<_, String>(read.map(|row| (row.stream, row.x[0])))
     };
     assert_eq!(stream(b"a,1").unwrap(), Some((0, 1.0)));

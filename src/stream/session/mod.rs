@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::learner::online::StreamLearner;
 use crate::readout::Target;
 use crate::scalar::Real;
-use crate::stream::feed::{Example, Format, Line, Misfit, Position, RowReader, Splitter, Truth};
+use crate::stream::feed::{Example, FieldError, Format, Line, Position, RowReader, Splitter, Truth};
 use crate::stream::score::Score;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub enum RowError {
     /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
-    Row(Misfit),
+    Row(FieldError),
     /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::said).
     Diverged(String),
 }
@@ -138,7 +138,7 @@ impl<T: Real> Session<T> {
     pub fn row(&mut self, line: Line<'_>) -> std::result::Result<RowReport<'_>, RowError> {
         if !line.whole {
             let expected = format!("a line of at most {} bytes", crate::stream::feed::LONGEST);
-            return Err(RowError::Row(Misfit::row(expected, "a longer one")));
+            return Err(RowError::Row(FieldError::row(expected, "a longer one")));
         }
         let fields = self.splitter.split(line.text).map_err(RowError::Row)?;
         let example = self.feed.read(fields).map_err(RowError::Row)?;
@@ -154,13 +154,13 @@ impl<T: Real> Session<T> {
             Some(Truth::Value(value)) => [value],
             _ => [0.0],
         };
-        let taught = target.map(|truth| match truth {
+        let trained = target.map(|truth| match truth {
             Truth::Value(_) => Target::Values(&value),
             Truth::Class(class) => Target::Class(class),
         });
         // What was forecast stays said, whatever becomes of the learner now.
         self.predicted.extend(self.online.due(stream).unwrap_or_default());
-        let failed = match self.online.step_in(stream, x, taught) {
+        let failed = match self.online.step_in(stream, x, trained) {
             Ok(answer) => {
                 self.counts.learned += u64::from(answer.loss.is_some());
                 self.predicted.clear();

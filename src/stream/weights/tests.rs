@@ -9,7 +9,7 @@ fn spec() -> StreamLearnerSpec {
     spec
 }
 
-fn taught<T: Real>(spec: &StreamLearnerSpec) -> StreamLearner<T> {
+fn trained<T: Real>(spec: &StreamLearnerSpec) -> StreamLearner<T> {
     let mut learner = StreamLearner::new(spec, 1).unwrap();
     for t in 0..30 {
         let x = [(t as f64).sin(), f64::from(t % 3), 0.5];
@@ -50,7 +50,7 @@ fn every_cell_goes_there_and_back() {
         let mut spec = spec();
         spec.network.layers[0].cell = cell.name.into();
         spec.network.layers.push(spec.network.layers[0].clone());
-        let learner = taught::<f32>(&spec);
+        let learner = trained::<f32>(&spec);
         let bytes = pack(&learner);
         let again = unpack::<f32>(&spec, 9, &bytes).unwrap();
         assert_eq!(again.weights(), learner.weights(), "{}", cell.name);
@@ -67,7 +67,7 @@ fn every_cell_goes_there_and_back() {
 #[test]
 fn without_masks_zeros_decide_where_weights_are_pruned() {
     let spec = spec();
-    let learner = taught::<f64>(&spec);
+    let learner = trained::<f64>(&spec);
     let p = learner.weights().len();
     let mut bytes = pack(&learner);
     for block in learner.network().wiring().layout().blocks() {
@@ -84,7 +84,7 @@ fn without_masks_zeros_decide_where_weights_are_pruned() {
 fn the_readout_may_be_left_out() {
     let mut spec = spec();
     (spec.least, spec.loss, spec.standardise_target) = (None, Loss::SquaredError, false);
-    let bytes = pack(&taught::<f64>(&spec));
+    let bytes = pack(&trained::<f64>(&spec));
     let without = altered(&bytes, WEIGHT, |_| None);
     assert!(said::<f64>(&spec, &without).contains("both of readout.weight and readout.bias or none"));
     let without = altered(&without, BIAS, |_| None);
@@ -96,7 +96,7 @@ fn the_readout_may_be_left_out() {
 #[test]
 fn what_does_not_fit_is_said() {
     let spec = spec();
-    let bytes = pack(&taught::<f32>(&spec));
+    let bytes = pack(&trained::<f32>(&spec));
     assert_eq!(said::<f32>(&spec, &bytes), "fine");
     let none = altered(&bytes, "layer0.wu_x", |_| None);
     assert_eq!(said::<f32>(&spec, &none), "expected a tensor 'layer0.wu_x', found none");

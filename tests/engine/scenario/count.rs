@@ -32,7 +32,7 @@ struct Layer {
     owns: Vec<bool>,
     reached: Vec<bool>,
     carries: bool,
-    awake: Vec<bool>,
+    active: Vec<bool>,
     held: Vec<bool>,
     live: Vec<bool>,
 }
@@ -58,7 +58,7 @@ impl Exact {
             Layer {
                 owns: wiring.layout().weights().entries().map(|(pre, _)| pres[pre]).collect(),
                 carries: (0..n).any(|row| reached[row] && wiring.carries(row)),
-                awake: vec![false; p],
+                active: vec![false; p],
                 held: vec![false; n],
                 live: vec![false; n],
                 pres,
@@ -80,16 +80,16 @@ impl Layer {
         recurrent: &[bool],
     ) -> Macs {
         let counts = |x: f64| x != 0.0 || !skip;
-        let before = count(&self.awake);
-        let of_recurrent = (0..self.awake.len()).filter(|&c| self.awake[c] && recurrent[c]).count();
+        let before = count(&self.active);
+        let of_recurrent = (0..self.active.len()).filter(|&c| self.active[c] && recurrent[c]).count();
         let n = wiring.rows();
         let sources: Vec<bool> = (0..n).map(|l| before > 0 && self.held[l] && self.live[l]).collect();
         let read = (0..n).filter(|&l| sources[l] && tables.a.column_exists(l)).count();
         let mut products = if self.carries { read } else { 0 };
         for (column, (_, source)) in wiring.layout().weights().entries().enumerate() {
-            self.awake[column] |= self.owns[column] && counts(step.phi[source]);
+            self.active[column] |= self.owns[column] && counts(step.phi[source]);
         }
-        let now = count(&self.awake);
+        let now = count(&self.active);
         let (mut terms, mut relayed, mut injected) = (0, 0, 0);
         for row in 0..n {
             let shows = wiring.threshold(row).is_some_and(|k| self.owns[k]) && step.e_bar[row] != 0.0;
@@ -117,7 +117,7 @@ impl Layer {
 impl Count for Exact {
     fn reset(&mut self) {
         for layer in &mut self.layers {
-            [&mut layer.awake, &mut layer.held, &mut layer.live].into_iter().for_each(|x| x.fill(false));
+            [&mut layer.active, &mut layer.held, &mut layer.live].into_iter().for_each(|x| x.fill(false));
         }
     }
 
@@ -135,7 +135,7 @@ impl Count for Exact {
         for layer in &self.layers {
             let read =
                 |(row, c): &(usize, &f64)| layer.held[*row] && layer.live[*row] && (**c != 0.0 || !self.skip);
-            gradient += count(&layer.awake) * self.wiring.outputs().zip(credit).filter(read).count();
+            gradient += count(&layer.active) * self.wiring.outputs().zip(credit).filter(read).count();
         }
         Macs { gradient: gradient as u64, ..Macs::default() }
     }
@@ -145,7 +145,7 @@ impl Count for Exact {
     }
 
     fn held(&self) -> Option<usize> {
-        Some(self.layers.iter().map(|layer| count(&layer.held) * count(&layer.awake)).sum())
+        Some(self.layers.iter().map(|layer| count(&layer.held) * count(&layer.active)).sum())
     }
 }
 

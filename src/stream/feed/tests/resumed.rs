@@ -24,7 +24,7 @@ fn all(feed: &mut RowReader, names: &str, line: &str) -> String {
     let row = match feed.read(splitter.split(line.as_bytes()).unwrap()) {
         Ok(Some(row)) => format!("{row:?}"),
         Ok(None) => "nothing".into(),
-        Err(misfit) => misfit.to_string(),
+        Err(field_error) => field_error.to_string(),
     };
     let labels = feed.classes().map(|labels| labels.known().to_vec());
     format!("{row} {} {:?} {labels:?}", feed.stream(), feed.stream_name(feed.stream()))

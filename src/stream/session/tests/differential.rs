@@ -237,8 +237,8 @@ fn measured_as(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(M
 fn line_that_was_cut_is_a_bad_row() {
     let mut session = session(|_| {});
     let cut = Line { text: b"1,50", number: 1, whole: false, ended: true };
-    let RowError::Row(misfit) = session.row(cut).unwrap_err() else { panic!("a row that does not fit") };
-    assert_eq!(misfit.to_string(), "expected a line of at most 1048576 bytes, got a longer one");
+    let RowError::Row(field_error) = session.row(cut).unwrap_err() else { panic!("a row that does not fit") };
+    assert_eq!(field_error.to_string(), "expected a line of at most 1048576 bytes, got a longer one");
     assert_eq!(session.position().rows, 0);
     session.skip(cut);
     assert_eq!((session.position().rows, session.counts().skipped, session.counts().learned), (1, 1, 0));

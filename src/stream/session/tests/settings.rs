@@ -84,7 +84,7 @@ fn settings_reach_the_learner() {
         spec.network.layers.iter().map(|l| (l.cell.as_str(), l.units, l.config.reset_gate, l.mask)).collect();
     assert_eq!(layers, [("egru", 7, ResetGate::After, None); 2]);
     assert_eq!((spec.network.inputs, spec.direct, spec.network.trace), (1, 2, None));
-    assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is taught");
+    assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is trained");
     assert_eq!((spec.mask.sparsity, spec.mask.on, spec.rule.as_str()), (0.25, MaskOn::All, "snap-2"));
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
     assert_eq!((spec.trainer, spec.error_clip), (trainer, Some(3.0)));

@@ -89,14 +89,14 @@ fn export_writes_every_tensor_as_it_was_read() {
 }
 
 fn taught_single() -> StreamLearner<f32> {
-    taught(&by_hand().0)
+    trained(&by_hand().0)
 }
 
 /// An entry of a masked block is where its mask says, and zero elsewhere.
 #[test]
 fn export_of_masked_weights_is_zero_where_they_are_pruned() {
     let spec = spec();
-    let learner = taught::<f64>(&spec);
+    let learner = trained::<f64>(&spec);
     let bytes = pack(&learner);
     let written = SafeTensors::deserialize(&bytes).unwrap();
     let block = learner.network().wiring().layout().block("layer0.wz_y").unwrap();

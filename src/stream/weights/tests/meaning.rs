@@ -117,7 +117,7 @@ fn means_what_it_says(learner: &mut StreamLearner<f64>, bytes: &[u8], cell: &str
 #[test]
 fn exported_entries_mean_what_the_table_says() {
     for cell in ["rnn", "egru"] {
-        let mut learner = taught::<f64>(&spec(cell));
+        let mut learner = trained::<f64>(&spec(cell));
         let bytes = pack(&learner);
         means_what_it_says(&mut learner, &bytes, cell);
         // Entries that do not exist are 0, and the mask says which these are.
@@ -197,7 +197,7 @@ fn export_writes_what_import_reads_in_the_precision_it_has() {
     let folder = std::env::temp_dir().join(format!("sparse-rtrl-exchange-{}", std::process::id()));
     let path = folder.join("weights.safetensors");
     let spec = spec("egru");
-    let learner = taught::<f32>(&spec);
+    let learner = trained::<f32>(&spec);
     export(&learner, &path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -219,7 +219,7 @@ fn readout_left_out_begins_as_drawn() {
         let mut spec = spec("egru");
         spec.least = spec.least.filter(|_| least);
         let bytes =
-            [WEIGHT, BIAS].iter().fold(pack(&taught::<f64>(&spec)), |b, name| altered(&b, name, |_| None));
+            [WEIGHT, BIAS].iter().fold(pack(&trained::<f64>(&spec)), |b, name| altered(&b, name, |_| None));
         let (learner, drawn) =
             (unpack::<f64>(&spec, 3, &bytes).unwrap(), StreamLearner::<f64>::new(&spec, 3).unwrap());
         let readout = |learner: &StreamLearner<f64>| {
@@ -247,7 +247,7 @@ fn zeros_without_a_mask_are_pruned_where_their_kind_is() {
     };
     let mut full = spec("egru");
     full.mask.sparsity = 0.0;
-    let bytes = pack(&taught::<f64>(&full));
+    let bytes = pack(&trained::<f64>(&full));
     let bytes = ["layer0.wu_x", "layer0.wu_y"].iter().fold(bytes, |bytes, name| zeroed(bytes, name));
     let own = |sparsity, on| Some(MaskSpec { sparsity, on, ..MaskSpec::default() });
     let cases = [
@@ -271,7 +271,7 @@ fn zeros_without_a_mask_are_pruned_where_their_kind_is() {
 #[test]
 fn file_is_read_in_either_precision_and_with_masks_of_either_type() {
     let spec = spec("egru");
-    let (single, double) = (taught::<f32>(&spec), taught::<f64>(&spec));
+    let (single, double) = (trained::<f32>(&spec), trained::<f64>(&spec));
     let wide = unpack::<f64>(&spec, 0, &pack(&single)).unwrap();
     assert!(wide.weights().iter().zip(single.weights()).all(|(a, b)| *a == f64::from(*b)));
     let bytes = pack(&double);
@@ -293,7 +293,7 @@ fn file_is_read_in_either_precision_and_with_masks_of_either_type() {
 fn imported_thresholds_are_brought_into_their_range() {
     let spec = spec("egru");
     let values = [-0.5f64, 0.25, 1.5];
-    let bytes = altered(&pack(&taught::<f64>(&spec)), "layer0.theta", |t| {
+    let bytes = altered(&pack(&trained::<f64>(&spec)), "layer0.theta", |t| {
         Some((t.dtype(), t.shape().to_vec(), values.iter().flat_map(|v| v.to_le_bytes()).collect()))
     });
     let learner = unpack::<f64>(&spec, 0, &bytes).unwrap();

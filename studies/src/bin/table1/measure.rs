@@ -124,7 +124,8 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
     let mut steps = Vec::new();
     let n = setting.units as f64;
     let share = |of: &dyn Fn(usize) -> bool| wiring.units().iter().filter(|&&row| of(row)).count() as f64 / n;
-    let (mut shares, mut awake, mut awake_all, mut speaking) = (Vec::new(), vec![0.0], vec![0.0], Vec::new());
+    let (mut shares, mut active, mut active_all, mut nonzero) =
+        (Vec::new(), vec![0.0], vec![0.0], Vec::new());
     let weights = wiring.layout().weights();
     let recurrent: Vec<usize> = {
         let blocks = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
@@ -145,12 +146,12 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         steps.push((step.clone(), credit));
         spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
         let touched = recurrent.iter().filter(|&&source| spoken[source]).count();
-        let share = |speaks: &dyn Fn(usize) -> bool| {
-            weights.entries().filter(|&(_, source)| speaks(source)).count() as f64 / weights.len() as f64
+        let share = |is_nonzero: &dyn Fn(usize) -> bool| {
+            weights.entries().filter(|&(_, source)| is_nonzero(source)).count() as f64 / weights.len() as f64
         };
-        awake_all.push(share(&|source| spoken[source]));
-        speaking.push(share(&|source| step.phi[source] != 0.0));
-        awake.push(touched as f64 / recurrent.len().max(1) as f64);
+        active_all.push(share(&|source| spoken[source]));
+        nonzero.push(share(&|source| step.phi[source] != 0.0));
+        active.push(touched as f64 / recurrent.len().max(1) as f64);
     }
     let from = setting.warm_up;
     let count = setting.steps as f64;
@@ -160,13 +161,13 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         steep: mean(&|t| shares[t][1]),
         live: mean(&|t| shares[t][2]),
         steep_pairs: mean(&|t| shares[t][1] * shares[t - 1][1]),
-        active_columns: mean(&|t| awake[t]),
-        active_columns_all: mean(&|t| awake_all[t]),
-        nonzero_sources: mean(&|t| speaking[t]),
+        active_columns: mean(&|t| active[t]),
+        active_columns_all: mean(&|t| active_all[t]),
+        nonzero_sources: mean(&|t| nonzero[t]),
         live_pairs: mean(&|t| shares[t - 1][2] * shares[t][2]),
         live_before: mean(&|t| shares[t - 1][2]),
-        active_steep_pairs: mean(&|t| awake[t] * shares[t][1] * shares[t - 1][1]),
-        active_live: mean(&|t| awake[t] * shares[t - 1][2]),
+        active_steep_pairs: mean(&|t| active[t] * shares[t][1] * shares[t - 1][1]),
+        active_live: mean(&|t| active[t] * shares[t - 1][2]),
         steps,
     }
 }

@@ -189,9 +189,9 @@ impl Reference {
 
     fn teach(&mut self, stream: usize, slope: &[f64], curvature: &[f64]) {
         let stream = &mut self.streams[stream];
-        let lesson = update::Lesson { features: &self.features, slope, curvature };
+        let update_of = update::WeightUpdate { features: &self.features, slope, curvature };
         self.slack =
-            self.updates.learn(&self.spec, &mut self.w, stream.rule.as_mut(), &lesson, &mut self.macs);
+            self.updates.learn(&self.spec, &mut self.w, stream.rule.as_mut(), &update_of, &mut self.macs);
         self.network.wiring().layout().blocks().iter().for_each(|block| {
             if block.spec.kind == sparse_rtrl::params::Kind::Threshold {
                 block.places.iter().for_each(|&place| self.w[place] = self.w[place].clamp(0.0, 1.0));

@@ -8,7 +8,7 @@ use sparse_rtrl::readout::Loss;
 use sparse_rtrl::rule::Rule;
 use std::collections::BTreeMap;
 
-pub struct Lesson<'a> {
+pub struct WeightUpdate<'a> {
     pub features: &'a [f64],
     pub slope: &'a [f64],
     pub curvature: &'a [f64],
@@ -68,29 +68,30 @@ impl Updates {
         spec: &StreamLearnerSpec,
         w: &mut [f64],
         rule: &mut dyn Rule<f64>,
-        lesson: &Lesson<'_>,
+        update_of: &WeightUpdate<'_>,
         macs: &mut Macs,
     ) -> u64 {
         let mut slack = 0;
         match &spec.trainer {
             Trainer::Untrained => {}
-            Trainer::Gradient { .. } => self.descend(spec, w, rule, lesson, macs),
+            Trainer::Gradient { .. } => self.descend(spec, w, rule, update_of, macs),
             Trainer::Kalman { error, .. } => {
-                let rows = self.rows(spec, w, rule, lesson, macs);
+                let rows = self.rows(spec, w, rule, update_of, macs);
                 let r = if spec.loss == Loss::SquaredError { *error } else { 1.0 };
                 let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
                 let filter = self.filter.as_mut().expect("a filter");
-                let (done, loose) = filter.update(w, &rows, &over_r(lesson.slope), &over_r(lesson.curvature));
+                let (done, loose) =
+                    filter.update(w, &rows, &over_r(update_of.slope), &over_r(update_of.curvature));
                 macs.update += done;
                 slack = loose;
             }
         }
         if let Some(least) = &mut self.least {
-            let (k, d) = (lesson.slope.len(), lesson.features.len());
-            let phi: Vec<f64> = lesson.features.iter().copied().chain([1.0]).collect();
+            let (k, d) = (update_of.slope.len(), update_of.features.len());
+            let phi: Vec<f64> = update_of.features.iter().copied().chain([1.0]).collect();
             let (gain, done) = least.gain(&phi);
             macs.update += done + (k * (d + 1)) as u64;
-            for (o, slope) in lesson.slope.iter().enumerate() {
+            for (o, slope) in update_of.slope.iter().enumerate() {
                 (0..d).for_each(|j| w[self.p + o * d + j] -= slope * gain[j]);
                 w[self.p + k * d + o] -= slope * gain[d];
             }
@@ -105,22 +106,22 @@ impl Updates {
         spec: &StreamLearnerSpec,
         w: &mut [f64],
         rule: &mut dyn Rule<f64>,
-        lesson: &Lesson<'_>,
+        update_of: &WeightUpdate<'_>,
         macs: &mut Macs,
     ) {
         let Trainer::Gradient { optimiser, rate, decay, clip } = &spec.trainer else {
             panic!("the reference updates by gradient")
         };
-        let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
+        let (k, d, p) = (update_of.slope.len(), update_of.features.len(), self.p);
         let mut g = vec![0.0; w.len()];
         for o in 0..k {
-            (0..d).for_each(|j| g[p + o * d + j] = lesson.slope[o] * lesson.features[j]);
-            g[p + k * d + o] = lesson.slope[o];
+            (0..d).for_each(|j| g[p + o * d + j] = update_of.slope[o] * update_of.features[j]);
+            g[p + k * d + o] = update_of.slope[o];
         }
         // Every product of ∂L/∂W and of Wᵀ ∂L/∂o.
         macs.gradient += 2 * (k * d) as u64;
         if !spec.frozen {
-            let credit = |j: usize| (0..k).map(|o| w[p + o * d + j] * lesson.slope[o]).sum::<f64>();
+            let credit = |j: usize| (0..k).map(|o| w[p + o * d + j] * update_of.slope[o]).sum::<f64>();
             let credit: Vec<f64> = (0..self.emissions).map(credit).collect();
             rule.credit(&credit, macs);
             rule.drain(&mut g[..p], macs);
@@ -153,16 +154,16 @@ impl Updates {
         spec: &StreamLearnerSpec,
         w: &[f64],
         rule: &mut dyn Rule<f64>,
-        lesson: &Lesson<'_>,
+        update_of: &WeightUpdate<'_>,
         macs: &mut Macs,
     ) -> Vec<Vec<f64>> {
-        let (k, d, p) = (lesson.slope.len(), lesson.features.len(), self.p);
+        let (k, d, p) = (update_of.slope.len(), update_of.features.len(), self.p);
         let mut rows = vec![vec![0.0; w.len()]; k];
         for (o, row) in rows.iter_mut().enumerate() {
             rule.credit(&w[p + o * d..p + o * d + self.emissions], macs);
             rule.drain(&mut row[..p], macs);
             if spec.least.is_none() {
-                row[p + o * d..p + (o + 1) * d].copy_from_slice(lesson.features);
+                row[p + o * d..p + (o + 1) * d].copy_from_slice(update_of.features);
                 row[p + k * d + o] = 1.0;
             }
         }

@@ -6,8 +6,8 @@
 //!
 //! The readout goes with the network, or has recursive least squares of its own.
 
-use super::lane::Lane;
 use super::spec::{Grouping, StreamLearnerSpec, Trainer};
+use super::stream_state::StreamState;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::network::Network;
@@ -18,11 +18,11 @@ use crate::wiring::Wiring;
 use std::ops::Range;
 
 /// What updates weights.
-pub struct Teach<T> {
+pub struct TrainerState<T> {
     network: By<T>,
     readout: Option<Rls>,
     /// Weights the trainer is in charge of: all, all but the readout's, or none but those.
-    taught: Range<usize>,
+    trained: Range<usize>,
     /// Emissions the readout reads, before anything else.
     emissions: usize,
     updates: u64,
@@ -39,7 +39,7 @@ enum By<T> {
 }
 
 /// An error of one step, as its trainer sees it.
-pub struct Lesson<'a, T> {
+pub struct WeightUpdate<'a, T> {
     /// What the readout read: emissions, then inputs.
     pub features: &'a [T],
     /// ∂L/∂o.
@@ -48,7 +48,7 @@ pub struct Lesson<'a, T> {
     pub curvature: &'a [f64],
 }
 
-impl<T: Real> Teach<T> {
+impl<T: Real> TrainerState<T> {
     /// What a checked specification asks for.
     ///
     /// # Errors
@@ -56,11 +56,11 @@ impl<T: Real> Teach<T> {
     pub fn new(spec: &StreamLearnerSpec, network: &Network<T>, readout: &Readout) -> Result<Self> {
         let p = network.wiring().parameters();
         let all = p + readout.parameters();
-        let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
+        let trained = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
         let by = match &spec.trainer {
             Trainer::Untrained => By::Nothing,
             Trainer::Gradient { optimiser, rate, decay, clip } => By::Gradient {
-                optimiser: (optim::find(optimiser)?.build)(taught.len(), *rate),
+                optimiser: (optim::find(optimiser)?.build)(trained.len(), *rate),
                 rate: *rate,
                 decay: *decay,
                 clip: *clip,
@@ -80,7 +80,7 @@ impl<T: Real> Teach<T> {
                 let groups = groups.into_iter().map(|places| (places, *variance));
                 By::Kalman {
                     filter: Kalman::new(groups, spec.outputs, *forgetting, *noise),
-                    rows: vec![T::zero(); spec.outputs * taught.len()],
+                    rows: vec![T::zero(); spec.outputs * trained.len()],
                     error: if spec.loss == Loss::SquaredError { *error } else { 1.0 },
                 }
             }
@@ -89,7 +89,7 @@ impl<T: Real> Teach<T> {
         Ok(Self {
             network: by,
             readout: readout_by,
-            taught,
+            trained,
             emissions: network.wiring().outputs().len(),
             updates: 0,
             gradient: vec![T::zero(); all],
@@ -110,8 +110,8 @@ impl<T: Real> Teach<T> {
     }
 
     /// Whether the network itself learns, so that its rule must follow.
-    pub fn teaches_network(&self) -> bool {
-        !matches!(self.network, By::Nothing) && self.taught.start == 0
+    pub fn trains_network(&self) -> bool {
+        !matches!(self.network, By::Nothing) && self.trained.start == 0
     }
 
     /// Updates done.
@@ -128,14 +128,14 @@ impl<T: Real> Teach<T> {
         network: &Network<T>,
         readout: &Readout,
         w: &mut [T],
-        lane: &mut Lane<T>,
-        lesson: &Lesson<'_, T>,
+        stream_state: &mut StreamState<T>,
+        update_of: &WeightUpdate<'_, T>,
     ) -> std::result::Result<(), (&'static str, f64)> {
         self.before.copy_from_slice(w);
         let p = network.wiring().parameters();
         let done = self
-            .teach_network(p, readout, w, lane, lesson)
-            .and_then(|()| self.teach_readout(p, w, lane, lesson));
+            .train_network(p, readout, w, stream_state, update_of)
+            .and_then(|()| self.train_readout(p, w, stream_state, update_of));
         let bad = || optim::not_finite(w).map(|value| ("weight", value));
         match done.err().or_else(bad) {
             Some(trouble) => {
@@ -150,13 +150,13 @@ impl<T: Real> Teach<T> {
         }
     }
 
-    fn teach_network(
+    fn train_network(
         &mut self,
         p: usize,
         readout: &Readout,
         w: &mut [T],
-        lane: &mut Lane<T>,
-        lesson: &Lesson<'_, T>,
+        stream_state: &mut StreamState<T>,
+        update_of: &WeightUpdate<'_, T>,
     ) -> std::result::Result<(), (&'static str, f64)> {
         match &mut self.network {
             By::Nothing => Ok(()),
@@ -165,63 +165,69 @@ impl<T: Real> Teach<T> {
                 of_network.fill(T::zero());
                 of_readout.fill(T::zero());
                 let w_out = &w[p..];
-                lane.macs.gradient +=
-                    readout.backward(w_out, lesson.features, lesson.slope, of_readout, &mut self.credit);
-                if self.taught.start == 0 {
-                    lane.rule.credit(&self.credit[..self.emissions], &mut lane.macs);
-                    lane.rule.drain(of_network, &mut lane.macs);
+                stream_state.macs.gradient += readout.backward(
+                    w_out,
+                    update_of.features,
+                    update_of.slope,
+                    of_readout,
+                    &mut self.credit,
+                );
+                if self.trained.start == 0 {
+                    stream_state.rule.credit(&self.credit[..self.emissions], &mut stream_state.macs);
+                    stream_state.rule.drain(of_network, &mut stream_state.macs);
                 }
-                let gradient = &mut self.gradient[self.taught.clone()];
+                let gradient = &mut self.gradient[self.trained.clone()];
                 let norm = optim::clip(gradient, *clip);
                 if !norm.is_finite() {
                     return Err(("gradient norm", norm));
                 }
                 optimiser.set_rate(*rate / (1.0 + *decay * self.updates as f64));
-                optimiser.update(&mut w[self.taught.clone()], gradient);
+                optimiser.update(&mut w[self.trained.clone()], gradient);
                 Ok(())
             }
             By::Kalman { filter, rows, error } => {
                 rows.fill(T::zero());
-                for (k, row) in rows.chunks_exact_mut(self.taught.end).enumerate() {
+                for (k, row) in rows.chunks_exact_mut(self.trained.end).enumerate() {
                     let of_output = &w[p + k * readout.inputs..p + (k + 1) * readout.inputs];
-                    lane.rule.credit(&of_output[..self.emissions], &mut lane.macs);
-                    lane.rule.drain(&mut row[..p], &mut lane.macs);
-                    if self.taught.end > p {
+                    stream_state.rule.credit(&of_output[..self.emissions], &mut stream_state.macs);
+                    stream_state.rule.drain(&mut row[..p], &mut stream_state.macs);
+                    if self.trained.end > p {
                         let own = p + k * readout.inputs;
-                        row[own..own + readout.inputs].copy_from_slice(lesson.features);
+                        row[own..own + readout.inputs].copy_from_slice(update_of.features);
                         row[p + readout.outputs * readout.inputs + k] = T::one();
                     }
                 }
-                let slope: Vec<f64> = lesson.slope.iter().map(|s| s.as_f64() / *error).collect();
-                let curvature: Vec<f64> = lesson.curvature.iter().map(|f| f / *error).collect();
-                let done = filter.update(&mut w[..self.taught.end], rows, &slope, &curvature);
-                lane.macs.update += done.ok_or(("Kalman gain", f64::NAN))?;
+                let slope: Vec<f64> = update_of.slope.iter().map(|s| s.as_f64() / *error).collect();
+                let curvature: Vec<f64> = update_of.curvature.iter().map(|f| f / *error).collect();
+                let done = filter.update(&mut w[..self.trained.end], rows, &slope, &curvature);
+                stream_state.macs.update += done.ok_or(("Kalman gain", f64::NAN))?;
                 Ok(())
             }
         }
     }
 
-    fn teach_readout(
+    fn train_readout(
         &mut self,
         p: usize,
         w: &mut [T],
-        lane: &mut Lane<T>,
-        lesson: &Lesson<'_, T>,
+        stream_state: &mut StreamState<T>,
+        update_of: &WeightUpdate<'_, T>,
     ) -> std::result::Result<(), (&'static str, f64)> {
         let Some(rls) = &mut self.readout else { return Ok(()) };
-        let inputs = lesson.features.len();
-        let features = lesson.features.iter().copied().chain([T::one()]);
-        let (weights, biases) = w[p..].split_at_mut(lesson.slope.len() * inputs);
+        let inputs = update_of.features.len();
+        let features = update_of.features.iter().copied().chain([T::one()]);
+        let (weights, biases) = w[p..].split_at_mut(update_of.slope.len() * inputs);
         let done = rls.update(features, |gain| {
-            for ((&slope, row), bias) in lesson.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
+            for ((&slope, row), bias) in
+                update_of.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
             {
                 let slope = slope.as_f64();
                 row.iter_mut().zip(gain).for_each(|(w, gain)| *w = (*w - T::of(slope * gain)).flushed());
                 *bias = (*bias - T::of(slope * gain[inputs])).flushed();
             }
         });
-        lane.macs.update += done.ok_or(("least-squares gain", f64::NAN))?;
-        lane.macs.update += (lesson.slope.len() * (inputs + 1)) as u64;
+        stream_state.macs.update += done.ok_or(("least-squares gain", f64::NAN))?;
+        stream_state.macs.update += (update_of.slope.len() * (inputs + 1)) as u64;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ enum Event {
 }
 
 /// What a thread reads, as a reader.
-pub struct Tap {
+pub struct InterruptibleReader {
     events: Receiver<Event>,
     chunk: Vec<u8>,
     at: usize,
@@ -29,11 +29,11 @@ pub struct Tap {
     stop: Stop,
 }
 
-/// Stops a [`Tap`]. Clones stop the same one.
+/// Stops a [`InterruptibleReader`]. Clones stop the same one.
 #[derive(Clone)]
 pub struct Stop {
     signal: Arc<AtomicI32>,
-    wake: SyncSender<Event>,
+    sender: SyncSender<Event>,
 }
 
 impl Stop {
@@ -41,7 +41,7 @@ impl Stop {
     pub fn stop(&self, signal: i32) {
         self.signal.store(signal, Ordering::SeqCst);
         // If there is no room, nobody waits.
-        let _ = self.wake.try_send(Event::Stopped);
+        let _ = self.sender.try_send(Event::Stopped);
     }
 
     /// The signal it was stopped with.
@@ -50,12 +50,12 @@ impl Stop {
     }
 }
 
-impl Tap {
+impl InterruptibleReader {
     /// Begins to read.
     pub fn new(reader: impl Read + Send + 'static) -> Self {
-        let (wake, events) = sync_channel(AHEAD);
-        let stop = Stop { signal: Arc::default(), wake: wake.clone() };
-        std::thread::spawn(move || pour(reader, &wake));
+        let (sender, events) = sync_channel(AHEAD);
+        let stop = Stop { signal: Arc::default(), sender: sender.clone() };
+        std::thread::spawn(move || forward(reader, &sender));
         Self { events, chunk: Vec::new(), at: 0, ended: false, stop }
     }
 
@@ -66,7 +66,7 @@ impl Tap {
 }
 
 /// Reads until there is no more, or nobody listens.
-fn pour(mut reader: impl Read, to: &SyncSender<Event>) {
+fn forward(mut reader: impl Read, to: &SyncSender<Event>) {
     loop {
         let mut chunk = vec![0; CHUNK];
         let event = match reader.read(&mut chunk) {
@@ -85,7 +85,7 @@ fn pour(mut reader: impl Read, to: &SyncSender<Event>) {
     }
 }
 
-impl Read for Tap {
+impl Read for InterruptibleReader {
     /// # Errors
     /// If reading failed, or was stopped.
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {
@@ -119,22 +119,22 @@ mod tests {
     #[test]
     fn everything_comes_through() {
         let text: Vec<u8> = (0..3 * CHUNK + 5).map(|k| (k % 251) as u8).collect();
-        let mut tap = Tap::new(std::io::Cursor::new(text.clone()));
+        let mut interruptible = InterruptibleReader::new(std::io::Cursor::new(text.clone()));
         let mut got = Vec::new();
-        tap.read_to_end(&mut got).unwrap();
+        interruptible.read_to_end(&mut got).unwrap();
         assert_eq!(got, text);
-        assert_eq!(tap.read(&mut [0; 8]).unwrap(), 0, "the end stays the end");
+        assert_eq!(interruptible.read(&mut [0; 8]).unwrap(), 0, "the end stays the end");
     }
 
     #[test]
     fn a_stop_wakes_one_who_waits() {
         let (reader, mut writer) = open();
-        let mut tap = Tap::new(reader);
-        let stop = tap.stop();
+        let mut interruptible = InterruptibleReader::new(reader);
+        let stop = interruptible.stop();
         writer.write_all(b"half a row").unwrap();
         let mut buffer = [0; 64];
-        assert_eq!(tap.read(&mut buffer).unwrap(), 10);
-        let waits = std::thread::spawn(move || tap.read(&mut [0; 64]).unwrap_err().to_string());
+        assert_eq!(interruptible.read(&mut buffer).unwrap(), 10);
+        let waits = std::thread::spawn(move || interruptible.read(&mut [0; 64]).unwrap_err().to_string());
         std::thread::sleep(std::time::Duration::from_millis(20));
         stop.stop(15);
         assert_eq!((waits.join().unwrap().as_str(), stop.signal()), ("stopped", Some(15)));
@@ -148,25 +148,25 @@ mod tests {
                 Err(Error::other("broken"))
             }
         }
-        assert_eq!(Tap::new(Broken).read(&mut [0; 8]).unwrap_err().to_string(), "broken");
+        assert_eq!(InterruptibleReader::new(Broken).read(&mut [0; 8]).unwrap_err().to_string(), "broken");
     }
 
     /// What was read before the stop is still handed over; a stop stays one.
     #[test]
     fn stop_comes_after_what_was_at_hand() {
         let (reader, mut writer) = open();
-        let mut tap = Tap::new(reader);
-        let stop = tap.stop();
+        let mut interruptible = InterruptibleReader::new(reader);
+        let stop = interruptible.stop();
         assert_eq!(stop.signal(), None);
         writer.write_all(b"abcdef").unwrap();
         let mut buffer = [0; 4];
-        assert_eq!((tap.read(&mut buffer).unwrap(), &buffer), (4, b"abcd"));
+        assert_eq!((interruptible.read(&mut buffer).unwrap(), &buffer), (4, b"abcd"));
         stop.stop(2);
         stop.clone().stop(15);
-        assert_eq!((tap.read(&mut buffer).unwrap(), &buffer[..2]), (2, &b"ef"[..]));
+        assert_eq!((interruptible.read(&mut buffer).unwrap(), &buffer[..2]), (2, &b"ef"[..]));
         writer.write_all(b"more").unwrap();
         for _ in 0..3 {
-            assert_eq!(tap.read(&mut buffer).unwrap_err().to_string(), "stopped");
+            assert_eq!(interruptible.read(&mut buffer).unwrap_err().to_string(), "stopped");
         }
         assert_eq!(stop.signal(), Some(15));
     }
@@ -188,8 +188,8 @@ mod tests {
             }
         }
         // Not `read_to_end`, which would read on where a read says that it was interrupted.
-        let (mut tap, mut got) = (Tap::new(Interrupted(0)), [0; 8]);
-        assert_eq!((tap.read(&mut got).unwrap(), &got[..2]), (2, &b"ab"[..]));
-        assert_eq!(tap.read(&mut got).unwrap(), 0);
+        let (mut interruptible, mut got) = (InterruptibleReader::new(Interrupted(0)), [0; 8]);
+        assert_eq!((interruptible.read(&mut got).unwrap(), &got[..2]), (2, &b"ab"[..]));
+        assert_eq!(interruptible.read(&mut got).unwrap(), 0);
     }
 }

@@ -3,7 +3,7 @@
 /// A row that cannot be learned from: where in it, what was expected, and what came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}expected {expected}, got {got}", column.as_ref().map(|name| format!("column '{name}': ")).unwrap_or_default())]
-pub struct Misfit {
+pub struct FieldError {
     /// The column, if it is one field that does not fit.
     pub column: Option<String>,
     /// What should have come.
@@ -12,7 +12,7 @@ pub struct Misfit {
     pub got: String,
 }
 
-impl Misfit {
+impl FieldError {
     /// Of a whole row.
     pub fn row(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self { column: None, expected: expected.into(), got: got.into() }
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn misfit_names_its_column_if_it_is_of_one() {
-        let field = Misfit::field("c", "a number", b"x");
+        let field = FieldError::field("c", "a number", b"x");
         assert_eq!(
             (field.to_string().as_str(), field.column.as_deref()),
             ("column 'c': expected a number, got 'x'", Some("c"))
         );
-        assert_eq!(Misfit::row("2 fields", "1").to_string(), "expected 2 fields, got 1");
+        assert_eq!(FieldError::row("2 fields", "1").to_string(), "expected 2 fields, got 1");
     }
 }

@@ -17,7 +17,7 @@ impl<T: Real> StreamLearner<T> {
     pub fn retune(&mut self, spec: &StreamLearnerSpec) {
         self.spec.error_clip = spec.error_clip;
         self.spec.trainer.retune(&spec.trainer);
-        self.teach.retune(&spec.trainer);
+        self.train.retune(&spec.trainer);
     }
 
     /// Its network.
@@ -42,26 +42,26 @@ impl<T: Real> StreamLearner<T> {
 
     /// What was predicted, with a horizon, for the target that the next step of a stream brings.
     pub fn due(&self, stream: usize) -> Option<&[f64]> {
-        let lane = &self.lanes[stream];
-        let due = self.spec.horizon > 0 && lane.waiting.len() == self.spec.horizon;
-        lane.forecasts.front().filter(|_| due).map(Vec::as_slice)
+        let stream_state = &self.stream_states[stream];
+        let due = self.spec.horizon > 0 && stream_state.waiting.len() == self.spec.horizon;
+        stream_state.forecasts.front().filter(|_| due).map(Vec::as_slice)
     }
 
     /// Updates done.
     pub fn updates(&self) -> u64 {
-        self.teach.updates()
+        self.train.updates()
     }
 
     /// Work done by all streams: their networks, rules and readouts, and the updates with covariances (recursive least squares, Kalman filters).
     pub fn macs(&self) -> Macs {
-        self.lanes.iter().fold(Macs::default(), |mut total, lane| {
-            total += lane.macs;
+        self.stream_states.iter().fold(Macs::default(), |mut total, stream_state| {
+            total += stream_state.macs;
             total
         })
     }
 
     /// Bytes of influence and gathered gradient in use, of all streams.
     pub fn bytes(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.rule.bytes()).sum()
+        self.stream_states.iter().map(|stream_state| stream_state.rule.bytes()).sum()
     }
 }

@@ -10,7 +10,7 @@ use crate::wiring::{State, Step};
 use std::collections::VecDeque;
 
 /// The state of one stream. Its network stands at the step whose target came last; the inputs of later steps wait.
-pub struct Lane<T> {
+pub struct StreamState<T> {
     /// State and emission after the last step learned from.
     pub state: State<T>,
     /// That step.
@@ -27,7 +27,7 @@ pub struct Lane<T> {
     pub steps: u64,
 }
 
-impl<T: Real> Lane<T> {
+impl<T: Real> StreamState<T> {
     /// A stream at its beginning.
     pub fn new(network: &Network<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = network.wiring();
@@ -51,9 +51,9 @@ impl<T: Real> Lane<T> {
         self.steps = 0;
     }
 
-    /// One step of the network, which the rule hears of if it is taught.
-    pub fn advance(&mut self, network: &Network<T>, w: &[T], x: &[T], taught: bool) {
-        if taught {
+    /// One step of the network, which the rule hears of if it is trained.
+    pub fn advance(&mut self, network: &Network<T>, w: &[T], x: &[T], trained: bool) {
+        if trained {
             network.advance(w, x, &self.state, &mut self.step, &mut self.macs);
             self.rule.observe(&self.step, &mut self.macs);
         } else {
