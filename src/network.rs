@@ -10,46 +10,46 @@ use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A layer to be.
+/// The specification of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerSpec {
-    /// The name of its cell in the registry.
+    /// Name of its cell.
     pub cell: String,
-    /// n, its units.
+    /// n, the number of units.
     pub units: usize,
-    /// How the cell is set up.
+    /// Settings of the cell.
     pub config: CellConfig,
-    /// A mask of its own, instead of the one that goes for the whole network.
+    /// Its own mask, instead of that of the network.
     #[serde(default)]
     pub mask: Option<MaskSpec>,
 }
 
 impl LayerSpec {
-    /// A layer of that many units of a cell, masked like the rest of the network.
+    /// A layer of `units` units of a cell, with the mask of the network.
     pub fn new(cell: &str, units: usize, config: CellConfig) -> Self {
         Self { cell: cell.into(), units, config, mask: None }
     }
 }
 
-/// A network to be, masks apart.
+/// The specification of a network, without masks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSpec {
-    /// m, the external inputs.
+    /// m, the number of external inputs.
     pub inputs: usize,
-    /// From the input up; each layer reads the emissions of the one below at the same step.
+    /// Layers from the input up. Each reads the emissions of the layer below at the same step.
     pub layers: Vec<LayerSpec>,
-    /// κ, if the readout is to read a running trace of the last layer.
+    /// κ, if the readout reads a running trace of the last layer.
     pub trace: Option<f64>,
 }
 
-/// A network: its structure, and the cells that know the dynamics. Parameters are kept apart, in one flat buffer.
+/// A network: its structure, and the cells with its dynamics. Parameters are separate, in one flat buffer.
 pub struct Network<T> {
     wiring: Arc<Wiring>,
     cells: Vec<Box<dyn Cell<T>>>,
 }
 
 impl<T: Real> Network<T> {
-    /// Builds a network; `draw` sees its blocks and says which entries of each are kept.
+    /// Builds a network. `draw` returns the kept entries of each block.
     ///
     /// ```
     /// use sparse_rtrl::cell::CellConfig;
@@ -89,26 +89,26 @@ impl<T: Real> Network<T> {
         Ok(Self { wiring: Arc::new(Wiring::new(Arc::new(plan), &kept)), cells })
     }
 
-    /// The structure that learning rules are built on.
+    /// The structure that learning rules read.
     pub fn wiring(&self) -> &Arc<Wiring> {
         &self.wiring
     }
 
     /// One step: from the state `before` and the input `x` to `step`, with the parameters `w`.
     ///
-    /// Cost: `forward`, the kept weights whose source is not silent; `coupling`, the kept weights that read an emission.
+    /// Cost: `forward`, the kept weights whose source is nonzero; `coupling`, the kept weights that read an emission.
     ///
     /// # Panics
-    /// If `x` has not m entries or `w` not p.
+    /// If `x` does not have m entries or `w` does not have p.
     pub fn advance(&self, w: &[T], x: &[T], before: &State<T>, step: &mut Step<T>, macs: &mut Macs) {
         macs.forward += self.forward(w, x, before, step);
         macs.coupling += step.couple(&self.wiring, w);
     }
 
-    /// The same without the couplings `A` and `B`, for those who do not learn from the step. Returns the MACs.
+    /// [`advance`](Self::advance) without the couplings `A` and `B`, for steps that nothing is learned from. Returns the MACs.
     ///
     /// # Panics
-    /// If `x` has not m entries or `w` not p.
+    /// If `x` does not have m entries or `w` does not have p.
     pub fn forward(&self, w: &[T], x: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
         let m = self.wiring.inputs();
         assert_eq!(x.len(), m, "the input must have m = {m} entries");
@@ -125,7 +125,7 @@ impl<T: Real> Network<T> {
         macs
     }
 
-    /// Puts parameters back where they may be: thresholds into [0, 1].
+    /// Restricts parameters to their range: thresholds to [0, 1].
     pub fn constrain(&self, w: &mut [T]) {
         for block in self.wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
             for &place in &block.places {
@@ -140,11 +140,11 @@ impl<T: Real> Network<T> {
     }
 }
 
-/// A plan, and the layers that are on it.
+/// A plan, and its layers.
 type Planned<T> = (Plan, Vec<Box<dyn Cell<T>>>);
 
 impl NetworkSpec {
-    /// Places the layers on a plan; no mask is drawn yet, and nothing of the size of a matrix is made.
+    /// Places the layers on a plan. No mask is drawn, and nothing of the size of a matrix is allocated.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -193,6 +193,8 @@ impl NetworkSpec {
         Ok(kept)
     }
 
+    /// Checks names and ranges.
+    ///
     /// # Errors
     /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
     pub fn check(&self) -> Result<()> {

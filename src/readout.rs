@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
-/// What the output should have been.
+/// The target of an output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a, T> {
     /// A class, from 0.
@@ -34,8 +34,8 @@ impl Loss {
     /// The loss; writes `∂L/∂o` into `slope`.
     ///
     /// # Panics
-    /// If a class is not below the number of classes, a target has not one value per output, or a cross-entropy
-    /// is given values.
+    /// If a class is not below the number of classes, a target does not have one value per output, or a cross-entropy
+    /// has values as its target.
     pub fn evaluate<T: Real>(self, output: &[T], target: Target<'_, T>, slope: &mut [T]) -> T {
         assert_eq!(slope.len(), output.len(), "the slope must have one entry per output");
         let class = |classes: usize| match target {
@@ -86,7 +86,7 @@ impl Loss {
     /// p = σ(o), or the identity.
     ///
     /// # Panics
-    /// If `curvature` has not k² entries.
+    /// If `curvature` does not have k² entries.
     pub fn curvature<T: Real>(self, output: &[T], curvature: &mut [f64]) {
         let k = output.len();
         assert_eq!(curvature.len(), k * k, "the curvature must have outputs × outputs entries");
@@ -105,7 +105,7 @@ impl Loss {
         }
     }
 
-    /// The class an output stands for: the largest output, or the sign of a single one.
+    /// The class that an output decides for: the largest output, or the sign of a single one.
     pub fn class<T: Real>(self, output: &[T]) -> usize {
         if self == Self::BinaryCrossEntropy {
             return usize::from(output[0] > T::zero());
@@ -123,19 +123,19 @@ impl Loss {
 /// The shape of a linear readout. Its parameters are a slice: `W` row-major, outputs × inputs, then `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readout {
-    /// Emissions it reads.
+    /// Number of emissions that it reads.
     pub inputs: usize,
-    /// Outputs it gives.
+    /// Number of outputs.
     pub outputs: usize,
 }
 
 impl Readout {
-    /// Number of its parameters.
+    /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.outputs * (self.inputs + 1)
     }
 
-    /// First values: Glorot-normal weights, biases as the cells' biases.
+    /// Initial values: Glorot-normal weights; biases as the biases of cells.
     pub fn draw<T: Real>(&self, init: &Init, rng: &mut impl Rng) -> Vec<T> {
         let scale = (2.0 / (self.inputs + self.outputs) as f64).sqrt();
         let normal = Normal::new(0.0, scale).expect("a finite deviation");
@@ -144,10 +144,10 @@ impl Readout {
         weights.into_iter().chain(biases).map(T::of).collect()
     }
 
-    /// `o = W y + b`, silent emissions skipped. Returns the MACs: outputs × emissions that are not zero.
+    /// `o = W y + b`. Zero emissions are skipped. Returns the MACs: outputs × nonzero emissions.
     ///
     /// # Panics
-    /// If a slice has not the size of the readout.
+    /// If a slice does not have the size of the readout.
     pub fn forward<T: Real>(&self, w: &[T], y: &[T], output: &mut [T]) -> u64 {
         assert_eq!(w.len(), self.parameters(), "w must have outputs × (inputs + 1) entries");
         assert_eq!((y.len(), output.len()), (self.inputs, self.outputs), "y and o must fit the readout");
@@ -162,10 +162,10 @@ impl Readout {
         macs
     }
 
-    /// Adds the readout's own gradient and gives the emissions their credit `c̄ = Wᵀ ∂L/∂o`. Returns the MACs.
+    /// Adds the readout's own gradient and computes the credit of emissions, `c̄ = Wᵀ ∂L/∂o`. Returns the MACs.
     ///
     /// # Panics
-    /// If a slice has not the size of the readout.
+    /// If a slice does not have the size of the readout.
     pub fn backward<T: Real>(
         &self,
         w: &[T],
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(credit, [-2.0, -2.0]);
     }
 
-    /// Outputs far apart: derivatives are their limits, not what exp overflows to.
+    /// Outputs far apart: derivatives are their limits; exp does not overflow.
     #[test]
     fn slopes_and_curvatures_far_out_are_finite() {
         let (mut slope, mut curvature) = ([9.0; 2], [9.0; 4]);

@@ -22,16 +22,16 @@ use std::ops::Range;
 
 /// A layer placed in a network.
 pub trait Cell<T: Real>: Send + Sync {
-    /// Advances this layer by one step. Pre-activations already hold what the constant and the external inputs
-    /// contribute; lower layers are done. Fills this layer's share of `step`, couplings `a` and `b` excepted.
-    /// Returns the MACs of its weights: Σ over sources that are not silent of the kept weights that read them.
+    /// Advances this layer by one step. Pre-activations already hold the contributions of the constant and the external inputs;
+    /// lower layers are done. Fills this layer's part of `step`, except the couplings `a` and `b`.
+    /// Returns the MACs of its weights: the kept weights whose source is nonzero.
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64;
 
-    /// The rows others see: this layer's units.
+    /// The rows that other layers read: this layer's units.
     fn rows(&self) -> Range<usize>;
 }
 
-/// Where EGRU's reset gate acts.
+/// Position of the reset gate of an EGRU or GRU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResetGate {
@@ -42,7 +42,7 @@ pub enum ResetGate {
     After,
 }
 
-/// What an event takes from the unit that emitted it.
+/// What an event subtracts from its unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventReset {
@@ -53,14 +53,14 @@ pub enum EventReset {
     Threshold,
 }
 
-/// How a cell is set up. A cell ignores what it has no use for.
+/// Settings of a cell. A cell ignores settings that do not apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellConfig {
     /// The event and its pseudo-derivative.
     pub surrogate: Surrogate,
-    /// Where the reset gate acts.
+    /// Position of the reset gate.
     pub reset_gate: ResetGate,
-    /// What an event resets.
+    /// What an event subtracts.
     pub event_reset: EventReset,
     /// Activity sparsity. Without it `y = c`: no events, no resets and no thresholds.
     pub activity: bool,
@@ -77,13 +77,13 @@ impl Default for CellConfig {
     }
 }
 
-/// A kind of cell that can be chosen by name.
+/// A cell that can be chosen by name.
 pub struct CellEntry<T> {
     /// The name on the command line and in configurations.
     pub name: &'static str,
     /// One line for `--help`.
     pub about: &'static str,
-    /// Places a layer of that many units on a plan.
+    /// Places a layer of a number of units on a plan.
     pub place: fn(&mut Plan, usize, CellConfig, &LayerInput) -> Box<dyn Cell<T>>,
     /// Every setting that changes its equations; tests run all of them.
     pub variants: fn() -> Vec<CellConfig>,
@@ -145,8 +145,8 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
 }
 
-/// Reads the sources of a layer: its input from below (external inputs are read by the network) and its own emissions of the
-/// step before, and integrates it. Returns the MACs.
+/// Reads the sources of a layer, its input from below (the network reads external inputs) and its own emissions of the
+/// previous step, and adds their contributions. Returns the MACs.
 fn listen<T: Real>(
     wiring: &Wiring,
     w: &[T],
@@ -165,7 +165,7 @@ fn listen<T: Real>(
     macs + step.integrate(wiring, w, sources.clone())
 }
 
-/// Reads emissions into the sources that stand for them.
+/// Copies emissions into the sources that read them.
 fn read<T: Copy>(phi: &mut [T], sources: &Range<usize>, y: &[T], rows: &Range<usize>) {
     phi[sources.clone()].copy_from_slice(&y[rows.clone()]);
 }

@@ -6,20 +6,20 @@
 use crate::params::{Kind, ParamBlockSpec};
 use std::ops::Range;
 
-/// What a weight reads.
+/// A source: what a weight reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The constant 1: its weights are biases and thresholds.
     One,
     /// An entry of the input vector.
     Input(usize),
-    /// What a row emitted at the step before, `y_{t-1}`.
+    /// The emission of a row at the previous step, `y_{t-1}`.
     Previous(usize),
-    /// What an earlier row emits at this step, `y_t`: a lower layer, or an inner row.
+    /// The emission of an earlier row at this step, `y_t`: of a lower layer, or of an inner row.
     Current(usize),
 }
 
-/// What layers have asked for so far.
+/// The rows, sources and parameters that layers have requested.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) inputs: usize,
@@ -36,7 +36,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The constant source, which every plan has.
+    /// The constant source of every plan.
     pub const ONE: Range<usize> = 0..1;
 
     /// A plan with the constant and `inputs` external inputs as its sources.
@@ -72,13 +72,13 @@ impl Plan {
         self.carries.len()
     }
 
-    /// Begins a layer; its blocks are named `layerK.…` from here on.
+    /// Starts a layer; its blocks are named `layerK.…`.
     pub fn begin_layer(&mut self) {
         self.layers += 1;
     }
 
-    /// `n` rows that are units: they count in α, β and the size of the influence matrix. `carry` says whether
-    /// `d` may differ from zero.
+    /// `n` rows that are units: they count in α, β and the size of the influence matrix. `carry` states whether
+    /// `d` can differ from zero.
     pub fn unit_rows(&mut self, n: usize, carry: bool) -> Range<usize> {
         let rows = self.inner_rows(n, carry);
         self.units.extend(rows.clone());
@@ -86,24 +86,24 @@ impl Plan {
         rows
     }
 
-    /// `n` rows for quantities inside a step, such as gated activities.
+    /// `n` rows for quantities within a step, such as gated activities.
     pub fn inner_rows(&mut self, n: usize, carry: bool) -> Range<usize> {
         let start = self.carries.len();
         self.carries.resize(start + n, carry);
         start..start + n
     }
 
-    /// The rows whose emission is read out; the last layer's units unless said otherwise.
+    /// The rows whose emission is read out; by default the units of the last layer.
     pub fn outputs(&mut self, rows: Range<usize>) {
         self.outputs = rows;
     }
 
-    /// Sources that read what `rows` emitted a step ago.
+    /// Sources that read the emissions of `rows` at the previous step.
     pub fn previous(&mut self, rows: Range<usize>) -> Range<usize> {
         self.add_sources(rows.map(Source::Previous))
     }
 
-    /// Sources that read what `rows` emit at this step.
+    /// Sources that read the emissions of `rows` at this step.
     pub fn current(&mut self, rows: Range<usize>) -> Range<usize> {
         self.add_sources(rows.map(Source::Current))
     }
@@ -133,8 +133,8 @@ impl Plan {
         self.block(name, Kind::Bias, gate, &Self::ONE);
     }
 
-    /// Thresholds of `rows`, as the pre-activations of a gate with nothing but a bias: `s = ϑ`. They have an
-    /// immediate influence Ē on the emission of their row, and one on its state where the gate's gain says so.
+    /// Thresholds of `rows`, as the pre-activations of a gate with a bias only: `s = ϑ`. They have an
+    /// immediate influence Ē on the emission of their row, and one on its state if the gate has a gain.
     pub fn threshold(&mut self, rows: &Range<usize>) -> Range<usize> {
         let gate = self.gate(rows.clone());
         self.block("theta", Kind::Threshold, &gate, &Self::ONE);
@@ -150,7 +150,7 @@ impl Plan {
         start..self.direct_previous.len()
     }
 
-    /// The same for the emission of this step; partners must be earlier rows.
+    /// [`direct_previous`](Self::direct_previous) for emissions of this step; partners must be earlier rows.
     pub fn direct_current(&mut self, rows: &Range<usize>, partners: &Range<usize>) -> Range<usize> {
         let start = self.direct_current.len();
         self.direct_current.extend(rows.clone().zip(partners.clone()));

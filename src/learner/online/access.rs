@@ -1,4 +1,4 @@
-//! What there is to know of a streaming learner.
+//! Read access to a streaming learner, and the settings that may change.
 
 use super::scaler::Scaler;
 use super::{StreamLearner, StreamLearnerSpec};
@@ -7,13 +7,13 @@ use crate::network::Network;
 use crate::scalar::Real;
 
 impl<T: Real> StreamLearner<T> {
-    /// What it is made of.
+    /// Its specification.
     pub fn spec(&self) -> &StreamLearnerSpec {
         &self.spec
     }
 
-    /// Takes over what of `spec` changes no shape: an optimiser's rate, decay and clip, and the clip of errors. It applies from the next
-    /// update on.
+    /// Takes over the settings of `spec` that change no shape: learning rate, decay and clip of an optimiser, and the error clip. They apply from
+    /// the next update on.
     pub fn retune(&mut self, spec: &StreamLearnerSpec) {
         self.spec.error_clip = spec.error_clip;
         self.spec.trainer.retune(&spec.trainer);
@@ -30,29 +30,29 @@ impl<T: Real> StreamLearner<T> {
         &self.w
     }
 
-    /// The outputs o behind the last prediction, raw: of values, in standardised units.
+    /// The outputs o of the last prediction: values in standardised units, or logits.
     pub fn output(&self) -> &[T] {
         &self.said.output
     }
 
-    /// Means and deviations of inputs and of targets so far.
+    /// Statistics of inputs and of targets so far.
     pub fn scalers(&self) -> (&Scaler, &Scaler) {
         (&self.inputs, &self.targets)
     }
 
-    /// What was predicted, with a horizon, for the target that the next step of a stream brings.
+    /// With a horizon: the prediction of the target that the next step of a stream brings.
     pub fn due(&self, stream: usize) -> Option<&[f64]> {
         let stream_state = &self.stream_states[stream];
         let due = self.spec.horizon > 0 && stream_state.waiting.len() == self.spec.horizon;
         stream_state.forecasts.front().filter(|_| due).map(Vec::as_slice)
     }
 
-    /// Updates done.
+    /// Number of updates.
     pub fn updates(&self) -> u64 {
         self.train.updates()
     }
 
-    /// Work done by all streams: their networks, rules and readouts, and the updates with covariances (recursive least squares, Kalman filters).
+    /// MACs of all streams: networks, rules and readouts, and updates with covariances (recursive least squares, Kalman filters).
     pub fn macs(&self) -> Macs {
         self.stream_states.iter().fold(Macs::default(), |mut total, stream_state| {
             total += stream_state.macs;
@@ -60,7 +60,7 @@ impl<T: Real> StreamLearner<T> {
         })
     }
 
-    /// Bytes of influence and gathered gradient in use, of all streams.
+    /// Bytes of influence and gathered gradient in use, over all streams.
     pub fn bytes(&self) -> usize {
         self.stream_states.iter().map(|stream_state| stream_state.rule.bytes()).sum()
     }

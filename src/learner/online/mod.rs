@@ -1,10 +1,10 @@
-//! Learning from a stream that never ends: predict, then learn, one step after another, in constant memory.
+//! Learning from endless streams in constant memory: predict, then learn, at every step.
 //!
 //! ```
 //! use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
 //! use sparse_rtrl::readout::Target;
 //!
-//! // Two readings a step, 16 EGRU units, one value to predict.
+//! // Two inputs per step, 16 EGRU units, one value to predict.
 //! let mut spec = StreamLearnerSpec::new(2, 16, 1);
 //! spec.mask.sparsity = 0.9;
 //! let mut learner = StreamLearner::<f32>::new(&spec, 0)?;
@@ -18,14 +18,13 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! Inputs and targets are in the user's own units: they are standardised as they come ([`scaler`]), and predictions are turned back.
+//! Inputs and targets are in the user's units. They are standardised with running statistics ([`scaler`]), and predictions are converted back.
 //!
-//! **Late targets.** With a horizon h the target of step t comes with step t + h, as in a forecast. The learner then lags: it stands at step t
-//! until that target comes, learns from it, and a copy that only runs forward goes over the inputs since then to predict. Nothing is learned
-//! from what is not access yet.
+//! **Late targets.** With a horizon h, the target of step t arrives with step t + h, as in a forecast. The learner stays at step t until that
+//! target arrives and then learns from it. Predictions come from a copy of the state that runs forward over the inputs since then. Nothing is
+//! learned from later data.
 //!
-//! **Gradient apart from update.** With a loss of your own, [`StreamLearner::observe`] makes a step and [`StreamLearner::credit`] learns from its
-//! `∂L/∂o`.
+//! **A loss of your own.** [`StreamLearner::observe`] makes a step, and [`StreamLearner::credit`] learns from its `∂L/∂o`.
 
 mod access;
 mod build;
@@ -48,19 +47,19 @@ use scaler::Scaler;
 use stream_state::StreamState;
 use train::TrainerState;
 
-/// What a learner says of one step.
+/// The result of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport<'a> {
-    /// The prediction from this step's inputs: of its target, which comes h steps on. Values in their own units; for classes,
+    /// The prediction from this step's inputs, of the target that arrives h steps later. Values in their own units; for classes,
     /// probabilities (of class 1, for two classes on one output).
     pub prediction: &'a [f64],
-    /// What had been predicted for the target that comes with this step, before it was access; nothing as long as it is too early for that.
+    /// The earlier prediction of the target that arrived with this step; `None` before the first target is due.
     pub predicted: Option<&'a [f64]>,
-    /// The loss of the target that came, in standardised units.
+    /// The loss of the target that arrived, in standardised units.
     pub loss: Option<f64>,
 }
 
-/// A network that learns from streams.
+/// A network that learns from one stream or from several streams that share its weights.
 pub struct StreamLearner<T: Real> {
     spec: StreamLearnerSpec,
     network: Network<T>,
@@ -70,13 +69,13 @@ pub struct StreamLearner<T: Real> {
     inputs: Scaler,
     targets: Scaler,
     stream_states: Vec<StreamState<T>>,
-    /// The forward-only copy, and what was said last; whether it was said of a step that waits for credit.
+    /// The copy that runs forward, the scratch of the last prediction, and whether that step waits for credit.
     ahead: (State<T>, Step<T>),
     said: Said<T>,
     credit_pending: bool,
 }
 
-/// Room for what is said of a step.
+/// Scratch for one prediction.
 struct Said<T> {
     features: Vec<T>,
     output: Vec<T>,
@@ -85,12 +84,12 @@ struct Said<T> {
     target: Vec<T>,
     prediction: Vec<f64>,
     predicted: Vec<f64>,
-    /// Room to read something else in between.
+    /// Room for the features and output of another prediction.
     aside: (Vec<T>, Vec<T>),
 }
 
 impl<T> Said<T> {
-    /// Lays features and output aside, or takes them back.
+    /// Swaps features and output with `aside`.
     fn turn_aside(&mut self) {
         std::mem::swap(&mut self.features, &mut self.aside.0);
         std::mem::swap(&mut self.output, &mut self.aside.1);
@@ -98,21 +97,21 @@ impl<T> Said<T> {
 }
 
 impl<T: Real> StreamLearner<T> {
-    /// What the first stream would say to `x`, if it came now. Changes nothing, and standardises by what has been seen before.
+    /// Predicts the target for input `x` on stream 0 without changing any state. `x` is standardised with the statistics so far.
     ///
     /// # Errors
     /// If an input is not finite.
     ///
     /// # Panics
-    /// If `x` has not as many entries as there are inputs.
+    /// If `x` does not have one entry per input.
     pub fn predict(&mut self, x: &[f64]) -> Result<&[f64]> {
         self.predict_in(0, x)
     }
 
-    /// [`predict`](Self::predict), of any stream.
+    /// [`predict`](Self::predict) for any stream.
     ///
     /// # Errors
-    /// As there.
+    /// As [`predict`](Self::predict).
     pub fn predict_in(&mut self, stream: usize, x: &[f64]) -> Result<&[f64]> {
         self.check_input(stream, x)?;
         let z = self.standardise(x);
@@ -123,7 +122,7 @@ impl<T: Real> StreamLearner<T> {
         Ok(&self.said.prediction)
     }
 
-    /// The first stream takes in `x`, and learns from the target that came with it: that of this step, or of the one h steps ago.
+    /// Stream 0 reads `x` and learns from the target that arrived with it: that of this step, or of the step h steps ago.
     /// Returns the loss, in standardised units.
     ///
     /// # Errors
@@ -132,24 +131,24 @@ impl<T: Real> StreamLearner<T> {
         Ok(self.step(x, target)?.loss)
     }
 
-    /// Prediction and learning in one, for the first stream: `x` comes, and with it a target, that of this step or, with a horizon h, of
-    /// the step h steps ago. The prediction is made without the target it is of.
+    /// Predicts and learns on stream 0, given the input `x` and the target that arrived with it: that of this step or, with a horizon h, of the
+    /// step h steps ago. The prediction does not use its own target.
     ///
     /// # Errors
     /// If an input, a target, an output, the loss, a gain or a new weight is not finite. Nothing is learned from that step; the stream
-    /// begins afresh, and good data can follow at once. If it is the input or the target, nothing at all has happened. (If it is a gain or a
-    /// weight, the weights are as they were, but an optimiser's running moments may have seen the gradient.)
+    /// is reset, and learning can continue at once. If the input or the target is not finite, no state changes. (If a gain or a
+    /// weight is not finite, the weights are unchanged, but the running moments of an optimiser may include the gradient.)
     ///
     /// # Panics
-    /// If `x` has not as many entries as there are inputs, or the target does not fit the loss.
+    /// If `x` does not have one entry per input, or the target does not fit the loss.
     pub fn step(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<StepReport<'_>> {
         self.step_in(0, x, target)
     }
 
-    /// [`step`](Self::step), of any stream.
+    /// [`step`](Self::step) for any stream.
     ///
     /// # Errors
-    /// As there.
+    /// As [`step`](Self::step).
     pub fn step_in(
         &mut self,
         stream: usize,
@@ -193,14 +192,14 @@ impl<T: Real> StreamLearner<T> {
         })
     }
 
-    /// The first stream makes a step and says its outputs o, raw: neither turned back to units nor into probabilities. What it is to learn
-    /// from the step is said by [`credit`](Self::credit).
+    /// Makes a step of stream 0 and returns its outputs o, neither converted to units nor to probabilities. [`credit`](Self::credit)
+    /// learns from the step.
     ///
     /// # Errors
     /// If an input or an output is not finite.
     ///
     /// # Panics
-    /// If there is a horizon, or `x` has not as many entries as there are inputs.
+    /// If there is a horizon, or `x` does not have one entry per input.
     pub fn observe(&mut self, x: &[f64]) -> Result<&[T]> {
         assert_eq!(self.spec.horizon, 0, "a loss of your own needs its step at hand: the horizon must be 0");
         self.check_input(0, x)?;
@@ -212,13 +211,13 @@ impl<T: Real> StreamLearner<T> {
         Ok(&self.said.output)
     }
 
-    /// Learns from the last step of the first stream, given `∂L/∂o`.
+    /// Learns from the last step of stream 0, given `∂L/∂o`.
     ///
     /// # Errors
     /// As [`step`](Self::step).
     ///
     /// # Panics
-    /// If `slope` has not one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
+    /// If `slope` does not have one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
         assert!(std::mem::take(&mut self.credit_pending), "credit must follow a step that was observed");
@@ -229,7 +228,7 @@ impl<T: Real> StreamLearner<T> {
         self.train(0)
     }
 
-    /// One stream begins afresh: its state, its influence and what waits for a target are dropped. What was learned stays.
+    /// Resets one stream: its state, its influence and pending inputs are cleared. Weights and statistics remain.
     pub fn reset(&mut self, stream: usize) {
         // Only the first stream has a step at hand.
         self.credit_pending &= stream != 0;

@@ -32,7 +32,7 @@ impl<T: Real> StreamLearner<T> {
     /// Writes it, so that [`restore`](Self::restore) gives back one that goes on as this one does, bit for bit.
     ///
     /// # Errors
-    /// None that is access.
+    /// None that is known.
     pub fn save(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("precision", &mut precision::<T>())?;
         archive.field("learner", &mut self.spec.clone())?;
@@ -69,7 +69,7 @@ impl<T: Real> StreamLearner<T> {
 
 impl<T: Real> StreamLearner<T> {
     /// A learner with weights from elsewhere: `masks` gives the kept entries of each block, and `weights` all values once the layout is
-    /// access ([`weights`](StreamLearner::weights)). What is not weights is as at the beginning.
+    /// known ([`weights`](StreamLearner::weights)). Everything else is in its initial state.
     ///
     /// # Errors
     /// Of either, if a setting is out of range, or if a weight is not finite.

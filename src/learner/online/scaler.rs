@@ -41,7 +41,7 @@ impl Scaler {
         if self.active[k] { self.moments[k].restore(z) } else { z }
     }
 
-    /// What is access of each quantity.
+    /// What is known of each quantity.
     pub fn moments(&self) -> &[Moments] {
         &self.moments
     }

@@ -1,4 +1,4 @@
-//! What a streaming learner is made of, as plain data.
+//! The specification of a streaming learner, as plain data.
 
 use crate::cell::CellConfig;
 use crate::error::{Error, Result};
@@ -9,40 +9,40 @@ use crate::readout::Loss;
 use crate::rule;
 use serde::{Deserialize, Serialize};
 
-/// How the network is trained, at every step that has a target.
+/// How the network is trained, at every step with a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trainer {
-    /// Not at all: its weights stay as drawn, and only the readout learns.
+    /// The network keeps its initial weights; only the readout learns.
     Untrained,
-    /// By an optimiser that steps along the gradient.
+    /// By an optimiser.
     Gradient {
-        /// The optimiser's name.
+        /// Name of the optimiser.
         optimiser: String,
-        /// Its learning rate before the first update, η₀.
+        /// η₀, the learning rate before the first update.
         rate: f64,
-        /// δ: the rate at update t is `η₀ / (1 + δ t)`.
+        /// δ: the learning rate at update t is `η₀ / (1 + δ t)`.
         decay: f64,
-        /// The longest gradient that is let through unscaled, if any.
+        /// Longer gradients are scaled down to this norm.
         clip: Option<f64>,
     },
     /// By an extended Kalman filter ([`optim::Kalman`]). Needs a rule whose drained credit is ∂o/∂w.
     Kalman {
-        /// One covariance a unit, or one of all weights.
+        /// One covariance per unit, or one of all weights.
         grouping: Grouping,
-        /// The variance a weight starts with.
+        /// Initial variance of a weight.
         variance: f64,
-        /// r: the variance of what is no error of the weights, in standardised units squared. Squared error only.
+        /// r, the observation-noise variance, in squared standard deviations of the target. Squared error only.
         error: f64,
-        /// λ, in (0, 1]: how much of what was learned is kept at each step.
+        /// λ, the forgetting factor per step, in (0, 1].
         forgetting: f64,
-        /// q: the variance a weight gains at each step.
+        /// q, the process-noise variance per step.
         noise: f64,
     },
 }
 
 impl Trainer {
-    /// Takes over rate, decay and clip of another, if both are optimisers.
+    /// Copies learning rate, decay and clip of another, if both are optimisers.
     pub(super) fn retune(&mut self, other: &Self) {
         if let (
             Self::Gradient { rate, decay, clip, .. },
@@ -60,23 +60,23 @@ impl Default for Trainer {
     }
 }
 
-/// Which weights of a Kalman filter are uncertain together.
+/// Groups of weights that share a covariance in a Kalman filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grouping {
-    /// Those of one unit, and those of one output.
+    /// One group per unit and one per output.
     #[default]
     Node,
-    /// All.
+    /// One group of all weights.
     Full,
 }
 
-/// How recursive least squares train the readout.
+/// Recursive least squares for the readout.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeastSquares {
-    /// The variance a weight starts with: a ridge penalty of one over it.
+    /// Initial variance of a weight, equal to a ridge penalty of 1 / variance.
     pub variance: f64,
-    /// λ, in (0, 1].
+    /// λ, the forgetting factor per step, in (0, 1].
     pub forgetting: f64,
 }
 
@@ -86,7 +86,7 @@ impl Default for LeastSquares {
     }
 }
 
-/// What an [`StreamLearner`](super::StreamLearner) is made of. Fields can be set one by one over the defaults.
+/// The specification of a [`StreamLearner`](super::StreamLearner). Fields can be set one by one over the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamLearnerSpec {
     /// Inputs, layers and trace of the network.
@@ -95,37 +95,37 @@ pub struct StreamLearnerSpec {
     pub direct: usize,
     /// Whether the readout reads the network's inputs as well.
     pub echo: bool,
-    /// Outputs of the readout.
+    /// Number of outputs.
     pub outputs: usize,
-    /// The loss on them, which says what a target is: values, one of two classes, one of many.
+    /// The loss. It determines the kind of target: values, one of two classes, or one of several classes.
     pub loss: Loss,
-    /// Which parameters exist.
+    /// Masks: which parameters are kept.
     pub mask: MaskSpec,
-    /// What they start from.
+    /// Initial values.
     pub init: Init,
-    /// The learning rule's name.
+    /// Name of the learning rule.
     pub rule: String,
     /// How the network is trained.
     pub trainer: Trainer,
-    /// Whether the trainer is in charge of the readout alone, and the network's weights stay as drawn.
+    /// Whether the trainer updates the readout alone, and the network keeps its initial weights.
     pub frozen: bool,
-    /// Recursive least squares for the readout; without, it is trained as the network is. Squared error only.
+    /// Recursive least squares for the readout. Without, the trainer of the network trains it. Squared error only.
     pub least: Option<LeastSquares>,
-    /// Errors ∂L/∂o beyond this, in standardised units, train as if they were no larger.
+    /// Errors ∂L/∂o are limited to this, in standardised units.
     pub error_clip: Option<f64>,
-    /// h: the target of step t comes with step t + h.
+    /// h: the target of step t arrives with step t + h.
     pub horizon: usize,
-    /// For each input, the direct ones included, whether it is standardised as it comes. Empty: all are.
+    /// For each input, the direct ones included, whether it is standardised. Empty: all are.
     pub standardise: Vec<bool>,
-    /// Whether target values are standardised as they come.
+    /// Whether target values are standardised.
     pub standardise_target: bool,
-    /// Streams that share the weights.
+    /// Number of streams that share the weights.
     pub streams: usize,
 }
 
 impl StreamLearnerSpec {
-    /// One layer of `units` EGRU units between `inputs` and `outputs` values, read by recursive least squares, and the defaults of
-    /// everything else: exact RTRL, Adam, the target of a step access right after it.
+    /// One layer of `units` EGRU units between `inputs` and `outputs` values, with recursive least squares for the readout. The other defaults:
+    /// exact RTRL, Adam, no horizon.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {
@@ -148,13 +148,15 @@ impl StreamLearnerSpec {
         }
     }
 
-    /// Inputs of a step: the network's and the direct ones.
+    /// Number of inputs per step: the network's and the direct ones.
     pub fn width(&self) -> usize {
         self.network.inputs + self.direct
     }
 
+    /// Checks names, ranges and combinations.
+    ///
     /// # Errors
-    /// If a name is unknown, a number out of range, or two settings do not go together.
+    /// If a name is unknown, a number is out of range, or two settings contradict each other.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
         self.mask.check()?;

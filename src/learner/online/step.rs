@@ -1,4 +1,4 @@
-//! One step of a streaming learner, from inputs to what is said, and from a target to a update_of:
+//! One step of a streaming learner: from inputs to a prediction, and from a target to a weight update:
 //!
 //! `o = W [y; x] + b`,  `c̄ = W_outᵀ ∂L/∂o`.
 
@@ -11,14 +11,14 @@ use crate::scalar::{Real, exp_flushed, sigmoid};
 use crate::wiring::State;
 
 impl<T: Real> StreamLearner<T> {
-    /// The oldest waiting step is made, and learned from if its target came.
+    /// Makes the oldest pending step, and learns from it if its target arrived.
     pub(super) fn learn_oldest(
         &mut self,
         stream: usize,
         target: Option<Target<'_, f64>>,
     ) -> Result<Option<f64>> {
         self.advance_oldest(stream)?;
-        // As predicted before the target was access, in units as access before it.
+        // Predicted before the target was known, in the units of that moment.
         self.say();
         let Some(target) = target else { return Ok(None) };
         self.see_target(Some(target));
@@ -53,7 +53,7 @@ impl<T: Real> StreamLearner<T> {
         self.check_output(stream)
     }
 
-    /// What would be said after everything that waits, and `more`.
+    /// The prediction after all pending inputs, and `more`.
     pub(super) fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
         let stream_state = &mut self.stream_states[stream];
         let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
@@ -72,7 +72,7 @@ impl<T: Real> StreamLearner<T> {
         self.say();
     }
 
-    /// Turns outputs into a prediction.
+    /// Converts outputs to a prediction.
     fn say(&mut self) {
         let said = &mut self.said;
         let o = |k: usize| said.output[k].as_f64();
@@ -102,7 +102,7 @@ impl<T: Real> StreamLearner<T> {
         done.map_err(|(what, value)| self.give_up(stream, what, value))
     }
 
-    /// Takes a target into the running moments, and standardises it.
+    /// Adds a target to the running statistics, and standardises it.
     pub(super) fn see_target(&mut self, target: Option<Target<'_, f64>>) {
         if let Some(Target::Values(values)) = target {
             self.targets.observe(values);
@@ -117,7 +117,7 @@ impl<T: Real> StreamLearner<T> {
     }
 }
 
-/// What the readout reads: emissions, direct inputs, and the network's inputs if it echoes them.
+/// The features of the readout: emissions, direct inputs and, with `echo`, the network's inputs.
 fn read<T: Real>(
     network: &Network<T>,
     spec: &StreamLearnerSpec,

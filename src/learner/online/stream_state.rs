@@ -1,4 +1,4 @@
-//! One stream of a streaming learner: where its network is, and what waits for its target.
+//! The state of one stream of a streaming learner.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -9,26 +9,26 @@ use crate::scalar::Real;
 use crate::wiring::{State, Step};
 use std::collections::VecDeque;
 
-/// The state of one stream. Its network stands at the step whose target came last; the inputs of later steps wait.
+/// The state of one stream. Its network is at the step whose target arrived last; the inputs of later steps are pending.
 pub struct StreamState<T> {
-    /// State and emission after the last step learned from.
+    /// State and emission after the last step that was learned from.
     pub state: State<T>,
     /// That step.
     pub step: Step<T>,
-    /// The rule that follows it.
+    /// The rule that observes it.
     pub rule: Box<dyn Rule<T>>,
-    /// Standardised inputs of steps whose targets have not come, the oldest first.
+    /// Standardised inputs of steps whose targets have not arrived, oldest first.
     pub waiting: VecDeque<Vec<T>>,
-    /// What was predicted at those steps.
+    /// The predictions at those steps.
     pub forecasts: VecDeque<Vec<f64>>,
-    /// Work done so far.
+    /// MACs so far.
     pub macs: Macs,
     /// Steps learned from since the reset.
     pub steps: u64,
 }
 
 impl<T: Real> StreamState<T> {
-    /// A stream at its beginning.
+    /// The initial state of a stream.
     pub fn new(network: &Network<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = network.wiring();
         Self {
@@ -42,7 +42,7 @@ impl<T: Real> StreamState<T> {
         }
     }
 
-    /// Forgets everything but the work done.
+    /// Resets everything but the MACs.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -51,7 +51,7 @@ impl<T: Real> StreamState<T> {
         self.steps = 0;
     }
 
-    /// One step of the network, which the rule hears of if it is trained.
+    /// One step of the network. The rule observes it if the network is trained.
     pub fn advance(&mut self, network: &Network<T>, w: &[T], x: &[T], trained: bool) {
         if trained {
             network.advance(w, x, &self.state, &mut self.step, &mut self.macs);
@@ -63,10 +63,10 @@ impl<T: Real> StreamState<T> {
         self.steps += 1;
     }
 
-    /// Writes it, or takes it back: that of a learner with so many inputs, outputs and steps to the target.
+    /// Saves or restores it.
     ///
     /// # Errors
-    /// If what is read is of another learner.
+    /// If the archive belongs to another learner.
     pub fn archive(
         &mut self,
         archive: &mut Archive,

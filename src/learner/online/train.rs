@@ -1,10 +1,10 @@
-//! From the error of one step to an update, in one of three ways:
+//! From the error of one step to a weight update:
 //!
-//! - gradient: `g = Yᵀ c̄` with `c̄ = W_outᵀ ∂L/∂o`, and an optimiser's step along it;
-//! - Kalman: rows `∂o_k/∂w = Yᵀ W_out[k, :]`, one credit each, and a filter's step with all of them;
-//! - none: the network stays as it was drawn.
+//! - gradient: `g = Yᵀ c̄` with `c̄ = W_outᵀ ∂L/∂o`, and one step of an optimiser;
+//! - Kalman: rows `∂o_k/∂w = Yᵀ W_out[k, :]`, one credit each, and one step of the filter with all of them;
+//! - none: the network keeps its weights.
 //!
-//! The readout goes with the network, or has recursive least squares of its own.
+//! The readout is trained with the network, or by recursive least squares.
 
 use super::spec::{Grouping, StreamLearnerSpec, Trainer};
 use super::stream_state::StreamState;
@@ -17,16 +17,16 @@ use crate::scalar::Real;
 use crate::wiring::Wiring;
 use std::ops::Range;
 
-/// What updates weights.
+/// Updates weights.
 pub struct TrainerState<T> {
     network: By<T>,
     readout: Option<Rls>,
-    /// Weights the trainer is in charge of: all, all but the readout's, or none but those.
+    /// The weights that the trainer updates: all, all but the readout's, or the readout's only.
     trained: Range<usize>,
-    /// Emissions the readout reads, before anything else.
+    /// Number of emissions among the features of the readout; they come first.
     emissions: usize,
     updates: u64,
-    /// Scratch: the gradient of all weights, credit for everything the readout reads, the weights before an update.
+    /// Scratch: the gradient of all weights, credit for all features, the weights before an update.
     gradient: Vec<T>,
     credit: Vec<T>,
     before: Vec<T>,
@@ -38,9 +38,9 @@ enum By<T> {
     Kalman { filter: Kalman, rows: Vec<T>, error: f64 },
 }
 
-/// An error of one step, as its trainer sees it.
+/// The error of one step, for a weight update.
 pub struct WeightUpdate<'a, T> {
-    /// What the readout read: emissions, then inputs.
+    /// Features of the readout: emissions, then inputs.
     pub features: &'a [T],
     /// ∂L/∂o.
     pub slope: &'a [T],
@@ -49,7 +49,7 @@ pub struct WeightUpdate<'a, T> {
 }
 
 impl<T: Real> TrainerState<T> {
-    /// What a checked specification asks for.
+    /// The trainer of a checked specification.
     ///
     /// # Errors
     /// If the optimiser is unknown.
@@ -98,7 +98,7 @@ impl<T: Real> TrainerState<T> {
         })
     }
 
-    /// Takes over rate, decay and clip, if both it and `trainer` are optimisers.
+    /// Takes over learning rate, decay and clip, if both are optimisers.
     pub fn retune(&mut self, trainer: &Trainer) {
         if let (
             By::Gradient { rate, decay, clip, .. },
@@ -109,20 +109,20 @@ impl<T: Real> TrainerState<T> {
         }
     }
 
-    /// Whether the network itself learns, so that its rule must follow.
+    /// Whether the network is trained, so that its rule must observe steps.
     pub fn trains_network(&self) -> bool {
         !matches!(self.network, By::Nothing) && self.trained.start == 0
     }
 
-    /// Updates done.
+    /// Number of updates.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// One update of `w`.
+    /// Updates `w`.
     ///
     /// # Errors
-    /// What was not finite, with its value; `w` is as it was then.
+    /// The quantity that is not finite, with its value; `w` is unchanged.
     pub fn learn(
         &mut self,
         network: &Network<T>,
@@ -231,8 +231,10 @@ impl<T: Real> TrainerState<T> {
         Ok(())
     }
 
+    /// Saves or restores it.
+    ///
     /// # Errors
-    /// If what is read is of another trainer or size.
+    /// If the archive belongs to another trainer or size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("updates", &mut self.updates)?;
         match &mut self.network {
@@ -244,7 +246,7 @@ impl<T: Real> TrainerState<T> {
     }
 }
 
-/// The parameters of each unit: those of all its gates, and its threshold.
+/// The parameters of each unit: those of its gates, and its threshold.
 fn nodes(wiring: &Wiring) -> Vec<Vec<usize>> {
     let mut nodes = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
     for block in wiring.layout().blocks() {
@@ -255,7 +257,7 @@ fn nodes(wiring: &Wiring) -> Vec<Vec<usize>> {
     nodes.into_values().collect()
 }
 
-/// The readout's parameters output by output, from place `p` on.
+/// The parameters of the readout by output, from index `p` on.
 fn outputs(readout: &Readout, p: usize) -> Vec<Vec<usize>> {
     let of = |k: usize| {
         let weights = p + k * readout.inputs..p + (k + 1) * readout.inputs;

@@ -40,13 +40,13 @@ use crate::wiring::{State, Step};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// At which steps of a sequence the loss counts.
+/// The steps of a sequence that have a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossAt {
     /// At every step after the first `burn_in`.
     Every {
-        /// Steps that are only listened to.
+        /// Number of steps without a loss.
         burn_in: usize,
     },
     /// At the last step.
@@ -54,7 +54,7 @@ pub enum LossAt {
 }
 
 impl LossAt {
-    /// Whether step `t` of `steps` counts.
+    /// Whether step `t` of `steps` has a loss.
     pub fn counts(self, t: usize, steps: usize) -> bool {
         match self {
             Self::Every { burn_in } => t >= burn_in,
@@ -63,10 +63,10 @@ impl LossAt {
     }
 }
 
-/// Sequences that are tested one after another by the same thread.
+/// Number of sequences that one thread tests in turn.
 const TEST_RUN: usize = 64;
 
-/// A network that learns online.
+/// A network that learns online from sequences, with one rule per stream and an optimiser.
 pub struct SequenceLearner<T: Real> {
     model: Model<T>,
     w: Vec<T>,
@@ -76,21 +76,21 @@ pub struct SequenceLearner<T: Real> {
     continuous: bool,
     streams: Vec<Stream<T>>,
     gradient: Vec<T>,
-    /// The weights before an update, in case it must be taken back.
+    /// The weights before an update, to restore them if it fails.
     before: Vec<T>,
     /// The reference rule's gradient; empty without one.
     exact: Vec<T>,
-    /// Updates done, and steps of [`step`](Self::step) since the last one.
+    /// Number of updates, and of steps of [`step`](Self::step) since the last update.
     updates: usize,
     since_update: usize,
 }
 
 impl<T: Real> SequenceLearner<T> {
-    /// Draws masks and first values from `seed` and sets up streams. Nothing is allocated after the first sequence (after the
+    /// Draws masks and initial values from `seed` and sets up streams. Nothing is allocated after the first sequence (after the
     /// longest one for `bptt`).
     ///
     /// # Errors
-    /// If a name is unknown, a number out of range, or the whole larger than memory.
+    /// If a name is unknown, a number is out of range, or the learner does not fit into memory.
     pub fn new(spec: &SequenceLearnerSpec, seed: u64) -> Result<Self> {
         spec.check()?;
         size::check::<T>(spec)?;
@@ -144,34 +144,34 @@ impl<T: Real> SequenceLearner<T> {
         &self.w
     }
 
-    /// The streams, for what they measured and hold.
+    /// The streams, with their measurements.
     pub fn streams(&self) -> &[Stream<T>] {
         &self.streams
     }
 
-    /// Sets the learning rate of updates to come.
+    /// Sets the learning rate of later updates.
     pub fn set_rate(&mut self, rate: f64) {
         self.optimiser.set_rate(rate);
     }
 
-    /// What the readout of the first stream said at its last step.
+    /// The outputs of stream 0 at its last step.
     pub fn output(&self) -> &[T] {
         self.streams[0].output()
     }
 
-    /// One step of the first stream: predict from `x`, then learn from the target if there is one, and update if it is
-    /// time to. Returns the loss; the prediction, made before learning, is in [`output`](Self::output).
+    /// Makes one step of stream 0: predicts from `x`, learns from the target if there is one, and updates the weights if an update is
+    /// due. Returns the loss. The prediction, made before learning, is in [`output`](Self::output).
     ///
     /// Memory does not grow with the stream, unless the rule is `bptt`, whose tape does until
     /// [`end_sequence`](Self::end_sequence).
     ///
     /// # Errors
     /// If an input, an output, the loss, the gradient or a new weight is not finite. Nothing is learned from that step: the
-    /// weights are as they were before it, and all streams begin afresh, without state, influence or gathered gradient. Good
-    /// data can follow at once.
+    /// weights are unchanged, and all streams are reset, without state, influence or gathered gradient. Learning can continue
+    /// at once.
     ///
     /// # Panics
-    /// If `x` has not m entries or the target does not fit the loss.
+    /// If `x` does not have m entries or the target does not fit the loss.
     pub fn step(&mut self, x: &[T], target: Option<Target<'_, T>>) -> Result<Option<T>> {
         let loss = self.streams[0].step(&self.model, &self.w, x, target);
         self.since_update += 1;
@@ -180,7 +180,7 @@ impl<T: Real> SequenceLearner<T> {
         Ok(loss)
     }
 
-    /// Ends the sequence of the first stream: updates with what it has gathered and begins afresh, also where streams are continuous.
+    /// Ends the sequence of stream 0: updates the weights with the gathered gradient and resets the stream, also where streams are continuous.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -190,7 +190,7 @@ impl<T: Real> SequenceLearner<T> {
         Ok(())
     }
 
-    /// After a step of the first stream: notices trouble, and updates if that is `due`.
+    /// Checks for numbers that are not finite after a step of stream 0, and updates the weights if an update is `due`.
     fn settle(&mut self, due: bool) -> Result<()> {
         let step = self.streams[0].steps().saturating_sub(1);
         self.check_streams()?;
@@ -202,19 +202,19 @@ impl<T: Real> SequenceLearner<T> {
         Ok(())
     }
 
-    /// Learns from a batch: one sequence a stream, all streams side by side over the threads of the current rayon pool.
+    /// Learns from a batch: one sequence per stream, in parallel over the threads of the current rayon pool.
     /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
     ///
-    /// Every stream begins its sequence afresh, unless streams are continuous: then it goes on from where it is.
+    /// Every stream is reset before its sequence, unless streams are continuous.
     ///
-    /// What [`step`](Self::step) has gathered and not learned from yet is dropped. Without a single target nothing is learned,
+    /// Gradient that [`step`](Self::step) has gathered and not used is dropped. Without any target nothing is learned,
     /// and the mean loss is NaN.
     ///
     /// # Errors
-    /// As [`step`](Self::step); the batch is given up from the update that failed on.
+    /// As [`step`](Self::step). The rest of the batch is dropped.
     ///
     /// # Panics
-    /// If there is not one sequence a stream, its width is not m, or a class does not fit the loss.
+    /// If there is not one sequence per stream, its width is not m, or a class does not fit the loss.
     pub fn train(&mut self, batch: &[&Sequence<T>], loss_at: LossAt) -> Result<Tally> {
         assert_eq!(batch.len(), self.streams.len(), "a batch must have one sequence per stream");
         let steps = batch.iter().map(|s| s.steps()).max().unwrap_or(0);
@@ -245,11 +245,11 @@ impl<T: Real> SequenceLearner<T> {
         Ok(total)
     }
 
-    /// The share of judged steps at which the output stands for the right class; NaN if none is judged. Learns nothing.
-    /// Every sequence begins afresh; where streams are continuous, every 64th does.
+    /// Accuracy over the judged steps; NaN if there are none. Nothing is learned. State is reset before every sequence; where streams
+    /// are continuous, before every 64th.
     ///
     /// # Panics
-    /// If an input has not m entries.
+    /// If an input does not have m entries.
     pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
         self.test_with(&self.w, sequences)
     }
@@ -257,7 +257,7 @@ impl<T: Real> SequenceLearner<T> {
     /// [`test`](Self::test) with other parameters `w` in place of the learner's: the network's p, then the readout's.
     ///
     /// # Panics
-    /// If `w` has another length than [`parameters`](Self::parameters), or an input has not m entries.
+    /// If `w` does not have the length of [`parameters`](Self::parameters), or an input does not have m entries.
     pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
         assert_eq!(w.len(), self.w.len(), "w must have p entries for the network and those of the readout");
         let (model, continuous) = (&self.model, self.continuous);
@@ -288,7 +288,7 @@ impl<T: Real> SequenceLearner<T> {
         right as f64 / judged as f64
     }
 
-    /// An error if a stream has met a number that is not finite.
+    /// Returns an error if a stream has had a number that is not finite.
     fn check_streams(&mut self) -> Result<()> {
         match self.streams.iter().find_map(Stream::trouble) {
             Some(NonFinite { what, step, value }) => Err(self.give_up(what, step, value)),
@@ -296,15 +296,15 @@ impl<T: Real> SequenceLearner<T> {
         }
     }
 
-    /// Drops what streams have gathered, so that good data can follow, and says what was wrong.
+    /// Drops the gathered gradients and resets all streams. Returns the error.
     fn give_up(&mut self, what: &'static str, step: usize, value: f64) -> Error {
         self.streams.iter_mut().for_each(Stream::discard);
         self.since_update = 0;
         Error::NotFinite { what, update: self.updates + 1, step, value }
     }
 
-    /// One update with the mean of the drained gradients over all losses since the last one; none, if there were none.
-    /// `step` is the step it follows.
+    /// Updates the weights with the mean of the drained gradients over all losses since the last update; without losses there is no update.
+    /// `step` is the step that precedes it.
     fn apply(&mut self, step: usize) -> Result<()> {
         self.gradient.fill(T::zero());
         let mut losses = 0;
@@ -339,7 +339,7 @@ impl<T: Real> SequenceLearner<T> {
     }
 }
 
-/// The steps `range` of a sequence through its stream, and the gradient they losses.
+/// Runs the steps `range` of a sequence through its stream, and drains the gradient.
 fn run_segment<T: Real>(
     stream: &mut Stream<T>,
     model: &Model<T>,

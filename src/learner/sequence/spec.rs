@@ -16,45 +16,45 @@ pub enum Update {
     /// At the end of every sequence: the gradient is that of fixed weights.
     #[default]
     Sequence,
-    /// Every that many steps, 1 for every step. Influence then stems from slightly older weights, as always in online
-    /// RTRL.
+    /// After this number of steps, 1 for every step. Influence then contains contributions of slightly older weights, as in all
+    /// online RTRL.
     Steps(usize),
 }
 
-/// What a [`SequenceLearner`](super::SequenceLearner) is made of. Fields can be set one by one over the defaults.
+/// The specification of a [`SequenceLearner`](super::SequenceLearner). Fields can be set one by one over the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SequenceLearnerSpec {
     /// Inputs, layers and trace.
     pub network: NetworkSpec,
-    /// Outputs of the readout.
+    /// Number of outputs.
     pub outputs: usize,
-    /// The loss on them.
+    /// The loss.
     pub loss: Loss,
-    /// Which parameters exist.
+    /// Masks: which parameters are kept.
     pub mask: MaskSpec,
-    /// What they start from.
+    /// Initial values.
     pub init: Init,
-    /// The learning rule's name.
+    /// Name of the learning rule.
     pub rule: String,
-    /// An exact rule's name, if one is to follow along and tell how true the gradient is at every update.
+    /// Name of an exact rule that is run beside the rule, to measure the error of its gradient at every update.
     pub reference_rule: Option<String>,
-    /// The optimiser's name.
+    /// Name of the optimiser.
     pub optimiser: String,
-    /// Its learning rate, η.
+    /// η, the learning rate.
     pub learning_rate: f64,
-    /// The longest gradient that is let through unscaled, if any.
+    /// Longer gradients are scaled down to this norm.
     pub clip: Option<f64>,
     /// When weights are updated.
     pub update: Update,
-    /// Whether sequences follow one another without a reset: state and influence are carried over, and each stream is endless.
+    /// Whether streams continue from one sequence to the next without a reset of state and influence.
     pub continuous: bool,
-    /// Streams that share the weights.
+    /// Number of streams that share the weights.
     pub streams: usize,
 }
 
 impl SequenceLearnerSpec {
-    /// One layer of `units` EGRU units between `inputs` and `outputs`, and the defaults of everything else: exact RTRL,
-    /// Adam at 1e-2, an update at every step, squared error.
+    /// One layer of `units` EGRU units between `inputs` and `outputs`. The other defaults: exact RTRL, Adam with learning rate
+    /// 1e-2, an update at every step, squared error.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {
@@ -77,7 +77,7 @@ impl SequenceLearnerSpec {
     /// Checks names and ranges.
     ///
     /// # Errors
-    /// If a name is unknown or a number out of range, anywhere in it.
+    /// If a name is unknown or a number is out of range.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
         self.mask.check()?;

@@ -8,7 +8,7 @@ use crate::rule::{self, Rule};
 use crate::scalar::Real;
 use crate::wiring::{State, Step};
 
-/// What streams share: the network, the readout on it and the loss. Parameters are kept apart, in one flat buffer: the
+/// What streams share: the network, its readout and the loss. Parameters are separate, in one flat buffer: the
 /// network's p, then the readout's.
 pub struct Model<T> {
     /// The recurrent network.
@@ -17,12 +17,12 @@ pub struct Model<T> {
     pub readout: Readout,
     /// The loss on the readout.
     pub loss: Loss,
-    /// Entries the influence matrix would have without masks.
+    /// Number of entries of the influence matrix without masks.
     dense_influence: DenseSize,
 }
 
 impl<T: Real> Model<T> {
-    /// Puts a readout with that many outputs on a network.
+    /// A network with a readout of `outputs` outputs.
     pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
         let wiring = network.wiring();
         let readout = Readout { inputs: wiring.outputs().len(), outputs };
@@ -36,24 +36,24 @@ impl<T: Real> Model<T> {
     }
 }
 
-/// The first number of a stream that was not finite.
+/// The first number of a stream that is not finite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NonFinite {
     /// "input", "loss" or "output".
     pub what: &'static str,
-    /// At which step since the reset.
+    /// The step since the reset.
     pub step: usize,
-    /// What it became.
+    /// The value.
     pub value: f64,
 }
 
-/// An exact rule that follows along, to tell how true the gradient of the learning one is. Its work is not counted.
+/// An exact rule that is run beside the rule, to measure the error of its gradient. Its MACs are not counted.
 struct ReferenceRule<T> {
     rule: Box<dyn Rule<T>>,
     gradient: Vec<T>,
 }
 
-/// The state of one stream: where its network is, what its rule has gathered, and what was measured.
+/// The state of one stream: network state, rule, gathered gradient, measurements.
 pub struct Stream<T> {
     state: State<T>,
     step: Step<T>,
@@ -63,19 +63,19 @@ pub struct Stream<T> {
     slope: Vec<T>,
     credit: Vec<T>,
     gradient: Vec<T>,
-    /// Share of units with nonzero pseudo-derivative at the step before.
+    /// Share of units with nonzero pseudo-derivative at the previous step.
     steep: Option<f64>,
     reached: ReachedColumns,
-    /// Steps since the reset; losses since the gradient was handed over.
+    /// Steps since the reset; losses since the gradient was drained.
     t: usize,
     losses: u64,
     trouble: Option<NonFinite>,
-    /// Everything measured since the tally was last taken.
+    /// Measurements since the tally was last taken.
     pub tally: Tally,
 }
 
 impl<T: Real> Stream<T> {
-    /// A stream at the beginning of a sequence.
+    /// A stream at the start of a sequence.
     pub fn new(model: &Model<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = model.network.wiring();
         let zeros = |n: usize| vec![T::zero(); n];
@@ -97,7 +97,7 @@ impl<T: Real> Stream<T> {
         }
     }
 
-    /// Lets another rule follow along; its gradient is handed over by [`drain_reference_into`](Self::drain_reference_into).
+    /// Adds a reference rule; [`drain_reference_into`](Self::drain_reference_into) gives its gradient.
     pub fn with_reference(mut self, rule: Box<dyn Rule<T>>) -> Self {
         let p = self.gradient.len() - self.readout_parameters();
         self.reference_rule = Some(ReferenceRule { rule, gradient: vec![T::zero(); p] });
@@ -108,7 +108,7 @@ impl<T: Real> Stream<T> {
         self.slope.len() * (self.credit.len() + 1)
     }
 
-    /// Begins a new sequence. Gradients already losses are kept.
+    /// Starts a new sequence. Gathered gradient is kept.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -121,11 +121,11 @@ impl<T: Real> Stream<T> {
         self.t = 0;
     }
 
-    /// One step: the network advances, the rule observes, and where there is a target the loss gives credit.
+    /// One step: the network advances, the rule observes and, if there is a target, the loss gives credit.
     /// Returns that loss.
     ///
     /// # Panics
-    /// If `x` has not m entries, `w` not the model's number, or the target does not fit the loss.
+    /// If `x` does not have m entries, `w` does not have the model's number of parameters, or the target does not fit the loss.
     pub fn step(&mut self, model: &Model<T>, w: &[T], x: &[T], target: Option<Target<'_, T>>) -> Option<T> {
         let wiring = model.network.wiring();
         let (w, w_out) = w.split_at(wiring.parameters());
@@ -165,13 +165,13 @@ impl<T: Real> Stream<T> {
         loss
     }
 
-    /// Drops state, influence, gradients, also those already losses, and measurements.
+    /// Drops state, influence, gathered gradient and measurements.
     pub fn discard(&mut self) {
         self.reset();
         self.forget();
     }
 
-    /// Drops gradients, also those already losses, and measurements; state and influence stay.
+    /// Drops gathered gradient and measurements; state and influence remain.
     pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
@@ -182,7 +182,7 @@ impl<T: Real> Stream<T> {
         self.tally = Tally::default();
     }
 
-    /// Remembers the first input, loss or output that is not finite.
+    /// Records the first input, loss or output that is not finite.
     fn watch(&mut self, x: &[T], loss: Option<T>) {
         let bad = |what, x: &T| NonFinite { what, step: self.t, value: x.as_f64() };
         let input = x.iter().find(|x| !x.is_finite()).map(|x| bad("input", x));
@@ -196,12 +196,12 @@ impl<T: Real> Stream<T> {
         self.t
     }
 
-    /// The first input, loss or output that was not finite since the reset, if any was.
+    /// The first input, loss or output that was not finite since the reset.
     pub fn trouble(&self) -> Option<NonFinite> {
         self.trouble
     }
 
-    /// Moves what the rule has gathered into [`gradient`](Self::gradient).
+    /// Drains the rule into [`gradient`](Self::gradient).
     pub fn drain(&mut self) {
         let p = self.gradient.len() - self.readout_parameters();
         self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
@@ -215,25 +215,25 @@ impl<T: Real> Stream<T> {
         &self.gradient
     }
 
-    /// Adds the drained gradient to `total` and forgets it. Returns the number of losses it is the sum over.
+    /// Adds the drained gradient to `total` and clears it. Returns the number of losses that it is the sum over.
     pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
         rule::drain_into(&mut self.gradient, total);
         std::mem::take(&mut self.losses)
     }
 
-    /// Adds the reference rule's drained gradient to `total` and forgets it.
+    /// Adds the drained gradient of the reference rule to `total` and clears it.
     pub fn drain_reference_into(&mut self, total: &mut [T]) {
         if let Some(reference_rule) = &mut self.reference_rule {
             rule::drain_into(&mut reference_rule.gradient, total);
         }
     }
 
-    /// Whether the last output stands for that class.
+    /// Whether the last output is decided as `class`.
     pub fn decides(&self, model: &Model<T>, class: usize) -> bool {
         model.loss.class(&self.output) == class
     }
 
-    /// What the readout said at the last step.
+    /// The outputs of the last step.
     pub fn output(&self) -> &[T] {
         &self.output
     }
@@ -243,7 +243,7 @@ impl<T: Real> Stream<T> {
         &self.state
     }
 
-    /// The rule, for what it holds.
+    /// The rule, for its measurements.
     pub fn rule(&self) -> &dyn Rule<T> {
         self.rule.as_ref()
     }
