@@ -3,12 +3,12 @@
 //! A cell fills a [`Step`] with `c, y, d, e, Ē` and one gain per pre-activation; the [`Wiring`] turns gains into the
 //! couplings `A`, `B` and the immediate influence M̄. To add a cell, write its file and add it to [`registry`].
 
-mod egru;
-mod event_rnn;
-mod gru;
-mod rnn;
+pub mod egru;
+pub mod event_rnn;
+pub mod gru;
+pub mod rnn;
 mod surrogate;
-mod trace;
+pub mod trace;
 
 pub use surrogate::Surrogate;
 

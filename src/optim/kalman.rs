@@ -47,7 +47,8 @@ impl Group {
 ///
 /// # Symbols
 ///
-/// k outputs; H k × p; P_g g × g; G, M, F k × k; forgetting λ and process noise q act on P_g as in [`Covariance`](super::Covariance).
+/// k outputs; H k × p; P_g g × g; G, M, F k × k. With forgetting λ and process noise q, `P_g ← D P_g D + q I` before each update, with
+/// `D_ii² = min(1/λ, v / P_ii)` for an initial variance v.
 ///
 /// # References
 ///
