@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 files=$(cargo package --list --allow-dirty --quiet --package sparse-rtrl)
-allowed='^(\.cargo_vcs_info\.json|Cargo\.(toml|lock|toml\.orig)|README\.md|CHANGELOG\.md|LICENSE-(APACHE|MIT)|src/.*|examples/.*|docs/[^/]*\.md|scripts/processor\.sh)$'
+allowed='^(\.cargo_vcs_info\.json|Cargo\.(toml|lock|toml\.orig)|README\.md|CHANGELOG\.md|LICENSE-(APACHE|MIT)|src/.*|examples/.*|docs/[^/]*\.(md|txt)|scripts/processor\.sh)$'
 unexpected=$(grep -Ev "$allowed" <<< "$files" || true)
 if [ -n "$unexpected" ]; then
     printf 'error: the package contains unexpected files:\n%s\n' "$unexpected" >&2
