@@ -36,7 +36,7 @@ use symbolic::CurrentStep;
 ///
 /// # Symbols
 ///
-/// S = ∂c/∂w and Y = ∂y/∂w, rows × p; d plan_updates, e emission derivative, Ē threshold influence, one per row; A, B sparse, rows × rows; M̄ immediate influence,
+/// S = ∂c/∂w and Y = ∂y/∂w, rows × p; d carry, e emission derivative, Ē threshold influence, one per row; A, B sparse, rows × rows; M̄ immediate influence,
 /// rows × p; c̄ = ∂L/∂y credit, one per output row; g gradient, p. p counts kept parameters.
 ///
 /// # What is skipped
@@ -45,11 +45,11 @@ use symbolic::CurrentStep;
 /// |---|---|
 /// | a pruned parameter | its column of S, its terms in A: neither is stored (ω̃²) |
 /// | a row of Y with `e = 0` and `Ē = 0` | as a source in `A Y`, `B Y` and g (β̃ in the first power) |
-/// | a row of S without plan_updates and with `e = 0` | also as a destination, and in storage (β̃²: the event RNN, and the gated activities of an EGRU) |
+/// | a row of S without carry and with `e = 0` | also as a destination, and in storage (β̃²: the event RNN, and the gated activities of an EGRU) |
 /// | a column whose source has been zero since the reset | in every row, in g and in storage |
 /// | a zero entry of A, B or φ | its product |
 ///
-/// Rows of S with plan_updates, those of an EGRU, never vanish: `(1 − u) S_{t−1}` remains. The paper's β̃² is that of the event RNN. In a stack, parameters of
+/// Rows of S with carry, those of an EGRU, never vanish: `(1 − u) S_{t−1}` remains. The paper's β̃² is that of the event RNN. In a stack, parameters of
 /// an upper layer cannot influence a lower one: each layer's parameters have their own panel, over the rows they can reach.
 ///
 /// # Cost
