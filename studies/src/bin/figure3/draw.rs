@@ -108,7 +108,12 @@ pub fn curves(area: &Area, labels: &Labels, x: &Axis, y: &Axis, curves: &[Curve]
 fn number(x: &f64) -> String {
     match x.abs() {
         0.0 | 1e-3..1e5 => format!("{}", (x * 1e6).round() / 1e6),
-        _ => format!("{x:e}"),
+        _ => {
+            // Powers of ten that a logarithmic axis computes are not exact.
+            let text = format!("{x:.5e}");
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
+        }
     }
 }
 
@@ -215,4 +220,15 @@ pub fn stack(
         .y_label_formatter(&number)
         .draw()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn number_of_an_inexact_power_of_ten_is_rounded() {
+        let shown = [9.999999999999999e-5, 2.5e-7, 1e11, 0.1].map(|x| number(&x));
+        assert_eq!(shown, ["1e-4", "2.5e-7", "1e11", "0.1"]);
+    }
 }
