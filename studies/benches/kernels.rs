@@ -74,7 +74,7 @@ fn kernels(c: &mut Criterion) {
         let mut out = vec![0.0f32; n];
         b.iter(|| kernel::product(black_box(&mut out), &pattern, &values, &x, 0..n));
     });
-    // Three in ten speak: column by column.
+    // Three in ten sources are nonzero: column by column.
     let some: Vec<f32> = (0..n).map(|j| f32::from(u8::from(j % 10 < 3))).collect();
     group.throughput(Throughput::Elements(pattern.len() as u64 * 3 / 10));
     group.bench_function("product of few", |b| {

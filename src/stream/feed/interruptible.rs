@@ -1,7 +1,7 @@
 //! A reader that can be stopped while it waits: another thread does the reading, and hands over what it got.
 //!
 //! Reading a pipe may take for ever, and a system call that waits cannot be called off in any portable way. So it waits on a thread of its
-//! own, and a [`Stop`] wakes whoever waits for that thread.
+//! own, and a [`Stop`] unblocks a caller that waits for that thread.
 
 use std::io::{Error, ErrorKind, Read, Result};
 use std::sync::Arc;

@@ -41,7 +41,7 @@ fn no_prediction_knows_its_own_target() {
     }
 }
 
-/// A learner that hears of targets h steps late learns what one learns that hears of them at once.
+/// A learner whose targets arrive h steps late learns the same as one whose targets arrive at once.
 #[test]
 fn a_late_target_teaches_the_same() {
     for trainer in trainers() {
