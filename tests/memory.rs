@@ -1,5 +1,5 @@
-//! Memory does not grow with the stream: an allocator that counts bytes watches a learner, and a whole session, over 100,000 steps, or over as
-//! many as are asked for. This runs a million:
+//! Memory use does not grow with the length of a stream. A counting allocator measures a learner
+//! and a session over 100,000 steps, or over the number of steps in an environment variable:
 //!
 //! ```sh
 //! SPARSE_RTRL_MEMORY_STEPS=1000000 cargo test --test memory
@@ -12,98 +12,98 @@ use sparse_rtrl::stream::session::{Session, Settings};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-struct Counting;
+struct CountingAllocator;
 
 thread_local! {
-    static HELD: Cell<i64> = const { Cell::new(0) };
+    static ALLOCATED: Cell<i64> = const { Cell::new(0) };
 }
 
-fn note(bytes: i64) {
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
+fn record(bytes: i64) {
+    let _ = ALLOCATED.try_with(|allocated| allocated.set(allocated.get() + bytes));
 }
 
-// SAFETY: every call is handed on unchanged to the system allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call is forwarded unchanged to the system allocator, which fulfils the contract.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size() as i64);
+        record(layout.size() as i64);
         unsafe { System.alloc(layout) }
     }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(size as i64 - layout.size() as i64);
-        unsafe { System.realloc(at, layout, size) }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        record(size as i64 - layout.size() as i64);
+        unsafe { System.realloc(pointer, layout, size) }
     }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        note(-(layout.size() as i64));
-        unsafe { System.dealloc(at, layout) }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        record(-(layout.size() as i64));
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-fn held() -> i64 {
-    HELD.with(Cell::get)
+fn allocated() -> i64 {
+    ALLOCATED.with(Cell::get)
 }
 
-/// `SPARSE_RTRL_MEMORY_STEPS`, in thousands, or 100,000.
+/// The number of steps: `SPARSE_RTRL_MEMORY_STEPS`, a multiple of 1000, or 100,000.
 fn steps() -> usize {
     let given = std::env::var("SPARSE_RTRL_MEMORY_STEPS");
-    let steps =
-        given.map_or(100_000, |steps| steps.parse().expect("SPARSE_RTRL_MEMORY_STEPS: a whole number"));
+    let steps = given
+        .map_or(100_000, |steps| steps.parse().expect("SPARSE_RTRL_MEMORY_STEPS: expected a whole number"));
     assert!(
-        steps > SETTLED && steps.is_multiple_of(1000),
-        "expected thousands, more than {SETTLED}, got {steps}"
+        steps > WARM_UP && steps.is_multiple_of(1000),
+        "expected a multiple of 1000 above {WARM_UP}, got {steps}"
     );
     steps
 }
 
-/// After which everything has its size: the window is full, every source has spoken.
-const SETTLED: usize = 5_000;
+/// Steps after which no buffer grows: the window is full and every source has been nonzero.
+const WARM_UP: usize = 5_000;
 
 #[test]
-fn the_counter_counts() {
-    let before = held();
+fn allocator_after_allocation_counts_its_bytes() {
+    let before = allocated();
     let list = std::hint::black_box(vec![0u8; 1000]);
-    assert_eq!(held() - before, 1000);
+    assert_eq!(allocated() - before, 1000);
     drop(list);
-    assert_eq!(held(), before);
+    assert_eq!(allocated(), before);
 }
 
 #[test]
-fn online_after_many_steps_holds_as_many_bytes_as_after_a_few() {
+fn stream_learner_after_many_steps_uses_same_memory_as_after_warm_up() {
     for horizon in [0, 3] {
         let mut spec = StreamLearnerSpec::new(2, 4, 1);
         (spec.horizon, spec.mask.sparsity) = (horizon, 0.5);
         let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
-        let mut settled = 0;
+        let mut after_warm_up = 0;
         for t in 0..steps() {
             let x = [(0.3 * t as f64).sin(), (t % 7) as f64];
             learner.step(&x, Some(Target::Values(&[x[0] * x[1]]))).unwrap();
-            if t == SETTLED {
-                settled = held();
+            if t == WARM_UP {
+                after_warm_up = allocated();
             }
         }
-        assert_eq!(held(), settled, "horizon {horizon}");
+        assert_eq!(allocated(), after_warm_up, "horizon {horizon}");
     }
 }
 
 #[test]
-fn session_after_many_rows_holds_as_many_bytes_as_after_a_few() {
+fn session_after_many_rows_uses_same_memory_as_after_warm_up() {
     let mut settings = Settings::new("y").resolved();
     (settings.units, settings.feed.horizon, settings.window) = (4, 2, 100);
     let mut session = Session::<f32>::begin(&settings, vec!["x".into(), "y".into()]).unwrap();
     let rows: String = (0..1000).map(|t| format!("{:.3},{}\n", (0.3 * f64::from(t)).sin(), t % 7)).collect();
-    let mut settled = 0;
+    let mut after_warm_up = 0;
     for pass in 0..steps() / 1000 {
         let mut lines = Lines::new(rows.as_bytes());
         while let Some(line) = lines.next_line().unwrap() {
             session.row(line).unwrap();
         }
         drop(lines);
-        if pass == SETTLED / 1000 {
-            settled = held();
+        if pass == WARM_UP / 1000 {
+            after_warm_up = allocated();
         }
     }
     assert_eq!(session.position().rows, steps() as u64);
-    assert_eq!(held(), settled);
+    assert_eq!(allocated(), after_warm_up);
 }
