@@ -1,4 +1,4 @@
-//! After the first sequence the engine allocates nothing: a counting allocator watches it.
+//! The engine allocates nothing after the first sequence. A counting allocator verifies it.
 
 use sparse_rtrl::experiment;
 use sparse_rtrl::learner::sequence::Sequence;
@@ -8,35 +8,36 @@ use sparse_rtrl::rule;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-struct Counting;
+struct CountingAllocator;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-fn note() {
-    // A thread that is being torn down may still free and allocate; nobody asks for its count.
+fn record() {
+    // `try_with` fails while a thread is being destroyed; its allocations are not counted.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
-// SAFETY: every call is handed on unchanged to the system allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: every call is forwarded unchanged to the system allocator, which fulfils the contract.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
+        record();
         unsafe { System.alloc(layout) }
     }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        unsafe { System.realloc(at, layout, size) }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        record();
+        unsafe { System.realloc(pointer, layout, size) }
     }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(at, layout) }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
+/// The number of allocations of a closure.
 fn allocations(work: impl FnOnce()) -> u64 {
     let before = ALLOCATIONS.with(Cell::get);
     work();
@@ -60,17 +61,17 @@ fn sequence(seed: usize) -> Sequence<f64> {
 }
 
 #[test]
-fn the_counter_counts() {
+fn allocator_after_allocation_counts_it() {
     assert!(allocations(|| drop(std::hint::black_box(vec![1; 10]))) > 0);
 }
 
 #[test]
-fn learning_from_batches_allocates_nothing_after_the_first() {
+fn train_after_first_batch_allocates_nothing() {
     for rule in rule::registry::<f64>() {
         for update in [Update::Sequence, Update::Steps(3)] {
             let spec =
                 SequenceLearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
-            // One thread: what is watched is the engine, not the scheduler.
+            // One thread, so that allocations of the scheduler are not counted.
             let count: sparse_rtrl::Result<u64> = experiment::pool(1).unwrap().install(|| {
                 let mut learner = SequenceLearner::<f64>::new(&spec, 1)?;
                 let sequences: Vec<_> = (0..4).map(sequence).collect();
@@ -88,7 +89,7 @@ fn learning_from_batches_allocates_nothing_after_the_first() {
 }
 
 #[test]
-fn learning_at_every_step_of_a_stream_allocates_nothing_after_the_window_is_full() {
+fn step_after_full_window_allocates_nothing() {
     for rule in rule::registry::<f64>().iter().filter(|rule| rule.name != "bptt") {
         let mut learner = SequenceLearner::<f64>::new(&spec(&rule.name, Update::Steps(1)), 1).unwrap();
         let mut t = 0.0;
@@ -96,7 +97,7 @@ fn learning_at_every_step_of_a_stream_allocates_nothing_after_the_window_is_full
             t += 0.1f64;
             learner.step(&[t.sin(), t.cos()], Some(Target::Values(&[t.cos(), -t.sin()]))).expect("finite");
         };
-        // The eight steps of tbptt-8; every other rule is ready after one.
+        // tbptt-8 fills its window in eight steps; the buffers of other rules are complete after one.
         (0..if rule.name == "tbptt-8" { 8 } else { 1 }).for_each(|_| step(&mut learner));
         assert_eq!(allocations(|| (0..300).for_each(|_| step(&mut learner))), 0, "{}", rule.name);
     }
