@@ -1,9 +1,9 @@
-//! The `embed` example as a user runs it.
+//! The `embed` example, run as a program.
 
 use crate::examples::{example, text};
 
 #[test]
-fn embed_learns_and_follows() {
+fn embed_example_predicts_better_than_no_change() {
     let output = example("embed").output().expect("the example runs");
     assert!(output.status.success());
     let rows: Vec<Vec<f64>> = text(&output.stdout)
@@ -12,6 +12,6 @@ fn embed_learns_and_follows() {
         .collect();
     assert_eq!(rows.len(), 10);
     for row in &rows[1..] {
-        assert!(row[1] < 0.8 * row[2], "better than 'no change': {row:?}");
+        assert!(row[1] < 0.8 * row[2], "expected an error below 0.8 times that of no change, got {row:?}");
     }
 }

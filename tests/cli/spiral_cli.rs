@@ -1,4 +1,4 @@
-//! The main job as a user meets it: its output, its files, and what it says to wrong input.
+//! The `spiral` example, run as a program: output, files and error messages.
 
 use crate::examples::{example, scratch, text};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ fn run(flags: &[&str]) -> Output {
 }
 
 #[test]
-fn a_short_run_ends_with_a_table_and_leaves_a_curve() {
+fn spiral_short_run_writes_table_curve_and_plot() {
     let (out, table, plot) =
         (scratch("short/curve.csv"), scratch("short/t/table.md"), scratch("short/p/curve.svg"));
     let path = |p: &PathBuf| p.to_str().unwrap().to_string();
@@ -49,7 +49,7 @@ fn a_short_run_ends_with_a_table_and_leaves_a_curve() {
         "macs",
         "macs_dense",
     ] {
-        assert!(names.iter().any(|n| n == name), "{name} is a column");
+        assert!(names.iter().any(|n| n == name), "expected a column {name}, got {names:?}");
     }
     let rows: Vec<csv::StringRecord> = csv.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 60);
@@ -64,7 +64,7 @@ fn a_short_run_ends_with_a_table_and_leaves_a_curve() {
 }
 
 #[test]
-fn it_learns() {
+fn spiral_500_iterations_reach_99_percent_test_accuracy() {
     let out = scratch("learns.csv");
     let output =
         run(&["--param-sparsity", "0.9", "--iterations", "500", "--quiet", "--out", out.to_str().unwrap()]);
@@ -72,11 +72,11 @@ fn it_learns() {
     let mut csv = csv::Reader::from_path(out).unwrap();
     let at = csv.headers().unwrap().iter().position(|n| n == "test_accuracy").unwrap();
     let best = csv.records().filter_map(|row| row.unwrap()[at].parse::<f64>().ok()).fold(0.0, f64::max);
-    assert!(best >= 0.99, "test accuracy {best} within 500 iterations");
+    assert!(best >= 0.99, "expected a test accuracy of at least 0.99 within 500 iterations, got {best}");
 }
 
 #[test]
-fn wrong_input_gets_one_clear_line_and_exit_code_2() {
+fn spiral_invalid_flags_exit_with_code_2_and_one_line() {
     let folder = scratch("a-folder");
     std::fs::create_dir_all(&folder).unwrap();
     let file = scratch("a-file");
@@ -119,19 +119,19 @@ fn wrong_input_gets_one_clear_line_and_exit_code_2() {
             all.extend(["--out", default.to_str().unwrap()]);
         }
         let output = run(&all);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
-        assert_eq!(said.trim_end().lines().count(), 1, "{flags:?}: one line, not\n{said}");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {message}");
+        assert_eq!(message.trim_end().lines().count(), 1, "{flags:?}: expected one line, got\n{message}");
         for &word in expected {
-            assert!(said.contains(word), "{flags:?}: {word} is not in\n{said}");
+            assert!(message.contains(word), "{flags:?}: expected {word} in\n{message}");
         }
-        assert!(output.stdout.is_empty(), "{flags:?}: nothing on standard output");
+        assert!(output.stdout.is_empty(), "{flags:?}: expected no standard output");
     }
-    assert!(!scratch("never.csv").exists(), "nothing is written before the input is known to be right");
+    assert!(!scratch("never.csv").exists(), "a file was written in spite of invalid flags");
 }
 
 #[test]
-fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_curve() {
+fn spiral_non_finite_loss_exits_with_code_1_and_keeps_curve() {
     let out = scratch("diverges.csv");
     let output = run(&[
         "--learning-rate",
@@ -147,26 +147,26 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_curve() {
         "--out",
         out.to_str().unwrap(),
     ]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("stopped being finite at iteration") && said.contains("step"), "{said}");
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("stopped being finite at iteration") && message.contains("step"), "{message}");
     let rows = csv::Reader::from_path(&out).unwrap().records().count();
     assert!(rows > 0 && rows < 50, "{rows} rows");
-    assert!(said.contains("diverges.csv"), "{said}");
+    assert!(message.contains("diverges.csv"), "{message}");
 }
 
 #[test]
-fn help_teaches() {
+fn spiral_help_lists_examples_defaults_and_exit_status() {
     let output = run(&["--help"]);
     assert!(output.status.success());
-    let said = text(&output.stdout);
+    let help = text(&output.stdout);
     for word in ["Examples:", "--param-sparsity", "[default: 16]", "paper: 0.003", "Exit status"] {
-        assert!(said.contains(word), "{word}");
+        assert!(help.contains(word), "expected {word} in the help");
     }
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn spiral_closed_output_exits_successfully() {
     let (out, table) = (scratch("pipe.csv"), scratch("pipe.md"));
     for flags in [
         vec!["--help"],
@@ -177,11 +177,11 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{flags:?}: {}", text(&output.stderr));
     }
-    assert!(table.exists(), "files are written before anything is printed");
+    assert!(table.exists(), "the table was not written");
 }
 
 #[test]
-fn progress_is_told_without_a_terminal_too() {
+fn spiral_progress_without_terminal_is_printed() {
     let out = scratch("progress.csv");
     let output = run(&["--iterations", "4", "--test-every", "2", "--out", out.to_str().unwrap()]);
     assert_eq!(text(&output.stderr).lines().filter(|l| l.contains("test accuracy")).count(), 2);
@@ -189,14 +189,14 @@ fn progress_is_told_without_a_terminal_too() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_stops_the_run() {
+fn spiral_full_disk_exits_with_code_1() {
     let output = run(&["--iterations", "4", "--quiet", "--out", "/dev/full"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("No space left"), "{}", text(&output.stderr));
 }
 
 #[test]
-fn the_iteration_of_a_failure_is_the_one_of_the_curve() {
+fn spiral_failed_iteration_follows_last_row_of_curve() {
     let out = scratch("update-every.csv");
     let output = run(&[
         "--update-every",
@@ -214,19 +214,22 @@ fn the_iteration_of_a_failure_is_the_one_of_the_curve() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     let rows = csv::Reader::from_path(&out).unwrap().records().count();
-    let said = text(&output.stderr);
-    assert!(said.contains(&format!("at iteration {}, step", rows + 1)), "{rows} rows, but {said}");
+    let message = text(&output.stderr);
+    assert!(
+        message.contains(&format!("at iteration {}, step", rows + 1)),
+        "{rows} rows in the curve, but {message}"
+    );
 }
 
 #[test]
-fn spiral_any_number_of_threads_writes_the_same_bytes_in_the_order_of_runs() {
+fn spiral_any_number_of_threads_writes_same_bytes_in_order_of_runs() {
     let csv = |threads: &str| {
         let out = scratch(&format!("threads-{threads}.csv"));
         let flags = ["--iterations", "12", "--param-sparsity", "0.9,0", "--seed", "5", "--seeds", "3"];
         let output = run(&[&flags[..], &["--threads", threads, "--out", out.to_str().unwrap()]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
-        let told = text(&output.stderr).lines().filter(|l| l.contains("test accuracy")).count();
-        assert_eq!(told, 6, "every run tells how it is doing");
+        let lines = text(&output.stderr).lines().filter(|l| l.contains("test accuracy")).count();
+        assert_eq!(lines, 6, "expected one line per run");
         std::fs::read(out).unwrap()
     };
     let one = csv("1");
