@@ -1,24 +1,28 @@
-//! The event-based gated recurrent unit (LM paper, eqs. 3–5), with the reset gate before the product:
+//! The event-based gated recurrent unit (LM paper, eqs. 3–5). With the reset gate before the matrix
+//! product ([`ResetGate::Before`]):
 //!
 //! `u = σ(W_u [x, y⁻] + b_u)`, `r = σ(W_r [x, y⁻] + b_r)`, `z = tanh(W_z [x, r ⊙ y⁻] + b_z)`,
-//! `c = u ⊙ z + (1 − u) ⊙ c⁻ − y⁻`, `y = c ⊙ H(c − ϑ)`;
+//! `c = u ⊙ z + (1 − u) ⊙ c⁻ − y⁻`, `y = c ⊙ H(c − ϑ)`.
 //!
-//! or after it (EvNN, cuDNN): `q = W_zy y⁻ + b_zr`, `z = tanh(W_zx x + b_z + r ⊙ q)`;
-//! and with either reset: `y⁻` outside the leak as above, or the threshold inside it,
-//! `o⁻ = H(c⁻ − ϑ)`, `c = u ⊙ z + (1 − u) ⊙ (c⁻ − o⁻ϑ)`.
+//! With the reset gate after the product ([`ResetGate::After`]; EvNN, cuDNN):
+//! `q = W_zy y⁻ + b_zr`, `z = tanh(W_zx x + b_z + r ⊙ q)`.
 //!
-//! Local derivatives, with `k` for `c⁻` or `c⁻ − o⁻ϑ`:
+//! The equation of c above subtracts y⁻ ([`EventReset::Output`]). [`EventReset::Threshold`]
+//! subtracts the threshold instead: `o⁻ = H(c⁻ − ϑ)`, `c = u ⊙ z + (1 − u) ⊙ (c⁻ − o⁻ϑ)`.
+//!
+//! Local derivatives, where `k = c⁻` (output reset) or `k = c⁻ − o⁻ϑ` (threshold reset):
 //!
 //! | | |
 //! |---|---|
 //! | carry | `d = 1 − u`, or `(1 − u)(1 − ϑ H'(c⁻ − ϑ))` |
-//! | emission | `e = H(c − ϑ) + c H'(c − ϑ)`: not H' alone, a unit far above threshold has e = 1 |
+//! | emission | `e = H(c − ϑ) + c H'(c − ϑ)`; far above the threshold H' = 0 and e = 1 |
 //! | threshold | `Ē = −c H'(c − ϑ)`; gain 0, or `−(1 − u)(o⁻ − ϑ H'(c⁻ − ϑ))` |
 //! | gains | `∂c/∂s_u = (z − k) u(1−u)`, `∂c/∂s_z = u(1−z²)`, and after the product `∂c/∂s_r = u(1−z²) q r(1−r)`, `∂c/∂s_q = u(1−z²) r` |
 //!
-//! Before the product, W_r reaches c through W_z. Instead of forming that product of matrices, which fills in, the
-//! gated activity `g = r ⊙ y⁻` is a row of its own: `∂g/∂s_r = y⁻ r(1−r)`, coupled to y⁻ directly by r, and W_z
-//! couples the unit to g within the step. A silent unit's g costs nothing.
+//! With the reset gate before the product, W_r influences c through W_z. The product of these two
+//! sparse matrices would be dense. It is avoided: the gated activity `g = r ⊙ y⁻` is a row, with
+//! `∂g/∂s_r = y⁻ r(1−r)` and a direct coupling r to y⁻. W_z couples the unit to g within the step.
+//! If a unit is silent, its g is zero and costs no MACs.
 
 use super::{Cell, CellConfig, EventReset, ResetGate, listen, read};
 use crate::params::Kind;
@@ -26,14 +30,14 @@ use crate::scalar::{Real, sigmoid};
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
-/// Rows and sources of `g = r ⊙ y⁻`, and where its direct coupling to y⁻ is.
+/// Indices of `g = r ⊙ y⁻`: its rows, its sources, and its direct couplings to y⁻.
 struct Gated {
     rows: Range<usize>,
     sources: Range<usize>,
     direct: Range<usize>,
 }
 
-/// A layer of EGRU units and where its parts are.
+/// A layer of EGRU units, as ranges of rows, sources and pre-activations.
 pub(super) struct Egru {
     config: CellConfig,
     feed: LayerInput,
@@ -45,13 +49,14 @@ pub(super) struct Egru {
     z: Range<usize>,
     /// Reset gate before the product.
     gated: Option<Gated>,
-    /// Reset gate after it: the recurrent pre-activation of the candidate.
+    /// Reset gate after the product: the recurrent pre-activation of the candidate.
     q: Option<Range<usize>>,
     theta: Option<Range<usize>>,
-    /// `−y⁻`, where the event resets by its output.
+    /// Direct couplings `−1` to y⁻, if an event subtracts its output.
     output_reset: Option<Range<usize>>,
 }
 
+/// Returns every setting that changes the equations.
 pub(super) fn variants() -> Vec<CellConfig> {
     let mut all = Vec::new();
     for reset_gate in [ResetGate::Before, ResetGate::After] {
@@ -64,6 +69,7 @@ pub(super) fn variants() -> Vec<CellConfig> {
 }
 
 impl Egru {
+    /// Places a layer of `n` units on a plan.
     pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let before = config.reset_gate == ResetGate::Before;
@@ -99,7 +105,8 @@ impl Egru {
         Self { config, feed: feed.clone(), units, own, u, r, z, gated, q, theta, output_reset }
     }
 
-    /// `g = r ⊙ y⁻` and its derivatives; then what it contributes to the candidate.
+    /// Computes `g = r ⊙ y⁻` and its derivatives, and adds its contribution to the candidate's
+    /// pre-activations. Returns the MACs.
     fn gate<T: Real>(&self, gated: &Gated, wiring: &Wiring, w: &[T], y: &[T], step: &mut Step<T>) -> u64 {
         for (i, row) in gated.rows.clone().enumerate() {
             let r = sigmoid(step.pre[self.r.start + i]);
@@ -115,7 +122,8 @@ impl Egru {
         step.integrate(wiring, w, gated.sources.clone())
     }
 
-    /// The candidate `z`, having set the gains of r and q relative to ∂c/∂s_z = 1.
+    /// Computes the candidate `z` of unit `i`. Sets the gains of r and q for ∂c/∂s_z = 1; the
+    /// caller multiplies them by ∂c/∂s_z.
     fn candidate<T: Real>(&self, i: usize, step: &mut Step<T>) -> T {
         let s = step.pre[self.z.start + i];
         let Some(q) = &self.q else { return s.tanh() };
@@ -126,7 +134,7 @@ impl Egru {
         (s + r * q_i).tanh()
     }
 
-    /// Unit `i`: its new state and all that depends on it.
+    /// Computes state, emission and local derivatives of unit `i`.
     fn unit<T: Real>(&self, i: usize, before: &State<T>, step: &mut Step<T>) {
         let one = T::one();
         let event = &self.config.surrogate;
@@ -136,7 +144,8 @@ impl Egru {
 
         let u = sigmoid(step.pre[self.u.start + i]);
         let z = self.candidate(i, step);
-        // k: what the leak works on. With the threshold reset it depends on c⁻ and ϑ through the last event.
+        // k is the argument of the leak. With the threshold reset it depends on ϑ, and on c⁻ also
+        // through the last event.
         let (k, dk_dc, dk_dtheta) = match theta {
             Some(theta) if self.output_reset.is_none() => {
                 let (o, slope) = (event.event(c0 - theta), event.slope(c0 - theta));

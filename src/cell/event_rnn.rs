@@ -4,11 +4,11 @@
 //!
 //! | | |
 //! |---|---|
-//! | carry | `d = 0`: a row of S is needed only where `e ≠ 0`, hence the paper's β̃² |
-//! | emission | `e = H'(v)`; a is 0 or 1, and e is the pseudo-derivative alone |
+//! | carry | `d = 0`: a row of S is needed only if `e ≠ 0`; this gives the factor β̃² of the paper |
+//! | emission | `e = H'(v)`; a is 0 or 1 |
 //! | gains | `∂v/∂s = 1`, and −1 for ϑ |
 //!
-//! Without activity sparsity `a = v`: a linear network without thresholds.
+//! Without activity sparsity `a = v`, and the network is linear and has no thresholds.
 
 use super::{Cell, CellConfig, listen};
 use crate::params::Kind;
@@ -16,7 +16,7 @@ use crate::scalar::Real;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
-/// A layer of threshold units and where its parts are.
+/// A layer of threshold units, as ranges of rows, sources and pre-activations.
 pub(super) struct EventRnn {
     config: CellConfig,
     feed: LayerInput,
@@ -26,11 +26,13 @@ pub(super) struct EventRnn {
     theta: Option<Range<usize>>,
 }
 
+/// Returns every setting that changes the equations.
 pub(super) fn variants() -> Vec<CellConfig> {
     vec![CellConfig::default(), CellConfig { activity: false, ..CellConfig::default() }]
 }
 
 impl EventRnn {
+    /// Places a layer of `n` units on a plan.
     pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);

@@ -1,7 +1,8 @@
-//! Cells: forward dynamics and local derivatives, and nothing about learning.
+//! Cells: forward dynamics and local derivatives. Cells do not depend on learning rules.
 //!
-//! A cell fills a [`Step`] with `c, y, d, e, Ē` and one gain per pre-activation; the [`Wiring`] turns gains into the
-//! couplings `A`, `B` and the immediate influence M̄. To add a cell, write its file and add it to [`registry`].
+//! A cell fills a [`Step`] with `c, y, d, e, Ē` and one gain per pre-activation. From the gains,
+//! the [`Wiring`] computes the couplings `A`, `B` and the immediate influence M̄. To add a cell,
+//! write its file and add it to [`registry`].
 
 pub mod egru;
 pub mod event_rnn;
@@ -22,12 +23,16 @@ use std::ops::Range;
 
 /// A layer placed in a network.
 pub trait Cell<T: Real>: Send + Sync {
-    /// Advances this layer by one step. Pre-activations already hold the contributions of the constant and the external inputs;
-    /// lower layers are done. Fills this layer's part of `step`, except the couplings `a` and `b`.
-    /// Returns the MACs of its weights: the kept weights whose source is nonzero.
+    /// Advances this layer by one step. Fills this layer's part of `step`, except the couplings `a`
+    /// and `b`.
+    ///
+    /// The caller has added the contributions of the constant and the external inputs to the
+    /// pre-activations, and has advanced the lower layers. `w` holds the p kept parameters.
+    ///
+    /// Returns the MACs: one per kept weight whose source is nonzero.
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64;
 
-    /// The rows that other layers read: this layer's units.
+    /// Returns the rows that other layers read: this layer's units.
     fn rows(&self) -> Range<usize>;
 }
 
@@ -38,31 +43,32 @@ pub enum ResetGate {
     /// Before the matrix product, `W_z (r ⊙ y⁻)` (LM paper, eq. 4).
     #[default]
     Before,
-    /// After it, `r ⊙ (W_z y⁻ + b)` (EvNN, cuDNN): everything stays local to a unit.
+    /// After the matrix product, `r ⊙ (W_z y⁻ + b)` (EvNN, cuDNN). W_r then influences a unit only
+    /// through that unit's own reset gate.
     After,
 }
 
-/// What an event subtracts from its unit.
+/// Quantity that an event subtracts from its unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventReset {
-    /// Its output `y⁻`, outside the leak (LM paper, eq. 5).
+    /// The output `y⁻`, outside the leak (LM paper, eq. 5).
     #[default]
     Output,
-    /// Its threshold `o⁻ϑ`, inside the leak (EvNN, and the RTRL paper's own code).
+    /// The threshold `o⁻ϑ`, inside the leak (EvNN, and the code of the RTRL paper).
     Threshold,
 }
 
 /// Settings of a cell. A cell ignores settings that do not apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellConfig {
-    /// The event and its pseudo-derivative.
+    /// Event function and pseudo-derivative.
     pub surrogate: Surrogate,
     /// Position of the reset gate.
     pub reset_gate: ResetGate,
-    /// What an event subtracts.
+    /// Quantity that an event subtracts from its unit.
     pub event_reset: EventReset,
-    /// Activity sparsity. Without it `y = c`: no events, no resets and no thresholds.
+    /// Activity sparsity. If false, `y = c`: there are no events, resets or thresholds.
     pub activity: bool,
 }
 
@@ -77,19 +83,19 @@ impl Default for CellConfig {
     }
 }
 
-/// A cell that can be chosen by name.
+/// A cell in the [`registry`], selected by name.
 pub struct CellEntry<T> {
-    /// The name on the command line and in configurations.
+    /// Name on the command line and in configurations.
     pub name: &'static str,
-    /// One line for `--help`.
+    /// Description for `--help`, one line.
     pub about: &'static str,
-    /// Places a layer of a number of units on a plan.
+    /// Places a layer on a plan, given its number of units, its settings and its input.
     pub place: fn(&mut Plan, usize, CellConfig, &LayerInput) -> Box<dyn Cell<T>>,
-    /// Every setting that changes its equations; tests run all of them.
+    /// Returns every setting that changes the equations. Tests run all of them.
     pub variants: fn() -> Vec<CellConfig>,
 }
 
-/// All cells.
+/// Returns all cells.
 pub fn registry<T: Real>() -> Vec<CellEntry<T>> {
     compiled_once(in_single, in_double)
 }
@@ -114,7 +120,7 @@ fn all<T: Real>() -> Vec<CellEntry<T>> {
         },
         CellEntry {
             name: "event-rnn",
-            about: "threshold units without memory of their own (RTRL paper, eq. 5)",
+            about: "threshold units without carry (RTRL paper, eq. 5)",
             place: |plan, units, config, feed| {
                 Box::new(event_rnn::EventRnn::place(plan, units, config, feed))
             },
@@ -135,18 +141,19 @@ fn all<T: Real>() -> Vec<CellEntry<T>> {
     ]
 }
 
-/// The cell of that name.
+/// Returns the cell called `name`.
 ///
 /// # Errors
-/// If there is none.
+/// If no cell has that name.
 pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     let known = registry::<T>();
     let names: Vec<_> = known.iter().map(|c| c.name).collect();
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
 }
 
-/// Reads the sources of a layer, its input from below (the network reads external inputs) and its own emissions of the
-/// previous step, and adds their contributions. Returns the MACs.
+/// Copies a layer's sources into φ and adds their contributions to the pre-activations: the
+/// emissions of the layer below at this step, and the layer's own emissions at the previous step.
+/// External inputs are added by the network. Returns the MACs.
 fn listen<T: Real>(
     wiring: &Wiring,
     w: &[T],
@@ -165,7 +172,7 @@ fn listen<T: Real>(
     macs + step.integrate(wiring, w, sources.clone())
 }
 
-/// Copies emissions into the sources that read them.
+/// Copies the emissions of `rows` into their sources.
 fn read<T: Copy>(phi: &mut [T], sources: &Range<usize>, y: &[T], rows: &Range<usize>) {
     phi[sources.clone()].copy_from_slice(&y[rows.clone()]);
 }

@@ -1,11 +1,11 @@
-//! The vanilla recurrent network (J. L. Elman 1990):
+//! The simple recurrent network with tanh units (J. L. Elman 1990):
 //!
 //! `c = tanh(W c⁻ + U x + b)`, `y = c`.
 //!
 //! | | |
 //! |---|---|
 //! | carry | `d = 0` |
-//! | emission | `e = 1`: no unit is ever silent |
+//! | emission | `e = 1`: there are no events, and every row is live |
 //! | gain | `∂c/∂s = 1 − c²` |
 //!
 //! J. L. Elman, *Finding structure in time*, Cognitive Science 14(2), 1990.
@@ -16,7 +16,7 @@ use crate::scalar::Real;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
-/// A layer of tanh units and where its parts are.
+/// A layer of tanh units, as ranges of rows, sources and pre-activations.
 pub(super) struct Rnn {
     feed: LayerInput,
     units: Range<usize>,
@@ -24,12 +24,13 @@ pub(super) struct Rnn {
     s: Range<usize>,
 }
 
-/// It has no settings.
+/// Returns the only variant: the cell has no settings.
 pub(super) fn variants() -> Vec<CellConfig> {
     vec![CellConfig { activity: false, ..CellConfig::default() }]
 }
 
 impl Rnn {
+    /// Places a layer of `n` units on a plan.
     pub(super) fn place(plan: &mut Plan, n: usize, feed: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);

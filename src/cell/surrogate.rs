@@ -10,18 +10,20 @@ use serde::{Deserialize, Serialize};
 ///
 /// `H(v) = 1 if v > 0 else 0`, and in every derivative `H'(v) = γ max(0, 1 − |v|/ε)`
 ///
-/// (RTRL paper, section 4 and figure 1; LM paper, section 3). γ is the height and ε the *half*-width: H' vanishes outside ±ε, as the text of the RTRL paper says (its formula has
-/// 2ε in the denominator). `H(0) = 0`.
+/// (RTRL paper, section 4 and figure 1; LM paper, section 3). γ is the height and ε
+/// the *half*-width: H' is zero outside ±ε. This follows the text of the RTRL paper; its formula
+/// has 2ε in the denominator. `H(0) = 0`.
 ///
-/// A step cannot be checked by finite differences. With `smooth`, the primitive of H', `G(v) = ∫ H'`, which rises from 0 at −ε to γε at +ε, takes its place. Cells compute the
-/// same formulas with either.
+/// A step function cannot be checked by finite differences. With `smooth`, H is replaced by the
+/// primitive of H', `G(v) = ∫ H'`, which rises from 0 at −ε to γε at +ε. The equations of the cells
+/// are the same with H and with G.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Surrogate {
-    /// γ, the height of the pseudo-derivative.
+    /// γ, the height of the pseudo-derivative, at least 0.
     pub gamma: f64,
-    /// ε, its half-width.
+    /// ε, the half-width of the pseudo-derivative, above 0.
     pub epsilon: f64,
-    /// Emit the smooth primitive G instead of the hard step H. For checking derivatives only.
+    /// Uses the smooth primitive G instead of the step H. For checks of derivatives only.
     #[serde(default)]
     pub smooth: bool,
 }
@@ -33,13 +35,16 @@ impl Default for Surrogate {
 }
 
 impl Surrogate {
-    /// A hard event with a pseudo-derivative of this height and half-width.
+    /// Creates an event function H with a pseudo-derivative of height `gamma` and half-width
+    /// `epsilon`.
     pub fn new(gamma: f64, epsilon: f64) -> Self {
         Self { gamma, epsilon, smooth: false }
     }
 
+    /// Checks the settings.
+    ///
     /// # Errors
-    /// Unless γ ≥ 0 and ε > 0, both finite.
+    /// If γ is not finite or is below 0, or if ε is not finite or is not above 0.
     pub fn check(&self) -> Result<()> {
         if !(self.gamma.is_finite() && self.gamma >= 0.0) {
             return Err(Error::setting("gamma", "a finite number, at least 0", self.gamma));
@@ -50,7 +55,7 @@ impl Surrogate {
         Ok(())
     }
 
-    /// H(v), or G(v) where `smooth`.
+    /// Returns H(v), or G(v) if `smooth`. NaN gives NaN.
     #[inline]
     pub fn event<T: Real>(&self, v: T) -> T {
         if self.smooth {
@@ -60,13 +65,13 @@ impl Surrogate {
         } else if v > T::zero() {
             T::one()
         } else if v.is_nan() {
-            v // a comparison would hide it
+            v // propagates NaN; a comparison would give 0
         } else {
             T::zero()
         }
     }
 
-    /// H'(v) = γ max(0, 1 − |v|/ε).
+    /// Returns H'(v) = γ max(0, 1 − |v|/ε).
     #[inline]
     pub fn slope<T: Real>(&self, v: T) -> T {
         T::of(self.gamma) * (T::one() - v.abs() / T::of(self.epsilon)).max(T::zero())

@@ -1,17 +1,17 @@
-//! A running trace of the emissions below it:
+//! A trace: the exponential moving average of a layer's emissions,
 //!
 //! `ȳ_t = κ ȳ_{t-1} + (1 − κ) y_t`,
 //!
-//! so `d = κ`, `B = (1 − κ) I`, `e = 1`. A readout that reads a trace makes the trace part of the state: exact
-//! gradients carry its influence `R_t = κ R_{t-1} + (1 − κ) Y_t` as well, whose rows never vanish.
-//! As rows of the network it needs no special care in any rule.
+//! with `d = κ`, `B = (1 − κ) I`, `e = 1`. If a readout reads a trace, the trace is part of the
+//! state, and an exact rule must also compute its influence `R_t = κ R_{t-1} + (1 − κ) Y_t`, whose
+//! rows are always live. The traces are rows of the network, so no rule handles them separately.
 
 use super::Cell;
 use crate::scalar::Real;
 use crate::wiring::{Plan, State, Step, Wiring};
 use std::ops::Range;
 
-/// Traces of a layer's emissions.
+/// Traces of a layer's emissions, one per unit; `keep` is κ.
 pub(crate) struct Trace {
     keep: f64,
     below: Range<usize>,
@@ -20,6 +20,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
+    /// Places one trace per row of `below` on a plan and makes the traces the outputs.
     pub(crate) fn place(plan: &mut Plan, below: Range<usize>, keep: f64) -> Self {
         let rows = plan.inner_rows(below.len(), true);
         let direct = plan.direct_current(&rows, &below);
