@@ -1,4 +1,5 @@
-//! Structure: which rows, sources and parameters a network has, and the [`Step`] that carries its local derivatives.
+//! The structure of a network ([`Wiring`]: rows, sources and parameters) and the local derivatives
+//! of one step ([`Step`]).
 //!
 //! A learning rule imports this module and no cell.
 
@@ -12,11 +13,11 @@ pub use structure::Wiring;
 
 use std::ops::Range;
 
-/// Where a layer's input comes from: sources on the plan, and the rows behind them unless they are external.
+/// Input of a layer: its sources on the plan, and the rows whose emissions they read.
 #[derive(Clone, Debug)]
 pub struct LayerInput {
-    /// The sources to read.
+    /// Sources that the layer reads.
     pub sources: Range<usize>,
-    /// The lower layer's rows; `None` for external inputs, which the network itself reads.
+    /// Rows of the layer below; `None` for external inputs, which the network adds itself.
     pub rows: Option<Range<usize>>,
 }

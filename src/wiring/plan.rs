@@ -1,21 +1,23 @@
-//! A network before its masks are drawn: rows, sources, pre-activations and blocks, as its layers placed them.
+//! A network before its masks are drawn: rows, sources, pre-activations and parameter blocks.
 //!
-//! A layer asks the plan for what it needs and remembers where that is. Layers stacked on one plan become one bigger
-//! cell with block lower-triangular coupling, so that learning rules need no notion of layers.
+//! A layer requests these from the plan and stores the index ranges that it receives. Layers
+//! stacked on one plan form one larger cell with block lower-triangular coupling, so learning rules
+//! do not distinguish layers.
 
 use crate::params::{Kind, ParamBlockSpec};
 use std::ops::Range;
 
-/// A source: what a weight reads.
+/// A source: a value that weights read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The constant 1: its weights are biases and thresholds.
+    /// The constant 1. Its weights are biases and thresholds.
     One,
-    /// An entry of the input vector.
+    /// The entry of the input vector with this index.
     Input(usize),
-    /// The emission of a row at the previous step, `y_{t-1}`.
+    /// The emission of this row at the previous step, `y_{t-1}`.
     Previous(usize),
-    /// The emission of an earlier row at this step, `y_t`: of a lower layer, or of an inner row.
+    /// The emission of this row at the current step, `y_t`. The row is earlier than every row that
+    /// reads it: a row of a lower layer or an inner row.
     Current(usize),
 }
 
@@ -36,10 +38,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The constant source of every plan.
+    /// Source 0, the constant 1.
     pub const ONE: Range<usize> = 0..1;
 
-    /// A plan with the constant and `inputs` external inputs as its sources.
+    /// Creates a plan without rows. Its sources are the constant and `inputs` external inputs.
     pub fn new(inputs: usize) -> Self {
         let sources = std::iter::once(Source::One).chain((0..inputs).map(Source::Input)).collect();
         Self {
@@ -57,28 +59,28 @@ impl Plan {
         }
     }
 
-    /// The sources of the external inputs.
+    /// Returns the sources of the external inputs.
     pub fn inputs(&self) -> Range<usize> {
         1..1 + self.inputs
     }
 
-    /// The blocks planned so far, in order.
+    /// Returns the parameter blocks placed so far, in order.
     pub fn blocks(&self) -> &[ParamBlockSpec] {
         &self.blocks
     }
 
-    /// Rows so far, inner ones included.
+    /// Returns the number of rows placed so far, inner rows included.
     pub fn rows(&self) -> usize {
         self.carries.len()
     }
 
-    /// Starts a layer; its blocks are named `layerK.…`.
+    /// Starts a layer. Its blocks are named `layerK.…`, with K from 0.
     pub fn begin_layer(&mut self) {
         self.layers += 1;
     }
 
-    /// `n` rows that are units: they count in α, β and the size of the influence matrix. `carry` states whether
-    /// `d` can differ from zero.
+    /// Adds `n` rows that are units, and makes them the outputs. Units count in α, β and the size
+    /// of the influence matrix. `carry` states whether `d` can differ from zero.
     pub fn unit_rows(&mut self, n: usize, carry: bool) -> Range<usize> {
         let rows = self.inner_rows(n, carry);
         self.units.extend(rows.clone());
@@ -86,24 +88,26 @@ impl Plan {
         rows
     }
 
-    /// `n` rows for quantities within a step, such as gated activities.
+    /// Adds `n` rows for quantities within a step, such as gated activities. `carry` states whether
+    /// `d` can differ from zero.
     pub fn inner_rows(&mut self, n: usize, carry: bool) -> Range<usize> {
         let start = self.carries.len();
         self.carries.resize(start + n, carry);
         start..start + n
     }
 
-    /// The rows whose emission is read out; by default the units of the last layer.
+    /// Sets the outputs: the rows whose emissions the readout reads. The default is the units of
+    /// the last layer.
     pub fn outputs(&mut self, rows: Range<usize>) {
         self.outputs = rows;
     }
 
-    /// Sources that read the emissions of `rows` at the previous step.
+    /// Adds one source per row of `rows`: its emission at the previous step.
     pub fn previous(&mut self, rows: Range<usize>) -> Range<usize> {
         self.add_sources(rows.map(Source::Previous))
     }
 
-    /// Sources that read the emissions of `rows` at this step.
+    /// Adds one source per row of `rows`: its emission at the current step.
     pub fn current(&mut self, rows: Range<usize>) -> Range<usize> {
         self.add_sources(rows.map(Source::Current))
     }
@@ -114,27 +118,32 @@ impl Plan {
         start..self.sources.len()
     }
 
-    /// A gate: one pre-activation for each of `rows`, whose state it feeds.
+    /// Adds a gate: one pre-activation per row of `rows`. A pre-activation influences the state of
+    /// its row. Returns the indices of the pre-activations.
     pub fn gate(&mut self, rows: Range<usize>) -> Range<usize> {
         let start = self.pre_rows.len();
         self.pre_rows.extend(rows);
         start..self.pre_rows.len()
     }
 
-    /// Parameters from `sources` into the pre-activations `gate`.
+    /// Adds a block of weights from `sources` to the pre-activations `gate`.
+    ///
+    /// # Panics
+    /// If no layer has been started with [`begin_layer`](Self::begin_layer).
     pub fn block(&mut self, name: &str, kind: Kind, gate: &Range<usize>, sources: &Range<usize>) {
         let layer = self.layers - 1;
         let name = format!("layer{layer}.{name}");
         self.blocks.push(ParamBlockSpec { name, kind, layer, rows: gate.clone(), cols: sources.clone() });
     }
 
-    /// A bias for every pre-activation of `gate`.
+    /// Adds one bias per pre-activation of `gate`.
     pub fn bias(&mut self, name: &str, gate: &Range<usize>) {
         self.block(name, Kind::Bias, gate, &Self::ONE);
     }
 
-    /// Thresholds of `rows`, as the pre-activations of a gate with a bias only: `s = ϑ`. They have an
-    /// immediate influence Ē on the emission of their row, and one on its state if the gate has a gain.
+    /// Adds one threshold per row of `rows`: a gate whose pre-activations are `s = ϑ`. A threshold
+    /// has an immediate influence Ē on the emission of its row, and an immediate influence M̄ on
+    /// the state if the gate has a gain. Returns the indices of the pre-activations.
     pub fn threshold(&mut self, rows: &Range<usize>) -> Range<usize> {
         let gate = self.gate(rows.clone());
         self.block("theta", Kind::Threshold, &gate, &Self::ONE);
@@ -142,15 +151,18 @@ impl Plan {
         gate
     }
 
-    /// Couples each of `rows` to the previous emission of its partner without a parameter in between. Returns
-    /// the indices of the couplings in [`Step::direct_previous`](super::Step::direct_previous).
+    /// Couples each row of `rows` to the previous emission of its partner without a parameter.
+    /// Returns the indices of the couplings in
+    /// [`Step::direct_previous`](super::Step::direct_previous).
     pub fn direct_previous(&mut self, rows: &Range<usize>, partners: &Range<usize>) -> Range<usize> {
         let start = self.direct_previous.len();
         self.direct_previous.extend(rows.clone().zip(partners.clone()));
         start..self.direct_previous.len()
     }
 
-    /// [`direct_previous`](Self::direct_previous) for emissions of this step; partners must be earlier rows.
+    /// Couples each row of `rows` to the emission of its partner at the current step, without a
+    /// parameter. Partners must be earlier rows. Returns the indices of the couplings in
+    /// [`Step::direct_current`](super::Step::direct_current).
     pub fn direct_current(&mut self, rows: &Range<usize>, partners: &Range<usize>) -> Range<usize> {
         let start = self.direct_current.len();
         self.direct_current.extend(rows.clone().zip(partners.clone()));

@@ -7,7 +7,8 @@ use crate::sparse::Pattern;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Neighbouring weights of one pre-activation that couple neighbouring pairs of rows: `value[at..] += gain[pre] · w[column..]`.
+/// Consecutive weights of one pre-activation that belong to consecutive entries of a coupling:
+/// `value[at..at + len] += gain[pre] · w[column..column + len]`.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     column: u32,
@@ -16,30 +17,34 @@ struct Run {
     len: u32,
 }
 
-/// A coupling matrix: its pattern, the weights that make it up, and the entries no weight is in.
+/// A coupling matrix: its pattern, the weights of its entries, and its direct couplings.
 #[derive(Clone, Debug)]
 pub(super) struct Coupling {
     pattern: Pattern,
     runs: Vec<Run>,
-    /// Whether most runs are longer than one weight.
+    /// Whether runs have at least three weights on average.
     long: bool,
     terms: usize,
     direct: Vec<usize>,
 }
 
-/// The structure of a network with its masks drawn: which rows can influence which. It never changes, and is shared by everything that reads it.
+/// The structure of a network with its masks drawn. It is immutable and shared.
 ///
 /// # Equation
 ///
 /// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`
 ///
-/// A *row* is a row of S: the state of a unit, or a quantity within a step. A couples rows to emissions of the previous step, B (strictly lower triangular) to emissions of
-/// earlier rows of the same step. Both follow from the parameters. A weight `w` from the emission of row l into pre-activation s of row i adds `∂c_i/∂s · w` to entry (i, l) of A or B, and
-/// its only entry of M̄ is `∂c_i/∂s · φ`. So a cell gives one *gain* `∂c/∂s` per pre-activation, and the rest is computed here for all cells.
+/// A *row* is a row of S: the state of a unit, or a quantity within a step. A couples rows to
+/// emissions of the previous step, B (strictly lower triangular) to emissions of earlier rows of
+/// the same step. A weight `w` from the emission of row l to pre-activation s of row i adds
+/// `∂c_i/∂s · w` to entry (i, l) of A or B. Its only entry of M̄ is `∂c_i/∂s · φ`. A cell therefore
+/// computes one *gain* `∂c/∂s` per pre-activation, and A, B and M̄ follow.
 ///
 /// # Symbols
 ///
-/// rows × sources × pre-activations as planned by [`Plan`]; W is pre-activations × sources with p kept entries; A, B rows × rows.
+/// [`Plan`] sets the numbers of rows, sources and pre-activations. W is pre-activations × sources,
+/// with p kept entries. A and B are rows × rows. S, Y, M̄ and Ē are rows × p; d and e have one
+/// value per row.
 #[derive(Clone, Debug)]
 pub struct Wiring {
     plan: Arc<Plan>,
@@ -51,10 +56,12 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// Wires a plan with the kept entries of each of its blocks.
+    /// Creates the wiring of a plan. `kept` holds the kept entries of each block, in the order of
+    /// [`Plan::blocks`].
     ///
     /// # Panics
-    /// If there is not one pattern per block, of the block's shape.
+    /// If the number of patterns differs from the number of blocks, if a pattern differs in shape
+    /// from its block, or if a row reads a later row of the same step.
     pub fn new(plan: Arc<Plan>, kept: &[Pattern]) -> Self {
         let layout = Layout::new(plan.pre_rows.len(), plan.sources.len(), &plan.blocks, kept);
         let from_previous = |s| if let Source::Previous(row) = s { Some(row) } else { None };
@@ -76,99 +83,103 @@ impl Wiring {
         Self { plan, layout, previous, current, thresholds, gates_of_row }
     }
 
-    /// The same network with nothing masked.
+    /// Returns the wiring of this network without masks: every parameter is kept.
     pub fn unmasked(&self) -> Self {
         let full = |b: &crate::params::ParamBlockSpec| Pattern::full(b.rows.len(), b.cols.len());
         Self::new(self.plan.clone(), &self.plan.blocks.iter().map(full).collect::<Vec<_>>())
     }
 
-    /// Rows of the influence matrix, inner ones included.
+    /// Returns the number of rows of the influence matrix, inner rows included.
     pub fn rows(&self) -> usize {
         self.plan.carries.len()
     }
 
-    /// The rows that are units, ascending.
+    /// Returns the rows that are units, ascending.
     pub fn units(&self) -> &[usize] {
         &self.plan.units
     }
 
-    /// The rows whose emission is read out.
+    /// Returns the outputs: the rows whose emissions the readout reads.
     pub fn outputs(&self) -> Range<usize> {
         self.plan.outputs.clone()
     }
 
-    /// External inputs, m.
+    /// Returns m, the number of external inputs.
     pub fn inputs(&self) -> usize {
         self.plan.inputs
     }
 
-    /// Kept parameters, p.
+    /// Returns p, the number of kept parameters.
     pub fn parameters(&self) -> usize {
         self.layout.len()
     }
 
-    /// Whether `d` of this row may differ from zero.
+    /// Returns whether `d` of this row can differ from zero.
     pub fn carries(&self, row: usize) -> bool {
         self.plan.carries[row]
     }
 
-    /// What weights read, by index.
+    /// Returns the sources, by index.
     pub fn sources(&self) -> &[Source] {
         &self.plan.sources
     }
 
-    /// For every pre-activation, the row whose state it feeds.
+    /// Returns, for every pre-activation, the row whose state it influences.
     pub fn pre_rows(&self) -> &[usize] {
         &self.plan.pre_rows
     }
 
-    /// The pre-activations that feed this row.
+    /// Returns the pre-activations of this row.
     pub fn gates_of(&self, row: usize) -> &[usize] {
         &self.gates_of_row[row]
     }
 
-    /// Number of layers that have parameters.
+    /// Returns the number of layers. Traces do not count.
     pub fn layers(&self) -> usize {
         self.plan.layers
     }
 
-    /// The layer whose parameters feed this pre-activation.
+    /// Returns the layer of this pre-activation, from 0; 0 if no block feeds it.
     pub fn layer_of(&self, pre: usize) -> usize {
         let feeds = |block: &&crate::params::ParamBlockSpec| block.rows.contains(&pre);
         self.plan.blocks.iter().find(feeds).map_or(0, |block| block.layer)
     }
 
-    /// The parameters by name, and the pattern of `W`.
+    /// Returns the layout: the parameter blocks and the pattern of `W`.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Pattern of `A`, rows × rows: coupling to the step before.
+    /// Returns the pattern of `A`, rows × rows: the coupling to the step before.
     pub fn previous(&self) -> &Pattern {
         &self.previous.pattern
     }
 
-    /// Pattern of `B`, rows × rows, strictly lower triangular: coupling within the step.
+    /// Returns the pattern of `B`, rows × rows and strictly lower triangular: the coupling within
+    /// the step.
     pub fn current(&self) -> &Pattern {
         &self.current.pattern
     }
 
-    /// The parameter that Ē of this row belongs to: its threshold, if it has one.
+    /// Returns the parameter index of this row's threshold, the only parameter with a nonzero Ē in
+    /// this row, or `None` if the row has no threshold.
     pub fn threshold(&self, row: usize) -> Option<usize> {
         self.thresholds[row]
     }
 
-    /// The direct coupling of a row to its own previous emission, as an index of
-    /// [`Step::direct_previous`](super::Step::direct_previous), if there is one.
+    /// Returns the direct coupling of a row to its own previous emission, as an index of
+    /// [`Step::direct_previous`](super::Step::direct_previous), or `None` if there is no such
+    /// coupling.
     pub fn direct_to_itself(&self, row: usize) -> Option<usize> {
         self.plan.direct_previous.iter().position(|&pair| pair == (row, row))
     }
 
+    /// Returns the numbers of direct couplings in A and in B.
     pub(crate) fn direct_len(&self) -> (usize, usize) {
         (self.previous.direct.len(), self.current.direct.len())
     }
 
-    /// A and B with the weights that they consist of.
+    /// Returns A and B.
     pub(super) fn couplings(&self) -> [&Coupling; 2] {
         [&self.previous, &self.current]
     }
@@ -188,7 +199,7 @@ impl Coupling {
         let mut entries: Vec<_> = weights().filter_map(|(_, e)| pair(e)).collect();
         entries.extend(direct);
         let pattern = Pattern::new(plan.carries.len(), plan.carries.len(), entries);
-        let at = |(i, j)| pattern.position(i, j).expect("just entered");
+        let at = |(i, j)| pattern.position(i, j).expect("the pattern contains every entry");
         let (mut runs, mut terms): (Vec<Run>, usize) = (Vec::new(), 0);
         for (column, e) in weights() {
             let Some(pair) = pair(e) else { continue };
@@ -209,14 +220,15 @@ impl Coupling {
         Self { pattern, runs, long, terms, direct }
     }
 
-    /// Computes the values from gains, weights and direct couplings. Returns the MACs.
+    /// Computes the values from gains, weights and direct couplings. Returns the MACs: one per
+    /// weight.
     pub(super) fn fill<T: Real>(&self, w: &[T], gain: &[T], direct: &[T], values: &mut [T]) -> u64 {
         values.fill(T::zero());
         for (&at, &value) in self.direct.iter().zip(direct) {
             values[at] = value;
         }
         if !self.long {
-            // Mostly runs of one weight: starting a loop for each costs more than it saves.
+            // Most runs have one weight; slices and iterators would cost more than they save.
             for run in &self.runs {
                 let gain = gain[run.pre as usize];
                 for k in 0..run.len {
