@@ -1,13 +1,16 @@
-//! First values: Glorot-normal weights on the fan-in that is left,
+//! Initial values. Weights are Glorot-normal with the fan-in and fan-out after pruning:
 //!
 //! `Var w = 2 / (fan_in + fan_out)`, where `fan_in = kept / rows` and `fan_out = kept / cols`.
 //!
-//! A mask that prunes 90 % of a matrix leaves each unit a tenth of its inputs; without a larger scale its
-//! pre-activations would be three times too small, and such nets do not learn.
+//! If a mask prunes 90 % of a matrix, the mean fan-in of a unit falls to a tenth. With the variance
+//! of the unmasked matrix, pre-activations would be √10 times too small, and such networks do not
+//! learn.
 //!
-//! Everything is drawn in `f64` and rounded to the scalar, so that `f32` and `f64` nets start alike.
+//! All values are drawn in `f64` and rounded, so that `f32` and `f64` networks have equal initial
+//! values up to rounding.
 //!
-//! X. Glorot & Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010.
+//! X. Glorot & Y. Bengio, *Understanding the difficulty of training deep feedforward neural
+//! networks*, AISTATS 2010.
 
 use super::{Kind, Layout, ParamBlock};
 use crate::error::{Error, Result};
@@ -16,24 +19,24 @@ use rand::{Rng, RngExt};
 use rand_distr::{Beta, Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
-/// First values of biases.
+/// Distribution of initial biases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BiasInit {
     /// All zero.
     #[default]
     Zero,
-    /// U(±1/√n), n the units of the layer: the habit of common deep-learning libraries.
+    /// U(−1/√n, 1/√n) with n the units of the layer, the default of common deep-learning libraries.
     Uniform,
 }
 
-/// First values of thresholds.
+/// Distribution of initial thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ThresholdInit {
-    /// Beta(3, 3/mean − 3), a hump around `mean` inside (0, 1).
+    /// Beta(3, 3/mean − 3), a distribution on (0, 1).
     Beta {
-        /// Its mean, in (0, 1).
+        /// Mean, in (0, 1).
         mean: f64,
     },
     /// σ(τ) with τ ~ N(mean, std²) (LM paper, section 4).
@@ -52,32 +55,34 @@ impl Default for ThresholdInit {
 }
 
 impl ThresholdInit {
-    /// Draws one threshold; the distribution was checked by [`Init::check`].
+    /// Draws one threshold. The caller must have called [`Init::check`].
     fn sample(&self, rng: &mut impl Rng) -> f64 {
         match *self {
             Self::Beta { mean } => {
-                Beta::new(3.0, 3.0 / mean - 3.0).expect("mean was checked to lie in (0, 1)").sample(rng)
+                Beta::new(3.0, 3.0 / mean - 3.0).expect("mean is in (0, 1)").sample(rng)
             }
             Self::Logistic { mean, std } => {
-                let tau = Normal::new(mean, std).expect("mean and std were checked").sample(rng);
+                let tau = Normal::new(mean, std).expect("std is finite and at least 0").sample(rng);
                 1.0 / (1.0 + (-tau).exp())
             }
         }
     }
 }
 
-/// How to draw first values.
+/// Distributions of initial values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Init {
-    /// Biases, of cells and readout.
+    /// Distribution of the biases of cells and readout.
     pub bias: BiasInit,
-    /// Thresholds.
+    /// Distribution of the thresholds.
     pub threshold: ThresholdInit,
 }
 
 impl Init {
+    /// Checks the parameters of the distributions.
+    ///
     /// # Errors
-    /// If a parameter of a distribution lies outside its range.
+    /// If a parameter is outside its range.
     pub fn check(&self) -> Result<()> {
         match self.threshold {
             ThresholdInit::Beta { mean } if !(mean > 0.0 && mean < 1.0) => {
@@ -90,10 +95,11 @@ impl Init {
         }
     }
 
-    /// Draws every kept parameter, block by block. Returns p values, at their places in the buffer.
+    /// Draws all kept parameters, block by block. Returns p values in the order of the parameter
+    /// buffer.
     ///
     /// # Errors
-    /// As [`Init::check`].
+    /// If a parameter of a distribution is outside its range.
     pub fn draw<T: Real>(&self, layout: &Layout, rng: &mut impl Rng) -> Result<Vec<T>> {
         self.check()?;
         let mut values = vec![T::zero(); layout.len()];
@@ -110,7 +116,7 @@ impl Init {
         Ok(values)
     }
 
-    /// Draws one bias of a layer of `units`.
+    /// Draws one bias for a layer of `units` units.
     pub fn bias(&self, units: usize, rng: &mut impl Rng) -> f64 {
         match self.bias {
             BiasInit::Zero => 0.0,
@@ -119,7 +125,7 @@ impl Init {
     }
 }
 
-/// The Glorot-normal standard deviation of a block, on the fans that are left.
+/// Returns the Glorot-normal standard deviation of a block, with fan-in and fan-out after pruning.
 fn glorot(block: &ParamBlock) -> f64 {
     let kept = block.kept.len() as f64;
     let (rows, cols) = block.spec.shape();

@@ -1,66 +1,67 @@
-//! Which parameters exist and where. All of them are entries of one sparse matrix,
+//! The layout of parameters. All parameters are entries of one sparse matrix W,
 //!
 //! `s = W φ`,
 //!
-//! from *sources* φ (the constant 1, inputs, emissions) to *pre-activations* s. The parameter buffer is the
-//! values of `W`, row-major; a named block is a rectangle of it; a masked parameter is an entry `W` does not have.
+//! from *sources* φ (the constant 1, inputs, emissions) to *pre-activations* s. The parameter
+//! buffer holds the kept entries of W, row-major. A named block is a rectangle of W. A pruned
+//! parameter is not in the pattern of W.
 
 use crate::sparse::Pattern;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// What a block of parameters does.
+/// Kind of a parameter block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// Weights from a layer's input.
     Input,
-    /// Weights from a layer's own emissions.
+    /// Weights from the layer's own emissions.
     Recurrent,
-    /// Added to a pre-activation.
+    /// Biases, added to pre-activations.
     Bias,
-    /// ϑ, kept in [0, 1].
+    /// Thresholds ϑ, restricted to [0, 1].
     Threshold,
 }
 
-/// A block before its mask is known: a rectangle of `W`.
+/// A parameter block before its mask is drawn: a rectangle of `W`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamBlockSpec {
-    /// `layer0.wu_y` and the like.
+    /// Name, for example `layer0.wu_y`.
     pub name: String,
-    /// What it does.
+    /// Kind.
     pub kind: Kind,
-    /// The layer it belongs to, from 0.
+    /// Index of the layer, from 0.
     pub layer: usize,
-    /// The pre-activations it feeds, one per unit.
+    /// Pre-activations that the block feeds, one per unit.
     pub rows: Range<usize>,
-    /// The sources it reads; only the constant for biases and thresholds.
+    /// Sources that the block reads; the constant only for biases and thresholds.
     pub cols: Range<usize>,
 }
 
 impl ParamBlockSpec {
-    /// Rows and columns of the block.
+    /// Returns the numbers of rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows.len(), self.cols.len())
     }
 
-    /// Entries it would have without a mask.
+    /// Returns the number of entries without a mask: rows × columns.
     pub fn dense_len(&self) -> usize {
         self.rows.len() * self.cols.len()
     }
 }
 
-/// A block of kept parameters.
+/// A parameter block: its specification and its kept entries.
 #[derive(Clone, Debug)]
 pub struct ParamBlock {
     /// Name, kind and place.
     pub spec: ParamBlockSpec,
-    /// Which of its entries exist, in the block's own coordinates.
+    /// Kept entries, in coordinates of the block.
     pub kept: Pattern,
-    /// For each entry of `kept`, its place in the parameter buffer.
+    /// Index in the parameter buffer of each entry of `kept`.
     pub places: Vec<usize>,
 }
 
-/// The parameters of a network: the pattern of `W`, and its blocks by name.
+/// The parameters of a network: the pattern of `W` and the parameter blocks.
 #[derive(Clone, Debug)]
 pub struct Layout {
     blocks: Vec<ParamBlock>,
@@ -68,16 +69,18 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Lays out blocks within a `W` of that many pre-activations and sources.
+    /// Creates the layout of a `W` of shape pre-activations × sources. `kept` holds the kept
+    /// entries of each block of `specs`.
     ///
     /// # Panics
-    /// If there is not one pattern per block, of the block's shape, or if blocks overlap.
+    /// If the number of patterns differs from the number of blocks, if a pattern differs in shape
+    /// from its block, or if blocks overlap.
     pub fn new(pre_activations: usize, sources: usize, specs: &[ParamBlockSpec], kept: &[Pattern]) -> Self {
-        assert_eq!(specs.len(), kept.len(), "one mask per block");
+        assert_eq!(specs.len(), kept.len(), "there must be one mask per block");
         let mut entries = Vec::new();
         for (spec, kept) in specs.iter().zip(kept) {
             let shape = (kept.rows(), kept.cols());
-            assert_eq!(shape, spec.shape(), "the mask of {} must have its shape", spec.name);
+            assert_eq!(shape, spec.shape(), "the mask of {} must have the shape of the block", spec.name);
             entries.extend(kept.entries().map(|(i, j)| (spec.rows.start + i, spec.cols.start + j)));
         }
         let count = entries.len();
@@ -85,39 +88,40 @@ impl Layout {
         assert_eq!(weights.len(), count, "blocks must not overlap");
         let place = |(spec, kept): (&ParamBlockSpec, &Pattern)| {
             let at = |(i, j)| weights.position(spec.rows.start + i, spec.cols.start + j);
-            let places = kept.entries().map(|e| at(e).expect("just entered")).collect();
+            let places = kept.entries().map(|e| at(e).expect("W contains every entry")).collect();
             ParamBlock { spec: spec.clone(), kept: kept.clone(), places }
         };
         let blocks = specs.iter().zip(kept).map(place).collect();
         Self { blocks, weights }
     }
 
-    /// p, the number of kept parameters.
+    /// Returns p, the number of kept parameters.
     pub fn len(&self) -> usize {
         self.weights.len()
     }
 
-    /// Whether there is no parameter.
+    /// Returns whether p is 0.
     pub fn is_empty(&self) -> bool {
         self.weights.is_empty()
     }
 
-    /// The pattern of `W`, pre-activations × sources. A parameter's index is its position here.
+    /// Returns the pattern of `W`, pre-activations × sources. The position of an entry in the
+    /// pattern is the index of its parameter.
     pub fn weights(&self) -> &Pattern {
         &self.weights
     }
 
-    /// The blocks, in the order they were planned.
+    /// Returns the blocks, in the order of the plan.
     pub fn blocks(&self) -> &[ParamBlock] {
         &self.blocks
     }
 
-    /// The block of that name.
+    /// Returns the block called `name`, or `None` if there is no such block.
     pub fn block(&self, name: &str) -> Option<&ParamBlock> {
         self.blocks.iter().find(|b| b.spec.name == name)
     }
 
-    /// For every parameter, whether it lies in a block of that kind.
+    /// Returns, for each of the p parameters, whether it is in a block of kind `kind`.
     pub fn of_kind(&self, kind: Kind) -> Vec<bool> {
         let mut found = vec![false; self.len()];
         let blocks = self.blocks.iter().filter(|b| b.spec.kind == kind);
@@ -125,7 +129,8 @@ impl Layout {
         found
     }
 
-    /// ω̃ = 1 − ω: the share that is kept of the blocks of these kinds, as drawn; 1 if there is none.
+    /// Returns ω̃ = 1 − ω, the share of kept entries in the blocks of these kinds; 1 if they have
+    /// no entries.
     pub fn kept_share(&self, kinds: &[Kind]) -> f64 {
         let of_kind = || self.blocks.iter().filter(|b| kinds.contains(&b.spec.kind));
         let kept: usize = of_kind().map(|b| b.kept.len()).sum();

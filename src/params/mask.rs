@@ -1,4 +1,5 @@
-//! Parameter masks: fixed, random, drawn once at initialisation (RTRL paper, section 6).
+//! Parameter masks. A mask is random, drawn at initialisation, and then fixed (RTRL paper, section
+//! 6).
 
 use super::{Kind, ParamBlockSpec};
 use crate::error::{Error, Result};
@@ -7,11 +8,11 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Which weights a mask prunes. Biases and thresholds are always kept.
+/// Weights that a mask prunes. Biases and thresholds are always kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskOn {
-    /// Recurrent weights only, as in the papers.
+    /// Recurrent weights only (RTRL paper, LM paper).
     #[default]
     Recurrent,
     /// Recurrent and input weights.
@@ -19,7 +20,7 @@ pub enum MaskOn {
 }
 
 impl MaskOn {
-    /// The kinds of blocks that are pruned.
+    /// Returns the kinds of blocks that are pruned.
     pub fn kinds(self) -> &'static [Kind] {
         match self {
             Self::Recurrent => &[Kind::Recurrent],
@@ -39,20 +40,22 @@ pub enum MaskSharing {
     Connection,
 }
 
-/// How to draw masks.
+/// Specification of masks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaskSpec {
-    /// ω, the share of weights that is pruned; in [0, 1).
+    /// ω, the share of weights that are pruned, in [0, 1).
     pub sparsity: f64,
-    /// Which weights.
+    /// Weights that are pruned.
     pub on: MaskOn,
-    /// Whether gates share.
+    /// Whether the gates of a unit share one mask.
     pub sharing: MaskSharing,
 }
 
 impl MaskSpec {
+    /// Checks the parameter sparsity.
+    ///
     /// # Errors
-    /// If ω lies outside [0, 1).
+    /// If ω is outside [0, 1).
     pub fn check(&self) -> Result<()> {
         match (0.0..1.0).contains(&self.sparsity) {
             true => Ok(()),
@@ -60,11 +63,11 @@ impl MaskSpec {
         }
     }
 
-    /// Draws the kept entries of every block: exactly `round((1 − ω) · size)` of a pruned block, uniformly
-    /// without replacement, and all of any other.
+    /// Draws the kept entries of every block: `round((1 − ω) · rows · cols)` of a block that is
+    /// pruned, uniformly without replacement, and all entries of other blocks.
     ///
     /// # Errors
-    /// If ω lies outside [0, 1).
+    /// If ω is outside [0, 1).
     pub fn draw(&self, blocks: &[ParamBlockSpec], rng: &mut impl Rng) -> Result<Vec<Pattern>> {
         self.check()?;
         let mut shared: HashMap<(usize, Kind), Pattern> = HashMap::new();

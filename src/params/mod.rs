@@ -1,6 +1,7 @@
-//! Parameters: one flat buffer of named blocks that holds kept entries only, their masks and their first values.
+//! Parameters: their layout in one flat buffer, their masks and their initial values.
 //!
-//! A pruned parameter has no place in the buffer, hence none in an optimiser, an influence matrix or a file.
+//! The buffer holds the kept parameters only. Optimisers, influence matrices and files follow its
+//! layout, so pruned parameters take no memory there either.
 
 pub mod init;
 mod layout;
@@ -10,11 +11,13 @@ pub use init::{BiasInit, Init, ThresholdInit};
 pub use layout::{Kind, Layout, ParamBlock, ParamBlockSpec};
 pub use mask::{MaskOn, MaskSharing, MaskSpec};
 
-/// A seeded generator for one purpose: ChaCha with 8 rounds, portable, one independent stream per purpose.
+/// The random number generator: ChaCha with 8 rounds, with the same numbers on every platform.
 pub type Generator = rand_chacha::ChaCha8Rng;
 
-/// The generator that belongs to `seed` and `purpose`. Different purposes never share random numbers, so that
-/// drawing one more mask leaves the data as it was.
+/// Returns the generator of `seed` and `purpose`.
+///
+/// Each purpose has an independent stream of random numbers. For example, the data of a seed do not
+/// change if more masks are drawn.
 pub fn generator(seed: u64, purpose: Purpose) -> Generator {
     use rand::SeedableRng;
     let mut rng = Generator::seed_from_u64(seed);
@@ -22,17 +25,17 @@ pub fn generator(seed: u64, purpose: Purpose) -> Generator {
     rng
 }
 
-/// What random numbers are drawn for.
+/// Purpose of random numbers.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
-    /// Which parameters are kept.
+    /// Parameter masks.
     Mask = 1,
-    /// Their first values.
+    /// Initial values.
     Init = 2,
-    /// The samples of a task.
+    /// Samples of a dataset.
     Data = 3,
-    /// The order in which samples are shown.
+    /// Order of the training samples.
     Order = 4,
-    /// The noise of stochastic learning rules.
+    /// Noise of stochastic learning rules.
     Noise = 5,
 }
