@@ -9,10 +9,13 @@ use crate::scalar::Real;
 ///
 /// # Equation
 ///
-/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,  `w ← w − η m̂ / (√v̂ + ε)`,  `m̂ = m / (1 − β₁ᵗ)`,  `v̂ = v / (1 − β₂ᵗ)`
+/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,
 ///
-/// m and w are flushed (see [`scalar`](crate::scalar)). v is stored as zero where it would be subnormal, and `g²` of `|g| < LEAST^¾` counts as zero: 6e-15 in f32, where
-/// it changes `√v̂ + ε` by less than 1e-6 of itself.
+/// `w ← w − η m̂ / (√v̂ + ε)` with `m̂ = m / (1 − β₁ᵗ)` and `v̂ = v / (1 − β₂ᵗ)`
+///
+/// at update t, counted from 1. m and w are flushed (see [`scalar`](crate::scalar)). v is set to
+/// zero if it would be subnormal, and `g²` is replaced by zero if `|g| < LEAST^¾`. In f32 this
+/// bound is 6e-15, and the relative change of `√v̂ + ε` is below 1e-6.
 ///
 /// # References
 ///
@@ -29,21 +32,21 @@ const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
-/// The factors of one update, which all optimisers with Adam's moments share.
+/// Factors of one update, shared by [`Adam`] and AMSGrad.
 #[derive(Clone, Copy)]
 pub(super) struct Factors<T> {
     betas: [T; 2],
     /// 1 − β₁ and 1 − β₂.
     rest: [T; 2],
-    /// `η m̂ / (√v̂ + ε) = size · m / (√v + epsilon)`: bias corrections are taken out of the loop.
+    /// `η m̂ / (√v̂ + ε) = size · m / (√v + epsilon)`: bias corrections are outside the loop.
     size: T,
     epsilon: T,
-    /// The least g whose square counts.
+    /// Bound of `|g|` below which g² is replaced by zero.
     least: T,
 }
 
 impl<T: Real> Factors<T> {
-    /// Of update `t`, counted from one, with learning rate η.
+    /// Computes the factors of update `t`, counted from 1, with learning rate η.
     pub fn at(rate: f64, t: i32) -> Self {
         let correction = (1.0 - BETA_2.powi(t)).sqrt();
         Self {
@@ -55,16 +58,16 @@ impl<T: Real> Factors<T> {
         }
     }
 
-    /// `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`.
-    #[inline(always)] // into loops that are compiled for the machine's vector units
+    /// Updates the moments: `m ← β₁ m + (1 − β₁) g`, `v ← β₂ v + (1 − β₂) g²`.
+    #[inline(always)] // so that callers compiled for the machine's vector units include it
     pub fn moments(&self, m: &mut T, v: &mut T, g: T) {
         *m = (self.betas[0] * *m + self.rest[0] * g).flushed();
-        // The square of a smaller g, and so its share of v, could be subnormal.
+        // The square of a smaller g, and its contribution to v, could be subnormal.
         let g = if g.abs() < self.least { T::zero() } else { g };
         *v = (self.betas[1] * *v + self.rest[1] * g * g).normal();
     }
 
-    /// `w − η m̂ / (√v̂ + ε)`.
+    /// Returns `w − η m̂ / (√v̂ + ε)`.
     #[inline(always)]
     pub fn step(&self, w: T, m: T, v: T) -> T {
         (w - self.size * m / (v.sqrt() + self.epsilon)).flushed()
@@ -72,7 +75,7 @@ impl<T: Real> Factors<T> {
 }
 
 impl<T: Real> Adam<T> {
-    /// For `n` parameters, with learning rate η.
+    /// Creates an optimiser for `n` parameters with learning rate `rate`, η.
     pub fn new(n: usize, rate: f64) -> Self {
         Self { rate, t: 0, m: vec![T::zero(); n], v: vec![T::zero(); n] }
     }
@@ -85,7 +88,7 @@ impl<T: Real> Optimiser<T> for Adam<T> {
         self.t = self.t.saturating_add(1);
         let factors = Factors::at(self.rate, self.t);
         let (ms, vs) = (&mut self.m[..], &mut self.v[..]);
-        // Roots and quotients take as long for one number as for a vector full of them.
+        // A vector instruction for roots or quotients takes about as long as a scalar one.
         pulp::Arch::new().dispatch(|| {
             for (((w, &g), m), v) in w.iter_mut().zip(gradient).zip(ms).zip(vs) {
                 factors.moments(m, v, g);

@@ -10,13 +10,16 @@ use crate::scalar::Real;
 ///
 /// # Equation
 ///
-/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,  `u ← max(u, v)`,  `w ← w − η m̂ / (√û + ε)`,  `m̂ = m / (1 − β₁ᵗ)`,  `û = u / (1 − β₂ᵗ)`
+/// `m ← β₁ m + (1 − β₁) g`,  `v ← β₂ v + (1 − β₂) g²`,  `u ← max(u, v)`,
 ///
-/// Flushed as [`Adam`](super::Adam) is.
+/// `w ← w − η m̂ / (√û + ε)` with `m̂ = m / (1 − β₁ᵗ)` and `û = u / (1 − β₂ᵗ)`
+///
+/// at update t, counted from 1. Values are flushed like those of [`Adam`](super::Adam).
 ///
 /// # References
 ///
-/// S. J. Reddi, S. Kale & S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2.
+/// S. J. Reddi, S. Kale & S. Kumar, *On the convergence of Adam and beyond*, ICLR 2018,
+/// algorithm 2.
 #[derive(Clone, Debug)]
 pub struct Amsgrad<T> {
     rate: f64,
@@ -27,7 +30,7 @@ pub struct Amsgrad<T> {
 }
 
 impl<T: Real> Amsgrad<T> {
-    /// For `n` parameters, with learning rate η.
+    /// Creates an optimiser for `n` parameters with learning rate `rate`, η.
     pub fn new(n: usize, rate: f64) -> Self {
         let zeros = || vec![T::zero(); n];
         Self { rate, t: 0, m: zeros(), v: zeros(), u: zeros() }

@@ -4,7 +4,9 @@ use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// The covariance P of a group of g weights: symmetric, g × g, in double precision for weights of any precision, since its updates are differences.
+/// The covariance P of a group of g weights, g × g and symmetric.
+///
+/// It is in double precision for weights of either type, since its updates are differences.
 ///
 /// # Equation
 ///
@@ -13,30 +15,31 @@ use crate::scalar::Real;
 pub struct Covariance {
     size: usize,
     first: f64,
-    /// Row-major; both halves are kept, so that products run along rows.
+    /// P, row-major. Both triangles are stored, so that products read whole rows.
     values: Vec<f64>,
     scale: Vec<f64>,
 }
 
 impl Covariance {
-    /// `v I` of that size.
+    /// Creates `v I` with v = `variance` and g = `size`.
     pub fn new(size: usize, variance: f64) -> Self {
         let mut values = vec![0.0; size * size];
         values.iter_mut().step_by(size + 1).for_each(|diagonal| *diagonal = variance);
         Self { size, first: variance, values, scale: vec![1.0; size] }
     }
 
-    /// Its rows, and as many columns.
+    /// Returns g, the number of rows and of columns.
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// `P_kk`.
+    /// Returns `P_kk`.
     pub fn variance(&self, k: usize) -> f64 {
         self.values[k * self.size + k]
     }
 
-    /// `out = P h`. Entries of h that are zero cost nothing. Returns the MACs: g for each entry of h that is not zero.
+    /// Computes `out = P h`. Zero entries of h are skipped. Returns the MACs: g per nonzero entry
+    /// of h.
     pub fn times(&self, h: &[f64], out: &mut [f64]) -> u64 {
         out.fill(0.0);
         let rows = self.values.chunks_exact(self.size.max(1));
@@ -48,25 +51,25 @@ impl Covariance {
         self.products(h)
     }
 
-    /// `P ← P − c s sᵀ`. Returns the MACs: g for each entry of s that is not zero.
+    /// Subtracts a rank-one term: `P ← P − c s sᵀ`. Returns the MACs: g per nonzero entry of s.
     pub fn subtract(&mut self, s: &[f64], c: f64) -> u64 {
         let rows = self.values.chunks_exact_mut(self.size.max(1));
         pulp::Arch::new().dispatch(|| {
             for (&a, row) in s.iter().zip(rows).filter(|(a, _)| **a != 0.0) {
-                // a · b and b · a round alike, so that P stays symmetric to the bit.
+                // a · b and b · a round to the same value, so that P stays exactly symmetric.
                 row.iter_mut().zip(s).for_each(|(p, &b)| *p = (*p - c * (a * b)).flushed());
             }
         });
         self.products(s)
     }
 
-    /// MACs of rows of P, one for each nonzero entry of `by`.
+    /// Returns the MACs of a product with `by`: g per nonzero entry.
     fn products(&self, by: &[f64]) -> u64 {
         (by.iter().filter(|x| **x != 0.0).count() * self.size) as u64
     }
 
-    /// `P ← D P D + q I`: what was learned is forgotten by the factor λ, but no variance grows beyond the first one by it.
-    /// Returns the MACs: g² where λ < 1, else none (q takes no product).
+    /// Applies forgetting and process noise: `P ← D P D + q I`. D divides variances by λ, but
+    /// raises none above the initial variance v. Returns the MACs: g² if λ < 1, else 0.
     pub fn forget(&mut self, forgetting: f64, noise: f64) -> u64 {
         if forgetting < 1.0 {
             for k in 0..self.size {
@@ -90,8 +93,10 @@ impl Covariance {
         if forgetting < 1.0 { (self.size * self.size) as u64 } else { 0 }
     }
 
+    /// Writes P to an archive, or restores it.
+    ///
     /// # Errors
-    /// If what is read is of another size.
+    /// If the archive holds a matrix of another size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.list("covariance", &mut self.values)
     }

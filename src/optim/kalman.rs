@@ -6,22 +6,22 @@ use crate::error::Result;
 use crate::scalar::Real;
 use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
 
-/// Weights that are uncertain together.
+/// A group of weights with a joint covariance.
 #[derive(Clone, Debug)]
 struct Group {
     places: Vec<usize>,
     covariance: Covariance,
-    /// Rows of H, and of H P, output by output.
+    /// Rows of H and of H P, one per output.
     h: Vec<Vec<f64>>,
     spread: Vec<Vec<f64>>,
 }
 
 impl Group {
-    /// `P ← P − P Hᵀ (M F) H P`. Returns the MACs.
+    /// Updates the covariance: `P ← P − P Hᵀ (M F) H P`. Returns the MACs.
     fn shrink(&mut self, axes: &SymmetricEigen<f64, Dyn>) -> u64 {
         let mut macs = 0;
         for (axis, &value) in axes.eigenvalues.iter().enumerate().filter(|(_, value)| **value > 0.0) {
-            let along = &mut self.h[0]; // H has been read
+            let along = &mut self.h[0]; // H is not needed any more
             along.fill(0.0);
             for (&share, spread) in axes.eigenvectors.column(axis).iter().zip(&self.spread) {
                 along.iter_mut().zip(spread).for_each(|(a, s)| *a += share * s);
@@ -33,7 +33,7 @@ impl Group {
     }
 }
 
-/// An extended Kalman filter on weights, full or decoupled by node, for any loss.
+/// An extended Kalman filter on weights, full or decoupled by unit, for any loss.
 ///
 /// # Equation
 ///
@@ -41,19 +41,24 @@ impl Group {
 ///
 /// `w_g ← w_g − P_g H_gᵀ M ∂L/∂o`,  `P_g ← P_g − P_g H_gᵀ (M F) H_g P_g`
 ///
-/// for each group g of weights, with F = ∂²L/∂o² the curvature of the loss. For a squared error with observation-noise variance r, `L = ½ ‖o − target‖² / r` and
-/// `F = I / r`, this is `K = P Hᵀ (r I + H P Hᵀ)⁻¹`. One group of all weights is the full filter. One group per unit and per output is the decoupled filter, whose G joins all groups.
-/// H comes from exact RTRL: one row per output, drained after a unit credit for it.
+/// for each group g of weights, where F = ∂²L/∂o² is the curvature of the loss. For a squared error
+/// with observation noise of variance r, `L = ½ ‖o − target‖² / r` and `F = I / r`, and the gain is
+/// `K = P Hᵀ (r I + H P Hᵀ)⁻¹`. The full filter has one group of all weights. The decoupled filter
+/// has one group per unit and per output; G is the sum over all groups. Exact RTRL computes H: row
+/// o is the gradient for a unit derivative of output o.
 ///
 /// # Symbols
 ///
-/// k outputs; H k × p; P_g g × g; G, M, F k × k. With forgetting λ and process noise q, `P_g ← D P_g D + q I` before each update, with
-/// `D_ii² = min(1/λ, v / P_ii)` for an initial variance v.
+/// k outputs; H k × p; P_g g × g; G, M, F k × k. With forgetting factor λ and process noise q,
+/// `P_g ← D P_g D + q I` before each update, with `D_ii² = min(1/λ, v / P_ii)` for the initial
+/// variance v.
 ///
 /// # References
 ///
-/// G. V. Puskorius & L. A. Feldkamp, *Neurocontrol of nonlinear dynamical systems with Kalman filter trained recurrent networks*, IEEE Transactions on Neural Networks 5(2), 1994.
-/// Y. Ollivier, *Online natural gradient as a Kalman filter*, Electronic Journal of Statistics 12, 2018.
+/// G. V. Puskorius & L. A. Feldkamp, *Neurocontrol of nonlinear dynamical systems with Kalman
+/// filter trained recurrent networks*, IEEE Transactions on Neural Networks 5(2), 1994. Y.
+/// Ollivier, *Online natural gradient as a Kalman filter*, Electronic Journal of Statistics
+/// 12, 2018.
 #[derive(Clone, Debug)]
 pub struct Kalman {
     groups: Vec<Group>,
@@ -63,8 +68,11 @@ pub struct Kalman {
 }
 
 impl Kalman {
-    /// For groups of places in the weights and k outputs. `first` gives the variance a weight starts with, per group; `forgetting` λ
-    /// in (0, 1] and the variance `noise` added at each step keep the filter adaptive. Memory: Σ g² numbers.
+    /// Creates a filter for k outputs. A group is a list of indices into the weights, and the
+    /// initial variance v of each of its weights.
+    ///
+    /// `forgetting` is λ, in (0, 1], and `noise` is the process noise q, a variance added per
+    /// update. Memory: Σ g² values in `f64`.
     pub fn new(
         groups: impl IntoIterator<Item = (Vec<usize>, f64)>,
         outputs: usize,
@@ -80,15 +88,17 @@ impl Kalman {
         Self { groups: groups.into_iter().map(group).collect(), outputs, forgetting, noise }
     }
 
-    /// One update of `w`: `rows` is H, row-major, k rows as long as `w`; `slope` ∂L/∂o, k entries; `curvature` F, k × k. Returns the
-    /// MACs, or `None` if a number were not finite; then nothing is changed.
+    /// Updates `w` once. `rows` is H, k × p and row-major; `slope` is ∂L/∂o, k entries; `curvature`
+    /// is F, k × k. Returns the MACs, or `None` if an intermediate value is not finite; `w` and P
+    /// are then unchanged.
     ///
-    /// Cost, for each group of g weights: `P Hᵀ`, g MACs for each entry of H that is not zero; `H (P Hᵀ)`, k² g; the update, k g; for each
-    /// axis along which M F is positive (k at most), k g and then g for each weight that it moves; and g² where λ < 1. In all
-    /// (2 k + 1) Σ g² + (2 k² + k) Σ g at most. What is done with matrices k × k is not counted.
+    /// Cost per group of g weights: g MACs per nonzero entry of H for `P Hᵀ`; k² g for `H (P Hᵀ)`;
+    /// k g for the weights; k g per positive eigenvalue of M F, and g per nonzero entry of the
+    /// vector it subtracts from P; and g² if λ < 1. The sum is at most (2 k + 1) Σ g² + (2 k² + k)
+    /// Σ g. Operations on k × k matrices are not counted.
     ///
     /// # Panics
-    /// If a slice has not that many entries.
+    /// If `rows` does not have k p entries, `slope` k or `curvature` k².
     pub fn update<T: Real>(
         &mut self,
         w: &mut [T],
@@ -98,7 +108,7 @@ impl Kalman {
     ) -> Option<u64> {
         let k = self.outputs;
         assert_eq!(rows.len(), k * w.len(), "H must have outputs × weights entries");
-        assert_eq!((slope.len(), curvature.len()), (k, k * k), "∂L/∂o must have k entries and F k × k");
+        assert_eq!((slope.len(), curvature.len()), (k, k * k), "∂L/∂o must have k entries and F k × k entries");
         let mut macs = 0;
         let mut joint = DMatrix::zeros(k, k);
         for group in &mut self.groups {
@@ -121,12 +131,12 @@ impl Kalman {
         let shrink = &inverse * &f;
         let finite = |m: &[f64]| m.iter().all(|v| v.is_finite());
         let mut spreads = self.groups.iter().flat_map(|group| &group.spread);
-        // With an infinite H P Hᵀ the inverse is zero: nothing would be learned, and no error be returned.
+        // With an infinite H P Hᵀ the inverse is zero: the update would be zero without an error.
         let joined = [joint.as_slice(), step.as_slice(), shrink.as_slice()];
         if !(joined.into_iter().all(finite) && spreads.all(|s| finite(s))) {
             return None;
         }
-        // M F is symmetric; along its own axes the update of P is a sum of squares.
+        // M F is symmetric: in its eigenvectors, the update of P is a sum of rank-one terms.
         let axes = SymmetricEigen::new((&shrink + shrink.transpose()) * 0.5);
         for group in &mut self.groups {
             for (j, &place) in group.places.iter().enumerate() {
@@ -140,8 +150,10 @@ impl Kalman {
         Some(macs)
     }
 
+    /// Writes the covariances to an archive, or restores them.
+    ///
     /// # Errors
-    /// If what is read is of other groups.
+    /// If the archive holds covariances of other groups.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.groups.iter_mut().try_for_each(|group| group.covariance.archive(archive))
     }

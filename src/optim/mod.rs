@@ -1,7 +1,8 @@
-//! Optimisers: what to do with a gradient. They see flat buffers and know nothing else.
+//! Optimisers: weight updates from a gradient, on flat parameter buffers.
 //!
-//! To add one, write its file and add it to [`registry`]. Made for one pass over a stream are [`Rls`] and [`Kalman`], which take more than
-//! a gradient: what was read, or the rows ∂o/∂w.
+//! To add an optimiser, write its file and add it to [`registry`]. [`Rls`] and [`Kalman`] are
+//! trainers for a single pass over a stream. They need more than a gradient: [`Rls`] needs the
+//! features of the readout, [`Kalman`] the derivatives ∂o/∂w of all outputs.
 
 mod adam;
 mod amsgrad;
@@ -22,35 +23,36 @@ use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::scalar::{Real, compiled_once};
 
-/// Turns gradients into updates.
+/// An update of parameters by a gradient.
 pub trait Optimiser<T: Real>: Send {
-    /// Updates `w` in place. Allocates nothing.
+    /// Updates `w` in place. Does not allocate.
     ///
     /// # Panics
-    /// If `w` or `gradient` has not the size the optimiser was made for.
+    /// If `w` or `gradient` does not have n entries, the number given when the optimiser was
+    /// created.
     fn update(&mut self, w: &mut [T], gradient: &[T]);
 
-    /// Sets the learning rate of updates to come.
+    /// Sets the learning rate η of subsequent updates.
     fn set_rate(&mut self, rate: f64);
 
-    /// Writes its state, or takes it back.
+    /// Writes the state to an archive, or restores it.
     ///
     /// # Errors
-    /// If what is read is of another size.
+    /// If the archive holds a state of another size.
     fn archive(&mut self, archive: &mut Archive) -> Result<()>;
 }
 
-/// An optimiser that can be chosen by name.
+/// An optimiser in the [`registry`], selected by name.
 pub struct OptimiserEntry<T> {
-    /// The name on the command line and in configurations.
+    /// Name on the command line and in configurations.
     pub name: &'static str,
-    /// One line for `--help`.
+    /// Description for `--help`, one line.
     pub about: &'static str,
-    /// An optimiser for that many parameters and that learning rate.
+    /// Creates an optimiser for n parameters with learning rate η.
     pub build: fn(usize, f64) -> Box<dyn Optimiser<T>>,
 }
 
-/// All optimisers.
+/// Returns all optimisers.
 pub fn registry<T: Real>() -> Vec<OptimiserEntry<T>> {
     compiled_once(in_single, in_double)
 }
@@ -74,21 +76,21 @@ fn all<T: Real>() -> Vec<OptimiserEntry<T>> {
         },
         OptimiserEntry {
             name: "amsgrad",
-            about: "Adam whose second moments never shrink (Reddi, Kale & Kumar 2018)",
+            about: "Adam with non-decreasing second moments (Reddi, Kale & Kumar 2018)",
             build: |n, rate| Box::new(Amsgrad::new(n, rate)),
         },
         OptimiserEntry {
             name: "sgd",
-            about: "plain gradient descent",
+            about: "gradient descent",
             build: |n, rate| Box::new(Sgd::new(n, rate)),
         },
     ]
 }
 
-/// The optimiser of that name.
+/// Returns the optimiser called `name`.
 ///
 /// # Errors
-/// If there is none.
+/// If no optimiser has that name.
 pub fn find<T: Real>(name: &str) -> Result<OptimiserEntry<T>> {
     let known = registry::<T>();
     let names: Vec<_> = known.iter().map(|o| o.name).collect();
@@ -98,8 +100,8 @@ pub fn find<T: Real>(name: &str) -> Result<OptimiserEntry<T>> {
         .ok_or_else(|| Error::unknown("optimiser", name, names.into_iter()))
 }
 
-/// Scales a gradient down to Euclidean norm `limit` if it is longer: `g ← g · min(1, limit / ‖g‖)`. Returns the norm
-/// it had. A gradient that is not finite is left as it is, and its norm says so.
+/// Clips a gradient to the Euclidean norm `limit`: `g ← g · min(1, limit / ‖g‖)`. Returns ‖g‖
+/// before clipping. If ‖g‖ is not finite, the gradient is unchanged.
 pub fn clip<T: Real>(gradient: &mut [T], limit: Option<f64>) -> f64 {
     let norm = sum_of_squares(gradient).sqrt();
     if let Some(limit) = limit.filter(|limit| norm.is_finite() && norm > *limit) {
@@ -109,7 +111,8 @@ pub fn clip<T: Real>(gradient: &mut [T], limit: Option<f64>) -> f64 {
     norm
 }
 
-/// `Σ g²`, in eight sums side by side, whatever vectors the machine has.
+/// Returns `Σ x²`. Always adds in eight partial sums, so that the result does not depend on the
+/// machine's vector length.
 fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
     pulp::Arch::new().dispatch(|| {
         let mut sums = [0.0f64; 8];
@@ -123,9 +126,9 @@ fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
     })
 }
 
-/// The first number that is not finite.
+/// Returns the first value that is NaN or infinite, or `None` if all are finite.
 pub fn not_finite<T: Real>(values: &[T]) -> Option<f64> {
-    // Without a way out of the loop it is one of vectors.
+    // Without an early exit the compiler vectorises the loop over a chunk.
     let all = values.chunks(1024).all(|some| some.iter().fold(true, |so_far, x| so_far & x.is_finite()));
     if all { None } else { values.iter().find(|x| !x.is_finite()).map(|x| x.as_f64()) }
 }

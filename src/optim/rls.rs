@@ -11,14 +11,17 @@ use crate::scalar::Real;
 ///
 /// `k = P φ / (λ + φᵀ P φ)`,  `W ← W − ∂L/∂o kᵀ`,  `P ← (P − k (P φ)ᵀ) / λ`
 ///
-/// with `∂L/∂o = o − target`. P is the inverse of the weighted second moment of φ and starts as `v I`. With λ = 1, W is the ridge regression on all rows so far, with penalty 1/v.
+/// with `∂L/∂o = o − target`. P is the inverse of the weighted second moment of φ; its initial
+/// value is `v I`. With λ = 1, W is the ridge regression on all rows so far, with penalty 1/v.
 ///
 /// # Symbols
 ///
-/// φ features, d; W outputs × d; P d × d, in double precision and exactly symmetric; λ forgetting factor in (0, 1]; v initial variance.
+/// φ features, d; W outputs × d; P d × d, in double precision and exactly symmetric; λ forgetting
+/// factor, in (0, 1]; v initial variance.
 ///
-/// If φ does not excite a direction for long, division by λ would let P grow without bound. Instead, `P ← D P D` with `D_ii² = min(1/λ, v / P_ii)`: no variance exceeds v, and P stays
-/// positive definite.
+/// If φ stays orthogonal to a direction, division by λ would let P grow without bound. Instead,
+/// `P ← D P D` with `D_ii² = min(1/λ, v / P_ii)`: no variance exceeds v, and P stays positive
+/// definite.
 ///
 /// # References
 ///
@@ -32,20 +35,24 @@ pub struct Rls {
 }
 
 impl Rls {
-    /// For `d` features, first variance v and forgetting factor λ in (0, 1]. Memory: d² numbers.
+    /// Creates a trainer for `d` features with initial variance v and forgetting factor λ in (0,
+    /// 1]. Memory: d² values in `f64`.
     pub fn new(d: usize, variance: f64, forgetting: f64) -> Self {
         Self { forgetting, covariance: Covariance::new(d, variance), phi: vec![0.0; d], spread: vec![0.0; d] }
     }
 
-    /// Learns from one step whose readout read `phi`, d features. `update` is called with the gain k of each feature, d numbers, with which
-    /// the caller updates what reads them: `w[o][j] −= ∂L/∂o[o] · k[j]`, ∂L/∂o being that of the squared error before the update. Returns the
-    /// MACs of P, or `None` if a number were not finite; then nothing is changed.
+    /// Updates P for one step with the features `phi`, d values, and calls `update` with the gain
+    /// k, d values.
     ///
-    /// Cost: d MACs for each entry of φ and of P φ that is not zero, and d² more where λ < 1: 3 d² at most. The caller's products with
-    /// the gain, d per output, are not among them.
+    /// `update` must update the weights: `w[o][j] −= ∂L/∂o[o] · k[j]`, with ∂L/∂o of the squared
+    /// error before the update. Returns the MACs on P, or `None` if an intermediate value is not
+    /// finite; `update` is then not called, and P is unchanged.
+    ///
+    /// Cost: d MACs per nonzero entry of φ and of P φ, and d² if λ < 1; at most 3 d². The products
+    /// with the gain in `update`, d per output, are not included.
     ///
     /// # Panics
-    /// If `phi` has not d entries.
+    /// If `phi` does not have d entries.
     pub fn update<T: Real>(
         &mut self,
         phi: impl Iterator<Item = T>,
@@ -67,8 +74,10 @@ impl Rls {
         Some(macs)
     }
 
+    /// Writes P to an archive, or restores it.
+    ///
     /// # Errors
-    /// If what is read is of another size.
+    /// If the archive holds a matrix of another size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.covariance.archive(archive)
     }

@@ -1,48 +1,48 @@
-//! Schedules: which share of the learning rate η an update takes, as a pure function of the share of the run that is over. A schedule has no
-//! state, so that a run that goes on from anywhere takes the same steps.
+//! Learning rate schedules. A schedule is a function of progress s in [0, 1] that returns a factor
+//! of the learning rate η. It has no state, so that a resumed run makes the same updates.
 //!
 //! - `constant`: `1`;
-//! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent with warm restarts*, ICLR 2017, equation 5
-//!   without restarts and with a least rate of 0);
-//! - `cooldown`: `min(1, 2 (1 − s))`: constant over the first half, then linear to 0 (A. Hägele et al., *Scaling laws and compute-optimal training
-//!   beyond fixed training durations*, NeurIPS 2024).
+//! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent with
+//!   warm restarts*, ICLR 2017, equation 5 without restarts and with a minimum of 0);
+//! - `cooldown`: `min(1, 2 (1 − s))`: constant over the first half, then linear to 0 (A. Hägele et
+//! al., *Scaling laws and compute-optimal training beyond fixed training durations*, NeurIPS 2024).
 //!
-//! To add one, add it to [`schedules`].
+//! To add a schedule, add it to [`schedules`].
 
 use crate::error::{Error, Result};
 use std::f64::consts::PI;
 
-/// A schedule that can be chosen by name.
+/// A schedule in [`schedules`], selected by name.
 pub struct ScheduleEntry {
-    /// The name on the command line and in configurations.
+    /// Name on the command line and in configurations.
     pub name: &'static str,
-    /// One line for `--help`.
+    /// Description for `--help`, one line.
     pub about: &'static str,
-    /// The share of η at `s`, the share of the run that is over, in [0, 1].
+    /// Returns the factor of η at progress s, in [0, 1].
     pub share: fn(f64) -> f64,
 }
 
-/// All schedules.
+/// Returns all schedules.
 pub fn schedules() -> Vec<ScheduleEntry> {
     vec![
-        ScheduleEntry { name: "constant", about: "the same learning rate at every update", share: |_| 1.0 },
+        ScheduleEntry { name: "constant", about: "constant learning rate", share: |_| 1.0 },
         ScheduleEntry {
             name: "cosine",
-            about: "down to 0 over the run, along half a cosine (Loshchilov & Hutter 2017)",
+            about: "half a cosine, from 1 to 0 over the run (Loshchilov & Hutter 2017)",
             share: |s| (1.0 + (PI * s).cos()) / 2.0,
         },
         ScheduleEntry {
             name: "cooldown",
-            about: "constant over the first half, then linearly down to 0 (Hägele et al. 2024)",
+            about: "constant over the first half, then linear to 0 (Hägele et al. 2024)",
             share: |s| (2.0 * (1.0 - s)).min(1.0),
         },
     ]
 }
 
-/// The schedule of that name.
+/// Returns the schedule called `name`.
 ///
 /// # Errors
-/// If there is none.
+/// If no schedule has that name.
 pub fn find_schedule(name: &str) -> Result<ScheduleEntry> {
     let known = schedules();
     let names: Vec<_> = known.iter().map(|s| s.name).collect();

@@ -13,7 +13,7 @@ pub struct Sgd<T> {
 }
 
 impl<T: Real> Sgd<T> {
-    /// For `n` parameters, with learning rate η.
+    /// Creates an optimiser for `n` parameters with learning rate `rate`, η.
     pub fn new(n: usize, rate: f64) -> Self {
         Self { size: n, rate: T::of(rate) }
     }
