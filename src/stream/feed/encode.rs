@@ -1,8 +1,8 @@
-//! From a field to inputs:
+//! Encoding of a field as inputs:
 //!
-//! - a number v stays `v`;
-//! - a cyclic one of period P becomes `(sin 2πv/P, cos 2πv/P)`, so that the end of a cycle lies next to its beginning;
-//! - one of N becomes a unit vector, 1 at its place.
+//! - a number v is the input `v`;
+//! - a periodic number v of period P is the inputs `(sin 2πv/P, cos 2πv/P)`;
+//! - one of N categories is a unit vector of N inputs.
 
 use super::field_error::FieldError;
 use super::labels::Labels;
@@ -10,33 +10,34 @@ use crate::archive::Archive;
 use crate::error::{Error, Result};
 use std::f64::consts::TAU;
 
-/// The largest number a field may hold, by absolute value: beyond it, single precision could not square it.
+/// Maximum absolute value of a number in a field. The squares of larger numbers can overflow in
+/// single precision.
 pub const LARGEST: f64 = 1e15;
 
-/// How a field becomes inputs.
+/// The encoding of a field as inputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Encoding {
-    /// As it is; standardised later on.
+    /// The number itself. The learner standardises it.
     Number,
-    /// Sine and cosine.
+    /// Sine and cosine of a periodic number.
     Cyclic {
-        /// After which values repeat.
+        /// The period.
         period: f64,
     },
-    /// A place among N, an integer from 0.
+    /// Unit vector of an integer from 0 to N − 1.
     Integer {
         /// N.
         places: usize,
     },
-    /// A name among those that are listed, or come first.
+    /// Unit vector of the index of a name.
     Name(Labels),
 }
 
 impl Encoding {
-    /// `COLUMN:PERIOD`.
+    /// Parses `COLUMN:PERIOD` and returns the column and its encoding.
     ///
     /// # Errors
-    /// If it is not that.
+    /// If the text has another form, or the period is not above 0 and at most [`LARGEST`].
     pub fn cyclic(text: &str) -> Result<(String, Self)> {
         let wrong = || Error::setting("cyclic", "COLUMN:PERIOD with a period above 0", text);
         let (name, period) = text.rsplit_once(':').ok_or_else(wrong)?;
@@ -48,10 +49,11 @@ impl Encoding {
         }
     }
 
-    /// `COLUMN:N` for integers below N, `COLUMN:a,b,c` for these names, `COLUMN:seen-N` for the first N names that come.
+    /// Parses a one-hot encoding and returns the column and its encoding: `COLUMN:N` for integers
+    /// below N, `COLUMN:a,b,c` for these names, `COLUMN:seen-N` for the first N names that appear.
     ///
     /// # Errors
-    /// If it is none of these.
+    /// If the text has another form, or the number of inputs is not from 2 to 100000.
     pub fn one_hot(text: &str) -> Result<(String, Self)> {
         let wrong = || {
             Error::setting("one-hot", "COLUMN:N with N from 2 to 100000, COLUMN:a,b,c or COLUMN:seen-N", text)
@@ -68,7 +70,7 @@ impl Encoding {
         }
     }
 
-    /// Inputs it takes.
+    /// Returns the number of inputs.
     pub fn width(&self) -> usize {
         match self {
             Self::Number => 1,
@@ -78,7 +80,7 @@ impl Encoding {
         }
     }
 
-    /// What each of its inputs is called.
+    /// Returns the names of the inputs.
     pub fn names(&self, column: &str) -> Vec<String> {
         match self {
             Self::Number => vec![column.into()],
@@ -90,20 +92,21 @@ impl Encoding {
         }
     }
 
-    /// Writes its inputs, and teaches nothing.
+    /// Writes the inputs of a field. The table of names is unchanged.
     ///
     /// # Errors
-    /// If the field is missing, no finite number up to [`LARGEST`], or none of the N.
+    /// If the field is missing, is not a number of at most [`LARGEST`] in absolute value, or is not
+    /// one of the N categories.
     ///
     /// # Panics
-    /// If there are not as many inputs as it takes.
+    /// If the length of `inputs` is not [`Encoding::width`].
     pub fn encode(
         &self,
         column: &str,
         field: &[u8],
         inputs: &mut [f64],
     ) -> std::result::Result<(), FieldError> {
-        assert_eq!(inputs.len(), self.width(), "an encoding must have its own number of inputs");
+        assert_eq!(inputs.len(), self.width(), "the length of inputs must be the width of the encoding");
         match self {
             Self::Number => inputs[0] = number(column, field)?,
             Self::Cyclic { period } => {
@@ -128,15 +131,17 @@ impl Encoding {
         Ok(())
     }
 
-    /// Remembers the name in a field that was encoded.
+    /// Adds the name in an encoded field to the table of names.
     pub fn learn(&mut self, field: &[u8]) {
         if let (Self::Name(labels), Ok(name)) = (self, std::str::from_utf8(field)) {
             labels.learn(name);
         }
     }
 
+    /// Writes the names to an archive, or reads them from one.
+    ///
     /// # Errors
-    /// If what is read is of another encoding.
+    /// If the archive holds the names of another encoding.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         match self {
             Self::Name(labels) => labels.archive(archive),
@@ -145,16 +150,16 @@ impl Encoding {
     }
 }
 
-/// The unit vector of a place.
+/// Writes a unit vector: 1 at `place`, 0 elsewhere.
 pub fn unit(inputs: &mut [f64], place: usize) {
     inputs.fill(0.0);
     inputs[place] = 1.0;
 }
 
-/// The number a field holds.
+/// Parses the number in a field.
 ///
 /// # Errors
-/// If it is missing, no number, not finite, or beyond [`LARGEST`].
+/// If the field is missing, is not a finite number, or exceeds [`LARGEST`] in absolute value.
 pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, FieldError> {
     let value = std::str::from_utf8(field).ok().and_then(|text| text.parse::<f64>().ok());
     match value {
@@ -164,10 +169,10 @@ pub fn number(column: &str, field: &[u8]) -> std::result::Result<f64, FieldError
     }
 }
 
-/// The name a field holds.
+/// Returns the name in a field.
 ///
 /// # Errors
-/// If it is missing, or not in UTF-8.
+/// If the field is missing or is not UTF-8.
 pub fn name<'a>(column: &str, field: &'a [u8]) -> std::result::Result<&'a str, FieldError> {
     match std::str::from_utf8(field) {
         Ok(text) if !text.is_empty() => Ok(text),

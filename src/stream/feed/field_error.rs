@@ -1,30 +1,30 @@
-//! What is wrong with a row.
+//! The error of a malformed row.
 
-/// A row that cannot be learned from: where in it, what was expected, and what came.
+/// A malformed row or field: the column, the expected value and the value found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}expected {expected}, got {got}", column.as_ref().map(|name| format!("column '{name}': ")).unwrap_or_default())]
 pub struct FieldError {
-    /// The column, if it is one field that does not fit.
+    /// The column of a malformed field; `None` for a malformed row.
     pub column: Option<String>,
-    /// What should have come.
+    /// Description of the expected value.
     pub expected: String,
-    /// What came.
+    /// Description of the value found.
     pub got: String,
 }
 
 impl FieldError {
-    /// Of a whole row.
+    /// Creates the error of a malformed row.
     pub fn row(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self { column: None, expected: expected.into(), got: got.into() }
     }
 
-    /// Of one field.
+    /// Creates the error of a malformed field.
     pub fn field(column: &str, expected: impl Into<String>, got: &[u8]) -> Self {
         Self { column: Some(column.into()), expected: expected.into(), got: quote(got) }
     }
 }
 
-/// The beginning of a field, as it can be shown.
+/// Returns the first 40 characters of a field in quotes, with control characters escaped.
 pub fn quote(field: &[u8]) -> String {
     const SHOWN: usize = 40;
     if field.is_empty() {

@@ -1,4 +1,4 @@
-//! From a line to its fields, as text, in the order of the columns.
+//! Splitting of a line into fields: text, in the order of the columns.
 
 use super::field_error::{FieldError, quote};
 use crate::error::{Error, Result};
@@ -9,18 +9,19 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::ops::Range;
 
-/// How a row is written.
+/// The file format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Fields between delimiters, quoted with `"` where need be, beneath a line of names. A field has no line end in it.
+    /// Fields between delimiters, quoted with `"` where necessary. The first line holds the names
+    /// of the columns. A field contains no line end.
     Csv,
-    /// One JSON object a line; columns are the keys of the first.
+    /// One JSON object per line. The columns are the keys of the first object.
     Jsonl,
 }
 
 impl Format {
-    /// What a first line looks like.
+    /// Returns the format of a stream with this first line.
     pub fn of(line: &[u8]) -> Self {
         match line.trim_ascii_start().first() {
             Some(b'{') => Self::Jsonl,
@@ -29,16 +30,19 @@ impl Format {
     }
 }
 
-/// The fields of one row, without the spaces around them; empty ones are missing ones.
+/// The fields of one row, without surrounding spaces. A missing field is empty.
 #[derive(Debug, Default)]
 pub struct Fields {
+    /// The text of all fields.
     text: Vec<u8>,
+    /// Buffer of the CSV parser: the end of each field in `text`.
     ends: Vec<usize>,
+    /// `[columns]`, the range of each field in `text`.
     places: Vec<Range<usize>>,
 }
 
 impl Fields {
-    /// The field of a column.
+    /// Returns the field of a column.
     ///
     /// # Panics
     /// If there is no such column.
@@ -46,12 +50,12 @@ impl Fields {
         self.text[self.places[column].clone()].trim_ascii()
     }
 
-    /// As many as there are columns.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
@@ -69,7 +73,8 @@ impl Fields {
     }
 }
 
-/// Takes lines apart. After the first rows it allocates nothing but for texts in JSON.
+/// Splits lines into fields. Its buffers are reused: after the first rows, only strings in JSON are
+/// allocated.
 pub struct Splitter {
     format: Format,
     columns: Vec<String>,
@@ -78,16 +83,16 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// For rows of these columns.
+    /// Creates a splitter for rows with these columns.
     pub fn new(format: Format, delimiter: u8, columns: Vec<String>) -> Self {
         let csv = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
         Self { format, columns, csv, fields: Fields::default() }
     }
 
-    /// The columns a first line names.
+    /// Returns the names of the columns in a first line.
     ///
     /// # Errors
-    /// If it is no such line, or a name is empty or there twice.
+    /// If the line is malformed, or a name is empty or a duplicate.
     pub fn header(format: Format, delimiter: u8, line: &[u8]) -> Result<Vec<String>> {
         let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         let wrong = |expected: &str, got: String| Error::setting("header", expected, got);
@@ -116,27 +121,30 @@ impl Splitter {
         Ok(columns)
     }
 
+    /// Checks that the names of columns are distinct and not empty.
+    ///
     /// # Errors
-    /// If a name is empty or there twice; `setting` is where they come from.
+    /// If a name is empty or a duplicate. The error names `setting`, the source of the names.
     pub fn check_names(setting: &str, columns: &[String]) -> Result<()> {
         for (k, name) in columns.iter().enumerate() {
             if name.is_empty() || columns[..k].contains(name) {
-                let got = if name.is_empty() { "an empty one".into() } else { format!("'{name}' twice") };
-                return Err(Error::setting(setting, "a name of its own for each column", got));
+                let got = if name.is_empty() { "an empty name".into() } else { format!("'{name}' twice") };
+                return Err(Error::setting(setting, "distinct names that are not empty", got));
             }
         }
         Ok(())
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// The fields of a row, one a column.
+    /// Splits a row into fields, one per column.
     ///
     /// # Errors
-    /// If there are more or fewer, a quote never ends, there is a line end in it, or it is no JSON object.
+    /// If the number of fields differs from the number of columns, a quote is not closed, the row
+    /// contains a line end, or it is not a JSON object.
     pub fn split(&mut self, line: &[u8]) -> std::result::Result<&Fields, FieldError> {
         match self.format {
             Format::Csv => {
@@ -161,23 +169,23 @@ impl Splitter {
         }
     }
 
-    /// Takes a line of CSV apart, however many fields it has.
+    /// Splits a line of CSV into any number of fields.
     fn take_apart(&mut self, line: &[u8]) -> std::result::Result<(), FieldError> {
-        // Some programs end a line with several of these.
+        // Some programs end a line with several carriage returns.
         let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
         let line = &line[..end];
-        // To the reader of records a row would end there, and the rest of the line be lost.
+        // The parser would end the record at such a byte and drop the rest of the line.
         if line.iter().any(|byte| b"\r\n".contains(byte)) {
             let got = format!("a lone carriage return in {}", quote(line));
             return Err(FieldError::row("lines that end with \\n or \\r\\n", got));
         }
         let fields = &mut self.fields;
         fields.text.resize(line.len() + 1, 0);
-        // There is a field more than delimiters, at most.
+        // The number of fields is at most the number of delimiters + 1.
         fields.ends.resize(line.len() + 2, 0);
         self.csv.reset();
         let (_, _, written, count) = self.csv.read_record(line, &mut fields.text, &mut fields.ends);
-        // A line end is the end of the row, unless a quote is open.
+        // A line end completes the record, unless a quote is open.
         let (text, ends) = (&mut fields.text[written..], &mut fields.ends[count..]);
         let (result, _, more, last) = self.csv.read_record(b"\n", text, ends);
         if !line.is_empty() && result != ReadRecordResult::Record {
@@ -192,7 +200,7 @@ impl Splitter {
     }
 }
 
-/// Reads the keys of an object.
+/// Visitor that collects the keys of a JSON object.
 struct Names(Vec<String>);
 
 impl<'de> Visitor<'de> for &mut Names {
@@ -210,7 +218,7 @@ impl<'de> Visitor<'de> for &mut Names {
     }
 }
 
-/// Reads an object's values into fields.
+/// Visitor that copies the values of a JSON object to fields.
 struct Object<'a> {
     columns: &'a [String],
     fields: &'a mut Fields,
@@ -245,7 +253,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Which column a key names, if any; keys mostly come in the order they came before.
+/// Finds the column of a key. `guess` is the column after that of the previous key: the keys of
+/// most objects are in the order of the columns.
 #[derive(Clone, Copy)]
 struct Key<'a> {
     columns: &'a [String],
@@ -322,7 +331,7 @@ mod tests {
         let csv = |line: &str| Splitter::header(Format::Csv, b';', line.as_bytes());
         assert_eq!(csv("\u{feff}time; value").unwrap(), ["time", "value"]);
         assert!(csv("a;a").unwrap_err().to_string().contains("'a' twice"));
-        assert!(csv("a;").unwrap_err().to_string().contains("an empty one"));
+        assert!(csv("a;").unwrap_err().to_string().contains("an empty name"));
         assert!(csv("a;\"b").unwrap_err().to_string().contains("a closing quote"));
         assert!(csv("a;b\r1;2").unwrap_err().to_string().contains("a lone carriage return"));
         let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
@@ -368,7 +377,7 @@ mod tests {
         for (wrong, said) in [
             (r#"{"a": 1} 2"#, "a JSON object"),
             (r#"{"a": 1, "a": 2}"#, "'a' twice"),
-            (r#"{"": 1}"#, "an empty one"),
+            (r#"{"": 1}"#, "an empty name"),
         ] {
             let error = json(wrong).unwrap_err().to_string();
             assert!(error.starts_with("header: expected ") && error.contains(said), "{error}");

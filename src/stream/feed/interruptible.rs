@@ -1,16 +1,17 @@
-//! A reader that can be stopped while it waits: another thread does the reading, and hands over what it got.
+//! A reader that can be interrupted during a read that blocks.
 //!
-//! Reading a pipe may take for ever, and a system call that waits cannot be called off in any portable way. So it waits on a thread of its
-//! own, and a [`Stop`] unblocks a caller that waits for that thread.
+//! A read from a pipe may block without limit, and no portable method cancels it. A second thread
+//! therefore reads and sends chunks over a channel. A [`Stop`] sends an event over the same
+//! channel, so that a blocked [`InterruptibleReader`] returns.
 
 use std::io::{Error, ErrorKind, Read, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// Bytes read at once.
+/// Maximum length of a chunk in bytes.
 const CHUNK: usize = 1 << 16;
-/// Chunks read ahead.
+/// Maximum number of chunks read in advance.
 const AHEAD: usize = 4;
 
 enum Event {
@@ -20,7 +21,7 @@ enum Event {
     Stopped,
 }
 
-/// What a thread reads, as a reader.
+/// A reader of the chunks that a second thread reads.
 pub struct InterruptibleReader {
     events: Receiver<Event>,
     chunk: Vec<u8>,
@@ -29,7 +30,7 @@ pub struct InterruptibleReader {
     stop: Stop,
 }
 
-/// Stops a [`InterruptibleReader`]. Clones stop the same one.
+/// Stops an [`InterruptibleReader`]. Clones stop the same reader.
 #[derive(Clone)]
 pub struct Stop {
     signal: Arc<AtomicI32>,
@@ -37,21 +38,21 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Nothing more is read from here on; `signal`, not 0, says why.
+    /// Stops the reader. `signal` is the reason and must not be 0.
     pub fn stop(&self, signal: i32) {
         self.signal.store(signal, Ordering::SeqCst);
-        // If there is no room, nobody waits.
+        // If the channel is full, the reader is not blocked.
         let _ = self.sender.try_send(Event::Stopped);
     }
 
-    /// The signal it was stopped with.
+    /// Returns the signal of [`Stop::stop`], or `None` before a stop.
     pub fn signal(&self) -> Option<i32> {
         Some(self.signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 }
 
 impl InterruptibleReader {
-    /// Begins to read.
+    /// Starts a thread that reads.
     pub fn new(reader: impl Read + Send + 'static) -> Self {
         let (sender, events) = sync_channel(AHEAD);
         let stop = Stop { signal: Arc::default(), sender: sender.clone() };
@@ -59,13 +60,13 @@ impl InterruptibleReader {
         Self { events, chunk: Vec::new(), at: 0, ended: false, stop }
     }
 
-    /// What stops it.
+    /// Returns a handle that stops this reader.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
     }
 }
 
-/// Reads until there is no more, or nobody listens.
+/// Reads and sends chunks until the end, an error, or the end of the receiver.
 fn forward(mut reader: impl Read, to: &SyncSender<Event>) {
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -86,8 +87,10 @@ fn forward(mut reader: impl Read, to: &SyncSender<Event>) {
 }
 
 impl Read for InterruptibleReader {
+    /// Reads from the current chunk. Blocks until there is one.
+    ///
     /// # Errors
-    /// If reading failed, or was stopped.
+    /// If the underlying reader failed, or this reader was stopped.
     fn read(&mut self, into: &mut [u8]) -> Result<usize> {
         while self.at == self.chunk.len() && !self.ended {
             if self.stop.signal().is_some() {

@@ -1,75 +1,78 @@
-//! Names as indices: listed beforehand, or numbered in order of appearance and remembered.
+//! A table of names and their indices: listed in advance, or numbered in order of appearance.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 
-/// Up to that many names.
+/// A table of a limited number of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
+    /// The names so far, at most `most`. The position of a name is its index.
     known: Vec<String>,
+    /// Maximum number of names.
     most: usize,
 }
 
 impl Labels {
-    /// These and no others.
+    /// Creates a table of these names only.
     pub fn listed(known: Vec<String>) -> Self {
         Self { most: known.len(), known }
     }
 
-    /// The first `most` that come.
+    /// Creates an empty table for the first `most` names that appear.
     pub fn seen(most: usize) -> Self {
         Self { known: Vec::new(), most }
     }
 
-    /// `a,b,c` lists them; a number says how many there may be.
+    /// Parses a list of names, `a,b,c`, or a maximum number of names.
     ///
     /// # Errors
-    /// If there are fewer than two or very many, one is empty, or one is there twice.
+    /// If the number of names is not from 2 to 100000, or a name is empty or a duplicate.
     pub fn parse(setting: &str, text: &str) -> Result<Self> {
         let labels = match text.trim().parse::<usize>() {
             Ok(most) => Self::seen(most),
             Err(_) => Self::listed(text.split(',').map(|label| label.trim().to_string()).collect()),
         };
         if !(2..=100_000).contains(&labels.most) {
-            return Err(Error::setting(setting, "2 to 100000 of them, by number or as a,b,c", text));
+            return Err(Error::setting(setting, "2 to 100000 names, as a number or as a,b,c", text));
         }
         for (k, label) in labels.known.iter().enumerate() {
             if label.is_empty() || labels.known[..k].contains(label) {
-                return Err(Error::setting(setting, "different names, none of them empty", text));
+                return Err(Error::setting(setting, "distinct names that are not empty", text));
             }
         }
         Ok(labels)
     }
 
-    /// How many there may be.
+    /// Returns the maximum number of names.
     pub fn most(&self) -> usize {
         self.most
     }
 
-    /// Those known so far.
+    /// Returns the names so far, in the order of their indices.
     pub fn known(&self) -> &[String] {
         &self.known
     }
 
-    /// The index a name has, or would have if it were [taken in](Self::learn); nothing if there is no room for it.
+    /// Returns the index of a name. For a new name, it is the index after [`Labels::learn`], or
+    /// `None` if the table is full.
     pub fn index(&self, name: &str) -> Option<usize> {
         let known = self.known.iter().position(|label| label == name);
         known.or_else(|| (self.known.len() < self.most).then_some(self.known.len()))
     }
 
-    /// Takes a name in, if it is new and there is room.
+    /// Adds a name if it is new and the table is not full.
     pub fn learn(&mut self, name: &str) {
         if self.known.len() < self.most && !self.known.iter().any(|label| label == name) {
             self.known.push(name.into());
         }
     }
 
-    /// The name of an index; its number as long as it has none.
+    /// Returns the name of an index, or `#` and the index if it has no name yet.
     pub fn name(&self, index: usize) -> String {
         self.known.get(index).cloned().unwrap_or_else(|| format!("#{index}"))
     }
 
-    /// What may come, in words.
+    /// Returns a description of the accepted names for an error message.
     pub fn expected(&self) -> String {
         const SHOWN: usize = 8;
         let shown = self.known.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -77,13 +80,15 @@ impl Labels {
         format!("one of {} names ({shown}{more})", self.most)
     }
 
+    /// Writes the names to an archive, or reads them from one.
+    ///
     /// # Errors
-    /// If what is read is more than there may be.
+    /// If the archive holds more than the maximum number of names.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("labels", &mut self.known)?;
         match self.known.len() <= self.most {
             true => Ok(()),
-            false => Err(Error::State { field: "labels", found: format!("{} of them", self.known.len()) }),
+            false => Err(Error::State { field: "labels", found: format!("{} names", self.known.len()) }),
         }
     }
 }

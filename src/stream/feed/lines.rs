@@ -1,55 +1,57 @@
-//! Lines out of any reader. A row is a line, so that what is wrong with one row never reaches the next.
+//! Reading of lines. One line holds one row, so that a malformed row does not affect the next row.
 
 use std::io::{BufRead, BufReader, Read, Result};
 
-/// Bytes a line may have; what is beyond is passed over, and the row is a bad one.
+/// Maximum length of a line in bytes. The rest of a longer line is skipped, and its row is
+/// malformed.
 pub const LONGEST: usize = 1 << 20;
 
-/// U+FEFF in UTF-8, which some programs begin a file with.
+/// The byte order mark U+FEFF in UTF-8. Some programs write it at the start of a file.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Lines of a reader, numbered. Memory: the longest line so far.
+/// The numbered lines of a reader. Memory: the longest line so far.
 pub struct Lines<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
     number: u64,
     whole: bool,
     ended: bool,
-    /// Whether the line that was read last comes once more.
+    /// Whether the next call returns the last line once more.
     again: bool,
 }
 
-/// A line without its end.
+/// A line without its line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// What is in it, up to [`LONGEST`] bytes.
+    /// Its text, at most [`LONGEST`] bytes.
     pub text: &'a [u8],
-    /// From 1; lines that were passed over count.
+    /// Line number, from 1. Skipped lines count.
     pub number: u64,
-    /// Whether that is all of it.
+    /// Whether `text` is the whole line.
     pub whole: bool,
-    /// Whether its end has come. A line without one is the last, and may be half written.
+    /// Whether the line end was read. Only the last line can lack one; it may be incomplete.
     pub ended: bool,
 }
 
 impl<R: Read> Lines<R> {
-    /// From the first line on.
+    /// Creates a reader of lines that starts at the first line.
     pub fn new(reader: R) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader);
         Self { reader, text: Vec::new(), number: 0, whole: true, ended: true, again: false }
     }
 
-    /// The next line that is not blank. A last line needs no end; a byte order mark before the first is none of it.
+    /// Returns the next line that is not blank. The last line needs no line end. A byte order mark
+    /// before the first line is removed.
     ///
     /// # Errors
-    /// If it cannot be read. A line that was cut by the error is lost.
+    /// If the reader fails. The part of a line that was read before the error is lost.
     pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
         if std::mem::take(&mut self.again) {
             return Ok(Some(self.line()));
         }
         loop {
             self.text.clear();
-            // Room for its end as well.
+            // One more byte for the line end.
             let read = (&mut self.reader).take(LONGEST as u64 + 1).read_until(b'\n', &mut self.text)?;
             if read == 0 {
                 return Ok(None);
@@ -61,7 +63,7 @@ impl<R: Read> Lines<R> {
                 self.reader.skip_until(b'\n')?;
                 self.text.truncate(LONGEST);
             }
-            // What was cut is no row, however it goes on.
+            // A truncated line is malformed, so its line end does not matter.
             self.ended |= !self.whole;
             if self.number == 1 && self.text.starts_with(MARK) {
                 self.text.drain(..MARK.len());
@@ -72,21 +74,21 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The line that came last.
+    /// Returns the last line.
     pub fn line(&self) -> Line<'_> {
         let Self { number, whole, ended, .. } = *self;
         Line { text: trim_end(&self.text), number, whole, ended }
     }
 
-    /// The line that came last comes once more.
+    /// Makes the next call of [`Lines::next_line`] return the last line once more.
     pub fn again(&mut self) {
         self.again = true;
     }
 
-    /// Passes over that many lines, blank ones included.
+    /// Skips a number of lines. Blank lines count.
     ///
     /// # Errors
-    /// If they cannot be read.
+    /// If the reader fails.
     pub fn skip(&mut self, lines: usize) -> Result<()> {
         for _ in 0..lines {
             self.number += u64::from(self.reader.skip_until(b'\n')? > 0);
@@ -94,13 +96,14 @@ impl<R: Read> Lines<R> {
         Ok(())
     }
 
-    /// Whether a whole line can be had without reading on, which might take for ever.
+    /// Returns whether the buffer holds a line end, so that the next line needs no read that could
+    /// block.
     pub fn at_hand(&self) -> bool {
         self.reader.buffer().contains(&b'\n')
     }
 }
 
-/// Without `\n` or `\r\n`.
+/// Removes `\n` or `\r\n` from the end.
 fn trim_end(text: &[u8]) -> &[u8] {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     text.strip_suffix(b"\r").unwrap_or(text)

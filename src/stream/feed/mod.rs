@@ -1,4 +1,4 @@
-//! Rows from the world: lines of CSV or JSON in, inputs and targets for a learner out.
+//! Conversion of lines of CSV or JSON to the inputs and targets of a learner.
 //!
 //! ```
 //! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec, Format, Splitter, Truth};
@@ -10,13 +10,14 @@
 //! let mut splitter = Splitter::new(Format::Csv, b',', columns);
 //! let row = feed.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
 //! assert_eq!((row.x.len(), row.target), (2, Some(Truth::Value(31.5)))); // sine and cosine
-//! let wrong = splitter.split(b"six,31.5").map(|fields| feed.read(fields).unwrap_err().to_string());
-//! assert_eq!(wrong.unwrap(), "column 'hour': expected a number, got 'six'");
+//! let wrong = feed.read(splitter.split(b"six,31.5").unwrap()).unwrap_err().to_string();
+//! assert_eq!(wrong, "column 'hour': expected a number, got 'six'");
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! A row is taken whole or not at all: a field that does not fit is a [`FieldError`], and nothing of its row is remembered. Only the target may be
-//! missing. Where it is an input as well (with a horizon), the value that came last stands in for it.
+//! A row is accepted or refused as a whole: a malformed field is a [`FieldError`], and its row does
+//! not change the reader. Only the target may be missing. If the target is also an input (with a
+//! horizon), the last value of its stream replaces a missing one.
 
 mod encode;
 mod field_error;
@@ -43,7 +44,7 @@ use crate::error::{Error, Result};
 use crate::stats::Moments;
 use serde::{Deserialize, Serialize};
 
-/// What a target was.
+/// The value of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Truth {
     /// A number.
@@ -52,54 +53,57 @@ pub enum Truth {
     Class(usize),
 }
 
-/// A row, ready to be learned from.
+/// Inputs and target of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Example<'a> {
-    /// The stream it belongs to.
+    /// The stream of the row.
     pub stream: usize,
-    /// Inputs: the network's, then those that only the readout reads.
+    /// Inputs of the network, followed by the inputs that only the readout reads.
     pub x: &'a [f64],
-    /// The target that came with it.
+    /// The target, or `None` if it is missing.
     pub target: Option<Truth>,
 }
 
-/// A column to learn from.
+/// A feature: one column, encoded as one or more inputs.
 struct Feature {
     name: String,
     from: From,
     moments: Moments,
 }
 
-/// Where inputs come from.
+/// Source of a feature's inputs.
 enum From {
-    /// A column, encoded.
+    /// The index of a column, and its encoding.
     Column(usize, Encoding),
     /// The target of this row.
     Target,
 }
 
-/// Reads rows.
+/// Converts the fields of rows to inputs and targets.
 pub struct RowReader {
     target: usize,
     spec: RowReaderSpec,
     classes: Option<Labels>,
     features: Vec<Feature>,
-    /// Inputs of the network; the others are direct.
+    /// Number of inputs of the network. Only the readout reads the others.
     inputs: usize,
+    /// The index of the group column, and the names of the streams.
     group: Option<(usize, Labels)>,
-    /// The stream of the row that came last.
+    /// The stream of the last row, less than the number of streams.
     stream: usize,
+    /// Mean and variance of the targets.
     moments: Moments,
-    /// The target that came last, by stream.
+    /// `[streams]`, the last target of each stream.
     last: Vec<Option<Truth>>,
+    /// `[inputs + direct inputs]`, the inputs of the last row.
     x: Vec<f64>,
 }
 
 impl RowReader {
-    /// For rows of these columns.
+    /// Creates a reader for rows with these columns.
     ///
     /// # Errors
-    /// If a column that is named is not there, or two settings do not go together.
+    /// If the specification names a column that does not exist, or two settings are incompatible.
     pub fn new(spec: &RowReaderSpec, columns: &[String]) -> Result<Self> {
         let find = |setting: &str, name: &str| {
             let expected = || format!("one of the columns {}", columns.join(", "));
@@ -156,12 +160,13 @@ impl RowReader {
         Ok(feed)
     }
 
-    /// Inputs of the network, and those that only the readout reads.
+    /// Returns the number of inputs of the network and the number of inputs that only the readout
+    /// reads.
     pub fn widths(&self) -> (usize, usize) {
         (self.inputs, self.x.len() - self.inputs)
     }
 
-    /// What each input is called.
+    /// Returns the names of the inputs.
     pub fn names(&self) -> Vec<String> {
         let of = |feature: &Feature| match (&feature.from, &self.classes) {
             (From::Column(_, encoding), _) => encoding.names(&feature.name),
@@ -173,7 +178,7 @@ impl RowReader {
         self.features.iter().flat_map(of).collect()
     }
 
-    /// For each input, whether it is a number to be standardised.
+    /// Returns, for each input, whether it is a number that is standardised.
     pub fn standardise(&self) -> Vec<bool> {
         let of = |feature: &Feature| match &feature.from {
             From::Column(_, encoding) => vec![*encoding == Encoding::Number; encoding.width()],
@@ -182,26 +187,28 @@ impl RowReader {
         self.features.iter().flat_map(of).collect()
     }
 
-    /// The names of classes, if the target is one.
+    /// Returns the names of the classes, or `None` if the target is a number.
     pub fn classes(&self) -> Option<&Labels> {
         self.classes.as_ref()
     }
 
-    /// The name of a stream, if there are many.
+    /// Returns the name of a stream, or `None` if there is no group column or no such stream.
     pub fn stream_name(&self, stream: usize) -> Option<&str> {
         let (_, labels) = self.group.as_ref()?;
         labels.known().get(stream).map(String::as_str)
     }
 
-    /// The stream of the row that was read last.
+    /// Returns the stream of the last row.
     pub fn stream(&self) -> usize {
         self.stream
     }
 
-    /// What a row says; nothing (but which stream it is of) if its target is an input, and neither it nor any before it is known.
+    /// Converts the fields of a row. Returns `None` if the target is an input and neither this row
+    /// nor an earlier row of its stream has one; [`RowReader::stream`] is the stream of the row
+    /// also then.
     ///
     /// # Errors
-    /// What is wrong with it. Nothing of it is remembered then.
+    /// If a field is malformed. The reader is then unchanged.
     pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, FieldError> {
         let limit = self.spec.outlier_limit;
         let stream = match &self.group {
@@ -253,7 +260,7 @@ impl RowReader {
         Ok(Some(Example { stream, x: &self.x, target }))
     }
 
-    /// Takes in what a row that fits has shown.
+    /// Updates moments, names and the last target with an accepted row.
     fn remember(&mut self, stream: usize, fields: &Fields, target: Option<Truth>) {
         self.remember_stream(stream, fields);
         if let Some(truth) = target {
@@ -303,7 +310,7 @@ impl RowReader {
         }
     }
 
-    /// Inputs the target's own value takes.
+    /// Returns the number of inputs that the target takes.
     fn target_width(&self) -> usize {
         match &self.classes {
             Some(labels) if self.spec.target_kind == TargetKind::Classes => labels.most(),
@@ -311,8 +318,10 @@ impl RowReader {
         }
     }
 
+    /// Writes the state to an archive, or reads it from one.
+    ///
     /// # Errors
-    /// If what is read is of other columns.
+    /// If the archive does not hold the state of a reader with the same columns.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("target moments", &mut self.moments)?;
         archive.list("last targets", &mut self.last)?;
@@ -323,7 +332,7 @@ impl RowReader {
             .flatten()
             .any(|truth| matches!(truth, Truth::Class(class) if *class >= most.max(2)))
         {
-            return Err(Error::State { field: "last targets", found: "a class there is not".into() });
+            return Err(Error::State { field: "last targets", found: "a class out of range".into() });
         }
         self.classes.as_mut().map_or(Ok(()), |labels| labels.archive(archive))?;
         self.group.as_mut().map_or(Ok(()), |(_, labels)| labels.archive(archive))?;
@@ -337,18 +346,18 @@ impl RowReader {
     }
 }
 
-/// The encodings that are asked for, by column.
+/// Returns the name of each encoded column and its encoding.
 fn encodings(spec: &RowReaderSpec) -> Result<Vec<(String, Encoding)>> {
     let cyclic = spec.cyclic.iter().map(|text| Encoding::cyclic(text));
     let all: Vec<_> =
         cyclic.chain(spec.one_hot.iter().map(|text| Encoding::one_hot(text))).collect::<Result<_>>()?;
     match all.iter().enumerate().find(|(k, (name, _))| all[..*k].iter().any(|(other, _)| other == name)) {
-        Some((_, (name, _))) => Err(Error::setting("cyclic, one-hot", "one encoding a column", name)),
+        Some((_, (name, _))) => Err(Error::setting("cyclic, one-hot", "one encoding per column", name)),
         None => Ok(all),
     }
 }
 
-/// The number of streams, and the group column with room for their names.
+/// Returns the number of streams, and the index of the group column with a table of their names.
 fn check_streams(spec: &RowReaderSpec, group: Option<usize>) -> Result<(usize, Option<(usize, Labels)>)> {
     if spec.outlier_limit.is_some_and(|limit| limit.is_nan() || limit <= 0.0) {
         return Err(Error::setting(
@@ -365,14 +374,16 @@ fn check_streams(spec: &RowReaderSpec, group: Option<usize>) -> Result<(usize, O
     }
 }
 
-/// The classes of the target.
+/// Returns the classes of the target.
 fn classes(spec: &RowReaderSpec) -> Result<Option<Labels>> {
     match (spec.target_kind, &spec.classes) {
         (TargetKind::Regression, None) => Ok(None),
         (TargetKind::Regression, Some(classes)) => {
             Err(Error::setting("classes", "nothing, for a regression", classes))
         }
-        (TargetKind::Classes, None) => Err(Error::setting("classes", "their number, or a,b,c", "nothing")),
+        (TargetKind::Classes, None) => {
+            Err(Error::setting("classes", "a number of classes, or a,b,c", "nothing"))
+        }
         (TargetKind::Classes, Some(classes)) => Labels::parse("classes", classes).map(Some),
         (TargetKind::Binary, classes) => {
             let labels = Labels::parse("classes", classes.as_deref().unwrap_or("0,1"))?;

@@ -1,17 +1,21 @@
-//! Which numbers can be believed: those within N running standard deviations σ of the running mean μ,
+//! The outlier limit. A value v is accepted within N running standard deviations σ of the running
+//! mean μ,
 //!
-//! `|v − μ| ≤ N σ`,
+//! `|v − μ| ≤ N σ`.
 //!
-//! once enough have come to tell. What is not believed is not taken into μ and σ either.
+//! The first [`WARM_UP`] values are always accepted. A refused value does not change μ and σ.
 
 use super::field_error::{FieldError, quote};
 use crate::stats::Moments;
 
-/// Values that come before any is judged.
+/// Number of values before the outlier limit applies.
 pub const WARM_UP: u64 = 100;
 
+/// Checks a value against the outlier limit. The limit applies after [`WARM_UP`] values that are
+/// not all equal.
+///
 /// # Errors
-/// If a value of that column lies further off than `limit` standard deviations, and has been seen to vary at all.
+/// If the distance of `value` from the mean exceeds `limit` standard deviations.
 pub fn check(
     column: &str,
     field: &[u8],

@@ -1,18 +1,18 @@
-//! How far a stream has been read, and a checksum of what was in it.
+//! The position in a stream, with a checksum of the rows before it.
 
 use serde::{Deserialize, Serialize};
 
-/// Rows that were read.
+/// Number and checksum of the rows that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// How many.
+    /// Number of rows.
     pub rows: u64,
-    /// CRC-32 of their lines, each with a line end.
+    /// CRC-32 of their lines, each followed by `\n`.
     pub crc: u32,
 }
 
 impl Position {
-    /// Goes past a row.
+    /// Advances by one row.
     pub fn pass(&mut self, line: &[u8]) {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.crc);
         hasher.update(line);

@@ -1,8 +1,8 @@
-//! What is read from the rows of a stream, as plain data.
+//! The specification of a row reader, as plain data.
 
 use serde::{Deserialize, Serialize};
 
-/// What a target is.
+/// The kind of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
@@ -15,38 +15,39 @@ pub enum TargetKind {
     Classes,
 }
 
-/// Which columns mean what. Field names are those of the command line's flags.
+/// Specification of the columns of a stream. The field names equal the flags of the command line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RowReaderSpec {
     /// The column to predict.
     pub target: String,
-    /// h, the number of rows between the inputs and the target that is predicted from them. From 1 on, the value of the target column is an input.
+    /// h, the number of rows between the inputs and the target that is predicted from them. If it
+    /// is at least 1, the value of the target column is an input.
     pub horizon: usize,
-    /// What kind of value the target is.
+    /// The kind of the target.
     #[serde(alias = "task")]
     pub target_kind: TargetKind,
-    /// Names of classes, `a,b,c`, or their maximum number.
+    /// Names of the classes, `a,b,c`, or their maximum number.
     pub classes: Option<String>,
-    /// Columns that are inputs. `None`: all columns, the target only with a horizon.
+    /// Columns that are inputs. `None`: all columns; the target only if `horizon` is at least 1.
     pub features: Option<Vec<String>>,
-    /// [`Encoding::cyclic`](super::Encoding::cyclic).
+    /// Periodic columns, in the form of [`Encoding::cyclic`](super::Encoding::cyclic).
     pub cyclic: Vec<String>,
-    /// [`Encoding::one_hot`](super::Encoding::one_hot).
+    /// One-hot columns, in the form of [`Encoding::one_hot`](super::Encoding::one_hot).
     pub one_hot: Vec<String>,
     /// Features that only the readout reads.
     pub direct: Vec<String>,
-    /// Column with the name of the stream that a row belongs to.
+    /// Column with the name of a row's stream.
     pub group: Option<String>,
     /// Maximum number of streams.
     pub streams: usize,
-    /// Numbers further than this number of running standard deviations from the running mean are row errors.
+    /// Outlier limit in running standard deviations from the running mean; `None`: no limit.
     #[serde(alias = "absurd")]
     pub outlier_limit: Option<f64>,
 }
 
 impl RowReaderSpec {
-    /// A number to predict from all other columns.
+    /// Creates the specification of a numeric target that is predicted from all other columns.
     pub fn new(target: &str) -> Self {
         Self {
             target: target.into(),

@@ -1,4 +1,4 @@
-//! What it is given: bad rows, nothing, wrong words.
+//! Input: invalid rows, empty input and invalid arguments.
 
 use super::NET;
 use super::column;
@@ -9,8 +9,8 @@ use super::rows;
 use crate::programs::{folder, run, text};
 use std::fs;
 
-/// What each bad row is told, and where.
-const BAD: [(&str, &str); 11] = [
+/// Each invalid row and the reason reported for it.
+const INVALID_ROWS: [(&str, &str); 11] = [
     ("1", "expected 2 fields, got 1 in '1'"),
     ("1,2,3", "expected 2 fields, got 3 in '1,2,3'"),
     (",50", "column 'hour': expected a number, got an empty field"),
@@ -25,44 +25,51 @@ const BAD: [(&str, &str); 11] = [
 ];
 
 #[test]
-fn a_bad_row_is_passed_over_or_stops_the_stream_with_everything_saved() {
+fn stream_invalid_row_is_skipped_or_stops_with_state_saved() {
     let folder = folder("bad-rows");
     let flags = format!("--target load --horizon 1 {NET}");
     let clean = ok(&run(&folder, &format!("stream {flags} --quiet"), csv(240).as_bytes()));
-    for (k, (bad, said)) in BAD.iter().enumerate() {
+    for (k, (invalid, message)) in INVALID_ROWS.iter().enumerate() {
         let (ckpt, out) = (format!("{k}.ckpt"), format!("{k}.csv"));
         let saved = format!("--checkpoint {ckpt} -o {out}");
-        fs::write(folder.join("in.csv"), format!("{}{bad}\n{}", csv(150), rows(150..240))).unwrap();
+        fs::write(folder.join("in.csv"), format!("{}{invalid}\n{}", csv(150), rows(150..240))).unwrap();
         let stopped = run(&folder, &format!("stream in.csv {flags} {saved}"), b"");
-        fails(&stopped, 3, &format!("row 151 (line 152): {said}"));
+        fails(&stopped, 3, &format!("row 151 (line 152): {message}"));
         let skipped = run(&folder, &format!("stream in.csv {flags} --on-bad-row skip"), b"");
         let lines = ok(&skipped);
         assert_eq!(column(&lines, "row")[149..151], ["150", "152"]);
-        assert_eq!(column(&lines, "next"), column(&clean, "next"), "as if the row had not been there");
-        assert!(text(&skipped.stderr).contains(&format!("skipped row 151 (line 152): {said}")));
+        assert_eq!(
+            column(&lines, "next"),
+            column(&clean, "next"),
+            "expected the predictions of the input without the row"
+        );
+        assert!(text(&skipped.stderr).contains(&format!("skipped row 151 (line 152): {message}")));
         assert!(text(&skipped.stderr).contains("241 rows, 239 learned, 1 skipped"));
-        // Mended, it goes on where it stopped.
+        // With the row removed, a resumed stream continues where it stopped.
         fs::write(folder.join("in.csv"), csv(240)).unwrap();
         ok(&run(&folder, &format!("stream in.csv --resume {saved}"), b""));
-        assert_eq!(fs::read_to_string(folder.join(&out)).unwrap(), clean, "{bad}");
+        assert_eq!(fs::read_to_string(folder.join(&out)).unwrap(), clean, "{invalid}");
     }
     let many: String = "x\n".repeat(20);
     let output =
         run(&folder, &format!("stream {flags} --on-bad-row skip"), format!("{}{many}", csv(9)).as_bytes());
     ok(&output);
-    let said = text(&output.stderr);
-    assert_eq!(said.matches("skipped row").count(), 5);
-    assert!(said.contains("only counted") && said.contains("29 rows, 8 learned, 20 skipped"), "{said}");
+    let message = text(&output.stderr);
+    assert_eq!(message.matches("skipped row").count(), 5);
+    assert!(
+        message.contains("only counted") && message.contains("29 rows, 8 learned, 20 skipped"),
+        "{message}"
+    );
 }
 
 #[test]
-fn an_empty_stream_and_a_header_alone() {
+fn stream_empty_input_fails_and_header_alone_is_accepted() {
     let folder = folder("empty");
-    let words = format!("stream --target load {NET}");
-    fails(&run(&folder, &words, b""), 1, "the input is empty: expected a line of column names");
-    let named = format!("{words} --columns hour,load");
+    let arguments = format!("stream --target load {NET}");
+    fails(&run(&folder, &arguments, b""), 1, "the input is empty: expected a line of column names");
+    let named = format!("{arguments} --columns hour,load");
     fails(&run(&folder, &named, b"\n"), 1, "the input is empty: expected a row");
-    let lines = ok(&run(&folder, &format!("{words} --checkpoint c"), b"hour,load\n"));
+    let lines = ok(&run(&folder, &format!("{arguments} --checkpoint c"), b"hour,load\n"));
     assert_eq!(lines.lines().count(), 1);
     let output = run(&folder, "stream --resume --checkpoint c", b"");
     ok(&output);
@@ -71,11 +78,11 @@ fn an_empty_stream_and_a_header_alone() {
 }
 
 #[test]
-fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
+fn stream_invalid_arguments_exit_with_code_2_and_write_nothing() {
     let folder = folder("usage");
     fs::write(folder.join("in.csv"), csv(5)).unwrap();
     fs::write(folder.join("cr.csv"), csv(5).replace('\n', "\r")).unwrap();
-    for (words, said) in [
+    for (arguments, message) in [
         ("stream in.csv", "--target: expected the column to predict"),
         ("stream in.csv --target x", "target: expected one of the columns hour, load, got x"),
         ("stream in.csv --target load --features hour,x", "features: expected one of the columns"),
@@ -98,25 +105,28 @@ fn wrong_usage_is_said_in_a_line_before_anything_is_written() {
         ("stream in.csv --target load --checkpoint ./out.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint c --checkpoint-every 0", "checkpoint-every"),
         ("stream in.csv --target load --delimiter xy", "one character"),
-        ("stream in.csv --target load --columns hour,hour,load", "columns: expected a name of its own"),
+        ("stream in.csv --target load --columns hour,hour,load", "columns: expected distinct names"),
         ("stream cr.csv --target load", "header: expected lines that end with"),
         ("stream in.csv --target load --columns hour,load --input-format jsonl", "columns"),
         ("steam", "unrecognized subcommand"),
     ] {
-        let output =
-            run(&folder, &format!("{words} -o out.csv").replace("-o in.csv -o out.csv", "-o in.csv"), b"");
-        let words = if words == "steam" { "steam" } else { words };
-        if words == "steam" {
+        let output = run(
+            &folder,
+            &format!("{arguments} -o out.csv").replace("-o in.csv -o out.csv", "-o in.csv"),
+            b"",
+        );
+        let arguments = if arguments == "steam" { "steam" } else { arguments };
+        if arguments == "steam" {
             assert_eq!(output.status.code(), Some(2));
         } else {
-            fails(&output, 2, said);
+            fails(&output, 2, message);
         }
-        assert!(!folder.join("out.csv").exists(), "{words}");
+        assert!(!folder.join("out.csv").exists(), "{arguments}");
     }
-    // The output is not emptied for what cannot be saved.
+    // The output is not truncated if no checkpoint can be written.
     fs::write(folder.join("kept.csv"), "kept").unwrap();
-    let into_no_folder = "stream in.csv --target load --checkpoint in.csv/c -o kept.csv";
-    fails(&run(&folder, into_no_folder, b""), 1, "in.csv/c");
+    let without_folder = "stream in.csv --target load --checkpoint in.csv/c -o kept.csv";
+    fails(&run(&folder, without_folder, b""), 1, "in.csv/c");
     assert_eq!(fs::read_to_string(folder.join("kept.csv")).unwrap(), "kept");
     fails(&run(&folder, "stream none.csv --target load", b""), 1, "cannot read none.csv");
     fails(&run(&folder, "stream . --target load", b""), 1, "it is a folder");
