@@ -1,4 +1,4 @@
-//! What it writes and takes up again: outputs, half rows, checkpoints, a full disk.
+//! Output and checkpoint files: full disks, resumed outputs, partial rows, unusable checkpoints.
 
 use super::NET;
 use super::csv;
@@ -9,38 +9,45 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn a_full_disk_ends_it_and_keeps_what_was_learned() {
+fn stream_full_disk_exits_with_code_1_and_saves_checkpoint() {
     let folder = folder("full");
     if !Path::new("/dev/full").exists() {
         return;
     }
-    let words = format!("stream --target load {NET} --checkpoint c -o /dev/full");
-    fails(&run(&folder, &words, csv(50).as_bytes()), 1, "cannot write /dev/full: No space left on device");
+    let arguments = format!("stream --target load {NET} --checkpoint c -o /dev/full");
+    fails(
+        &run(&folder, &arguments, csv(50).as_bytes()),
+        1,
+        "cannot write /dev/full: No space left on device",
+    );
     assert!(folder.join("c").exists());
     let to_full = format!("stream --target load {NET} --checkpoint /dev/full");
     fails(&run(&folder, &to_full, csv(50).as_bytes()), 2, "exists");
 }
 
 #[test]
-fn lines_that_find_no_room_wait_in_the_checkpoint() {
+fn stream_output_without_space_keeps_pending_lines_in_checkpoint() {
     let folder = folder("no-room");
     fs::write(folder.join("in.csv"), csv(2000)).unwrap();
     let flags = "--checkpoint c --checkpoint-every 20 -o out.csv";
     let program = env!("CARGO_BIN_EXE_sparse-rtrl");
-    // No file may grow beyond some 30 kB; the checkpoint stays below.
+    // No file may exceed 32 KiB; the checkpoint is smaller.
     let limited =
         format!("trap '' XFSZ; ulimit -f 64; exec {program} stream in.csv --target load {NET} {flags}");
     let output =
         std::process::Command::new("sh").args(["-c", &limited]).current_dir(&folder).output().unwrap();
     fails(&output, 1, "cannot write out.csv: File too large");
-    assert!(fs::read_to_string(folder.join("out.csv")).unwrap().ends_with('\n'), "no half a line");
+    assert!(
+        fs::read_to_string(folder.join("out.csv")).unwrap().ends_with('\n'),
+        "expected complete lines only"
+    );
     ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
     let whole = ok(&run(&folder, &format!("stream in.csv --target load {NET}"), b""));
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
 }
 
 #[test]
-fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
+fn resume_truncates_its_own_output_and_no_other_file() {
     let folder = folder("outputs");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
     fs::write(folder.join("in.csv"), csv(50)).unwrap();
@@ -48,20 +55,24 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
     let (first, checkpoint) = (read("o.csv"), fs::read(folder.join("c")).unwrap());
     fs::write(folder.join("in.csv"), csv(80)).unwrap();
     let resume = "stream in.csv --resume --checkpoint c";
-    // Forgotten, it would be lost later on; a file that is not it is not cut; a file that is gone is not made anew.
+    // Refused: no output, an output that is another file, and an output that does not exist. No
+    // file is truncated or created.
     fails(
         &run(&folder, resume, b""),
         2,
         "output: expected the file that the checkpoint's lines went to, or -",
     );
-    let precious = "precious\n".repeat(1000);
-    fs::write(folder.join("precious.txt"), &precious).unwrap();
-    fails(&run(&folder, &format!("{resume} -o precious.txt"), b""), 4, "the file was not changed");
-    assert_eq!(read("precious.txt"), precious);
+    let unrelated = "unrelated\n".repeat(1000);
+    fs::write(folder.join("unrelated.txt"), &unrelated).unwrap();
+    fails(&run(&folder, &format!("{resume} -o unrelated.txt"), b""), 4, "the file was not changed");
+    assert_eq!(read("unrelated.txt"), unrelated);
     fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "found no such file");
     assert!(!folder.join("none.csv").exists());
-    assert!(fs::read(folder.join("c")).unwrap() == checkpoint, "a refusal leaves the checkpoint as it was");
-    // Said explicitly, lines go to standard output, and from then on into no file that holds something.
+    assert!(
+        fs::read(folder.join("c")).unwrap() == checkpoint,
+        "a refused resume must not change the checkpoint"
+    );
+    // `-o -` writes to standard output. From then on an output file that is not empty is refused.
     assert_eq!(ok(&run(&folder, &format!("{resume} -o -"), b"")).lines().count(), 30);
     fails(
         &run(&folder, &format!("{resume} -o o.csv"), b""),
@@ -69,33 +80,33 @@ fn a_resume_cuts_the_output_it_wrote_and_no_other_file() {
         "the output of the checkpoint went elsewhere",
     );
     assert_eq!(read("o.csv"), first);
-    // At a checkpoint before the first row there is only the line of names to know a file by.
+    // Before the first row, an output is recognised by its header.
     ok(&run(&folder, &format!("stream --target load {NET} --checkpoint d -o names.csv"), b"hour,load\n"));
     let resume = "stream --resume --checkpoint d";
     fails(
-        &run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()),
+        &run(&folder, &format!("{resume} -o unrelated.txt"), csv(9).as_bytes()),
         4,
         "the file was not changed",
     );
     ok(&run(&folder, &format!("{resume} -o names.csv"), csv(9).as_bytes()));
     assert_eq!(read("names.csv").lines().count(), 10);
-    // With lines of JSON there is not even that, but they begin alike.
+    // JSON lines have no header: an output is recognised by the start of its first line.
     let json = format!("stream --target load {NET} --format jsonl --checkpoint e -o lines.jsonl");
     ok(&run(&folder, &json, b"hour,load\n"));
     let resume = "stream --resume --checkpoint e";
     fails(
-        &run(&folder, &format!("{resume} -o precious.txt"), csv(9).as_bytes()),
+        &run(&folder, &format!("{resume} -o unrelated.txt"), csv(9).as_bytes()),
         4,
         "the file was not changed",
     );
-    assert_eq!(read("precious.txt"), precious);
+    assert_eq!(read("unrelated.txt"), unrelated);
     fs::write(folder.join("lines.jsonl"), "{\"row\":1,\"targ").unwrap();
     ok(&run(&folder, &format!("{resume} -o lines.jsonl"), csv(9).as_bytes()));
     assert_eq!(read("lines.jsonl").lines().count(), 9);
 }
 
 #[test]
-fn a_row_that_is_half_written_waits_for_its_other_half() {
+fn stream_partial_last_row_is_learned_after_resume() {
     let folder = folder("half");
     let flags = "--checkpoint c -o out.csv";
     fs::write(folder.join("in.csv"), csv(50)).unwrap();
@@ -109,7 +120,7 @@ fn a_row_that_is_half_written_waits_for_its_other_half() {
     fs::write(folder.join("in.csv"), csv(50)).unwrap();
     ok(&run(&folder, &format!("stream in.csv --resume {flags}"), b""));
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), whole);
-    // With nothing to save there is no later run.
+    // Without a checkpoint a partial last row is read as a row.
     assert_eq!(
         ok(&run(&folder, &format!("stream --target load {NET}"), half.as_bytes())).lines().count(),
         51
@@ -120,20 +131,20 @@ fn a_row_that_is_half_written_waits_for_its_other_half() {
 }
 
 #[test]
-fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
+fn resume_unusable_checkpoint_is_refused_and_output_unchanged() {
     let folder = folder("unusable");
     fs::write(folder.join("in.csv"), csv(100)).unwrap();
     let flags = "--checkpoint c -o out.csv";
     ok(&run(&folder, &format!("stream in.csv --target load {NET} {flags}"), b""));
     let (whole, out) = (fs::read(folder.join("c")).unwrap(), fs::read(folder.join("out.csv")).unwrap());
     let resume = || run(&folder, &format!("stream in.csv --resume {flags}"), b"");
-    let with = |change: &dyn Fn(&mut Vec<u8>), said: &str| {
+    let with = |change: &dyn Fn(&mut Vec<u8>), message: &str| {
         let mut bytes = whole.clone();
         change(&mut bytes);
         fs::write(folder.join("c"), bytes).unwrap();
-        fails(&resume(), 4, said);
-        fails(&run(&folder, "inspect c", b""), 4, said);
-        assert_eq!(fs::read(folder.join("out.csv")).unwrap(), out, "nothing was touched");
+        fails(&resume(), 4, message);
+        fails(&run(&folder, "inspect c", b""), 4, message);
+        assert_eq!(fs::read(folder.join("out.csv")).unwrap(), out, "a refusal must not change the output");
     };
     with(&|bytes| bytes.truncate(bytes.len() - 7), "truncated");
     with(&|bytes| bytes.truncate(3), "fewer than its header has");
@@ -143,8 +154,8 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
     with(&|bytes| bytes[16] = 1, "which an older program wrote");
     with(&|bytes| bytes[0] = b'X', "a file of another kind");
     fs::write(folder.join("c"), &whole).unwrap();
-    let said = "exists: expected --resume to continue from it";
-    fails(&run(&folder, &format!("stream in.csv --target load {flags}"), b""), 2, said);
+    let message = "exists: expected --resume to continue from it";
+    fails(&run(&folder, &format!("stream in.csv --target load {flags}"), b""), 2, message);
     let other = "units: expected 6, as in the checkpoint, got 7";
     fails(&run(&folder, &format!("stream in.csv --resume {flags} --units 7"), b""), 2, other);
     ok(&run(
@@ -153,14 +164,14 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
         b"",
     ));
     // Other rows, other columns, fewer rows.
-    for (text, said) in [
+    for (text, message) in [
         (csv(100).replace("50.0", "50.1"), "expected 100 rows with the checksum"),
         (csv(100).replacen("hour", "time", 1), "expected the columns hour, load, found time, load"),
         (csv(99), "expected at least 100 rows, found 99"),
         (String::new(), "expected at least 100 rows, found 0"),
     ] {
         fs::write(folder.join("in.csv"), text).unwrap();
-        fails(&resume(), 4, said);
+        fails(&resume(), 4, message);
     }
     fs::write(folder.join("in.csv"), csv(100)).unwrap();
     ok(&run(&folder, &format!("stream - --resume --replay {flags}"), csv(100).as_bytes()));
@@ -175,27 +186,31 @@ fn a_checkpoint_that_cannot_be_used_is_said_to_be_so() {
     );
     fs::remove_file(folder.join("out.csv")).unwrap();
     ok(&run(&folder, &format!("stream in.csv --target load {NET} --resume {flags}"), b""));
-    assert_eq!(fs::read(folder.join("out.csv")).unwrap(), out, "without either it begins");
+    assert_eq!(
+        fs::read(folder.join("out.csv")).unwrap(),
+        out,
+        "expected a new stream where neither file exists"
+    );
 }
 
-/// By its own name, by a link, or by a hard link: the input is not written over.
+/// The output names the input by the same path, by a symbolic link, or by a hard link.
 #[test]
-fn stream_whose_output_is_its_input_is_refused_and_the_input_kept() {
+fn stream_output_equal_to_input_is_refused_and_input_unchanged() {
     let folder = folder("same");
     let input = folder.join("in.csv");
     fs::write(&input, csv(50)).unwrap();
     fs::hard_link(&input, folder.join("hard.csv")).unwrap();
     std::os::unix::fs::symlink("in.csv", folder.join("soft.csv")).unwrap();
     for output in ["in.csv", "./in.csv", "hard.csv", "soft.csv"] {
-        let words = format!("stream in.csv --target load {NET} -o {output}");
-        fails(&run(&folder, &words, b""), 2, "expected a file for each purpose, got it twice");
+        let arguments = format!("stream in.csv --target load {NET} -o {output}");
+        fails(&run(&folder, &arguments, b""), 2, "expected a file for each purpose, got it twice");
         assert_eq!(fs::read_to_string(&input).unwrap(), csv(50), "-o {output}");
     }
-    // Memory that looks like a folder of devices holds files as well.
+    // /dev/shm holds files, not devices.
     let shared = Path::new("/dev/shm").join(format!("sparse-rtrl-{}.csv", std::process::id()));
     if fs::write(&shared, csv(50)).is_ok() {
-        let words = format!("stream {0} --target load {NET} -o {0}", shared.display());
-        let output = run(&folder, &words, b"");
+        let arguments = format!("stream {0} --target load {NET} -o {0}", shared.display());
+        let output = run(&folder, &arguments, b"");
         let kept = fs::read_to_string(&shared).unwrap();
         fs::remove_file(&shared).unwrap();
         fails(&output, 2, "got it twice");

@@ -1,4 +1,4 @@
-//! Resumed in every form of input and output, a stream ends as one that was not interrupted.
+//! A resumed stream equals an uninterrupted one in every form of input and output.
 
 use super::NET;
 use super::csv;
@@ -8,10 +8,10 @@ use super::rows;
 use crate::programs::{folder, run};
 use std::fs;
 
-/// Rows after which it is interrupted, and all of them.
+/// Rows before the interruption, and rows in total.
 const ROWS: [usize; 2] = [23, 61];
 
-/// What a form is called, its flags, and its text of so many rows.
+/// Name, flags, and a function from a number of rows to the input.
 type Form = (&'static str, &'static str, fn(usize) -> String);
 
 fn forms() -> [Form; 8] {
@@ -19,7 +19,7 @@ fn forms() -> [Form; 8] {
         let row = |line: &str| line.split_once(',').map(|(h, l)| format!("{{\"hour\":{h},\"load\":{l}}}\n"));
         rows(0..n).lines().filter_map(row).collect()
     }
-    // The first row after the interruption is not of the stream that came first.
+    // The first row after the interruption belongs to another stream than the first row of all.
     fn grouped(n: usize) -> String {
         let row = |(t, line): (usize, &str)| format!("{},{line}\n", ["b", "a", "c"][(t + t / 3 * t) % 3]);
         format!("who,{}{}", csv(0), rows(0..n).lines().enumerate().map(row).collect::<String>())
@@ -31,7 +31,7 @@ fn forms() -> [Form; 8] {
         ("named", "--columns hour,load", |n| rows(0..n)),
         ("tabs", "--delimiter tab", |n| csv(n).replace(',', "\t")),
         ("json", "--input-format jsonl", json),
-        ("json-by-looks", "--format jsonl", json),
+        ("json-detected", "--format jsonl", json),
         ("blank", "--every 5 --horizon 2", |n| csv(n).replace('\n', "\r\n\n")),
     ]
 }
@@ -45,20 +45,23 @@ fn stream_resumed_in_any_form_equals_uninterrupted() {
             |out: &str| format!("stream --target load {NET} {flags} -q --checkpoint {out}.c -o {out}");
         ok(&run(&folder, &begin("whole"), all.as_bytes()));
         let read = |name: &str| fs::read(folder.join(name)).unwrap();
-        // From a file, from the beginning of standard input, and from rows that are new, with the line of names and without.
+        // From a file, from all rows on standard input, and from new rows with and without a header.
         let rest = all.strip_prefix(&part).unwrap().to_string();
         fs::write(folder.join("in"), &all).unwrap();
-        for (how, words, input) in [
+        for (how, source, input) in [
             ("file", "in", ""),
             ("replay", "--replay", &all[..]),
             ("rest", "-", &rest),
             ("named", "-", &format!("{}{rest}", text(0))),
         ] {
             ok(&run(&folder, &begin("part"), part.as_bytes()));
-            let resume = format!("stream {words} --resume -q --checkpoint part.c -o part");
+            let resume = format!("stream {source} --resume -q --checkpoint part.c -o part");
             let output = run(&folder, &resume, input.as_bytes());
             ok(&output);
-            assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{name}, {how}: it is quiet");
+            assert!(
+                output.stdout.is_empty() && output.stderr.is_empty(),
+                "{name}, {how}: expected no output"
+            );
             assert!(read("part") == read("whole"), "{name}, {how}");
             assert!(read("part.c") == read("whole.c"), "{name}, {how}");
             for file in ["part", "part.c"] {
@@ -72,7 +75,7 @@ fn stream_resumed_in_any_form_equals_uninterrupted() {
 }
 
 #[test]
-fn replay_of_another_input_is_refused() {
+fn replay_of_other_input_is_refused() {
     let folder = folder("replayed");
     ok(&run(&folder, &format!("stream --target load {NET} --checkpoint c"), csv(20).as_bytes()));
     let replay = "stream --resume --replay --checkpoint c";

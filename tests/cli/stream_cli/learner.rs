@@ -1,4 +1,4 @@
-//! What becomes of what it has learned: divergence, weights in and out, experiments.
+//! Divergence, export and import of weights, `train`, `completions` and help texts.
 
 use super::NET;
 use super::csv;
@@ -8,55 +8,56 @@ use crate::programs::{folder, run, text};
 use std::fs;
 
 #[test]
-fn divergence_stops_resets_or_rolls_back() {
+fn stream_divergence_stops_resets_or_rolls_back() {
     let folder = folder("diverged");
-    let calm: String = (0..300).map(|t| format!("{},{}\n", t % 5, t % 3)).collect();
+    let rows: String = (0..300).map(|t| format!("{},{}\n", t % 5, t % 3)).collect();
     let flags = format!(
         "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10"
     );
-    let input = format!("x,y\n{calm}");
+    let input = format!("x,y\n{rows}");
     let stop = run(&folder, &format!("stream {flags} --checkpoint c"), input.as_bytes());
     fails(&stop, 5, "diverged at row");
     assert!(text(&stop.stderr).contains("the last checkpoint is unchanged"));
-    let said = text(&stop.stderr);
-    let at: u64 = said.split("diverged at row ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+    let stderr = text(&stop.stderr);
+    let at: u64 =
+        stderr.split("diverged at row ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
     let last: serde_json::Value = serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
     assert_eq!(last["rows"], (at - 1) / 10 * 10, "the checkpoint before row {at}");
-    // What it is hinted at can be done.
-    let mended = "--learning-rate 1e-3 --error-clip 3 --outlier-limit off --decay 1e-4 --clip 1";
-    ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {mended}"), input.as_bytes()));
+    // The changes which the error message proposes are accepted.
+    let changed = "--learning-rate 1e-3 --error-clip 3 --outlier-limit off --decay 1e-4 --clip 1";
+    ok(&run(&folder, &format!("stream --resume --replay --checkpoint c {changed}"), input.as_bytes()));
     let description: serde_json::Value =
         serde_json::from_str(&ok(&run(&folder, "inspect c --json", b""))).unwrap();
     assert_eq!(description["settings"]["learning-rate"], 1e-3);
     assert_eq!((&description["learned"], &description["diverged"]), (&300.into(), &0.into()));
-    // A mark is of the mode that made it: it leaves the checkpoint with the next run of another.
-    let marked = "stream --target load --checkpoint m --checkpoint-every 10 --on-divergence rollback";
-    ok(&run(&folder, &format!("{marked} {NET}"), csv(15).as_bytes()));
+    // A resumed run without `--on-divergence rollback` drops the saved rollback state.
+    let rollback = "stream --target load --checkpoint m --checkpoint-every 10 --on-divergence rollback";
+    ok(&run(&folder, &format!("{rollback} {NET}"), csv(15).as_bytes()));
     let before = fs::metadata(folder.join("m")).unwrap().len();
     ok(&run(&folder, "stream --resume --checkpoint m", b""));
     assert!(fs::metadata(folder.join("m")).unwrap().len() < before);
-    for (how, said) in [("reset", "the learner was reset"), ("rollback", "was rolled back to row")] {
+    for (how, message) in [("reset", "the learner was reset"), ("rollback", "was rolled back to row")] {
         let output = run(&folder, &format!("stream {flags} --on-divergence {how}"), input.as_bytes());
-        assert_eq!(ok(&output).lines().count(), 301, "each row has its line: {}", text(&output.stderr));
+        assert_eq!(ok(&output).lines().count(), 301, "expected a line per row: {}", text(&output.stderr));
         let stderr = text(&output.stderr);
         assert!(
-            stderr.contains(said) && stderr.contains("diverged") && stderr.contains("300 rows"),
+            stderr.contains(message) && stderr.contains("diverged") && stderr.contains("300 rows"),
             "{stderr}"
         );
     }
 }
 
 #[test]
-fn weights_go_out_and_in() {
+fn weights_exported_by_inspect_are_imported_by_stream() {
     let folder = folder("weights");
     fs::write(folder.join("in.csv"), csv(300)).unwrap();
     ok(&run(&folder, &format!("stream in.csv --target load {NET} --checkpoint c -o out.csv"), b""));
     for same in ["c", "./c"] {
         fails(&run(&folder, &format!("inspect c --export {same}"), b""), 2, "a file for each purpose");
     }
-    let words = ok(&run(&folder, "inspect c --export w.safetensors", b""));
-    for said in ["300 learned", "layer0.wu_y", "hour", "as drawn", "mae"] {
-        assert!(words.contains(said), "{said}: {words}");
+    let text = ok(&run(&folder, "inspect c --export w.safetensors", b""));
+    for message in ["300 learned", "layer0.wu_y", "hour", "as drawn", "mae"] {
+        assert!(text.contains(message), "expected {message} in {text}");
     }
     ok(&run(
         &folder,
@@ -77,7 +78,7 @@ fn weights_go_out_and_in() {
 }
 
 #[test]
-fn train_and_completions() {
+fn train_completions_and_help_accept_valid_and_refuse_invalid_arguments() {
     let folder = folder("train");
     let default = ok(&run(&folder, "train --print-config", b""));
     fs::write(folder.join("c.toml"), default.replace("1700", "3").replace("units = 16", "units = 4"))
@@ -97,10 +98,10 @@ fn train_and_completions() {
         assert!(ok(&run(&folder, &format!("completions {shell}"), b"")).contains("checkpoint-every"));
     }
     let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
-    for said in
+    for message in
         ["Σ|error| / Σ|target|", "Skipped rows do not count", "no line of output", "may be incomplete"]
     {
-        assert!(help.contains(said), "{said}");
+        assert!(help.contains(message), "expected {message} in the help");
     }
     for command in ["", "stream", "inspect", "train", "completions"] {
         let help = ok(&run(&folder, &format!("{command} --help"), b""));
@@ -110,7 +111,7 @@ fn train_and_completions() {
 }
 
 #[test]
-fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
+fn rollback_after_resume_restores_last_due_checkpoint() {
     let folder = folder("rolled-back");
     let flags = format!(
         "--target y {NET} --readout trainer --trainer sgd --learning-rate 1e9 --decay 0 --checkpoint-every 10 --checkpoint c"
@@ -125,19 +126,19 @@ fn rollback_goes_to_the_last_checkpoint_that_was_due_also_after_a_resume() {
         text(stderr).lines().filter_map(numbers).collect()
     };
     let mut count = 0;
-    // The mark of row 20 is not the learner that is saved at row 25.
+    // The first run saves at row 25, but a rollback must restore row 20.
     for (to, resume) in [(25, ""), (27, "--resume --replay"), (90, "--resume --replay")] {
         let begin = if resume.is_empty() { &flags[..] } else { "--checkpoint c --checkpoint-every 10" };
-        let words = format!("stream {begin} {resume} --on-divergence rollback");
-        let output = run(&folder, &words, input(to).as_bytes());
+        let arguments = format!("stream {begin} {resume} --on-divergence rollback");
+        let output = run(&folder, &arguments, input(to).as_bytes());
         ok(&output);
         for [at, mark] in marks(&output.stderr) {
             assert_eq!(mark, (at - 1) / 10 * 10, "diverged at row {at}");
             count += usize::from(resume.is_empty() || (26..30).contains(&at));
         }
     }
-    assert!(count > 3, "it diverges before and soon after: {count}");
-    // Begun anew there is nothing to go back to.
+    assert!(count > 3, "expected divergence before and soon after a resume, got {count}");
+    // A new stream without `rollback` has no state to restore: it resets the learner.
     fs::remove_file(folder.join("c")).unwrap();
     let reset = run(&folder, &format!("stream {flags} --on-divergence reset"), input(90).as_bytes());
     ok(&reset);

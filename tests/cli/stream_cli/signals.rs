@@ -1,4 +1,4 @@
-//! What happens to it while it runs: lines that come one by one, signals, a closed output.
+//! A running stream: output line by line, signals, closed output.
 
 use super::NET;
 use super::csv;
@@ -16,8 +16,8 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::time::Instant;
 
-fn spawn(folder: &Path, words: &str) -> Child {
-    let mut command = program(folder, words);
+fn spawn(folder: &Path, arguments: &str) -> Child {
+    let mut command = program(folder, arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -28,7 +28,7 @@ fn read_lines(child: &mut Child, n: usize) -> BufReader<std::process::ChildStdou
 }
 
 #[test]
-fn a_line_is_there_as_soon_as_its_row() {
+fn stream_row_received_writes_its_line_at_once() {
     let folder = folder("prompt");
     let mut child = spawn(&folder, &format!("stream --target load {NET}"));
     let mut stdin = child.stdin.take().unwrap();
@@ -43,7 +43,7 @@ fn a_line_is_there_as_soon_as_its_row() {
 }
 
 #[test]
-fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
+fn stream_signal_while_waiting_saves_state_and_drops_partial_row() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = folder(&format!("signal-{signal}"));
         let flags = "--checkpoint c -o out.csv";
@@ -51,20 +51,20 @@ fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(format!("{}20,5", csv(20)).as_bytes()).unwrap();
         stdin.flush().unwrap();
-        let until = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(20);
         while fs::read_to_string(folder.join("out.csv")).unwrap_or_default().lines().count() < 21 {
-            assert!(Instant::now() < until, "20 lines");
+            assert!(Instant::now() < deadline, "expected 20 lines within 20 s");
             std::thread::sleep(Duration::from_millis(10));
         }
         let pid = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(code));
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert!(said.contains("20 rows, 20 learned, 0 skipped"), "{said}");
+        let mut message = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+        assert!(message.contains("20 rows, 20 learned, 0 skipped"), "{message}");
         drop(stdin);
-        // New rows from standard input, with the names once more; then from a file that has everything.
+        // Resumed with new rows and a header on standard input, then with a file of all rows.
         let more = format!("hour,load\n{}", rows(20..40));
         ok(&run(&folder, &format!("stream --resume {flags}"), more.as_bytes()));
         fs::write(folder.join("in.csv"), csv(60)).unwrap();
@@ -75,12 +75,12 @@ fn a_signal_is_heard_while_it_waits_and_half_a_row_is_not_learned() {
 }
 
 #[test]
-fn a_signal_is_heard_before_the_first_line() {
+fn stream_signal_before_first_line_exits_without_checkpoint() {
     let folder = folder("signal-first");
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let mut child = spawn(&folder, &format!("stream --target load {NET} --checkpoint c"));
         let _stdin = child.stdin.take().unwrap();
-        // Until it listens, a signal ends it as it ends any program, with no code at all.
+        // Before its handler is installed, a signal ends the process without an exit code.
         std::thread::sleep(Duration::from_millis(500));
         let pid = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
@@ -90,33 +90,33 @@ fn a_signal_is_heard_before_the_first_line() {
 }
 
 #[test]
-fn a_closed_output_ends_it_quietly_with_everything_saved() {
+fn stream_closed_output_exits_successfully_with_state_saved() {
     let folder = folder("closed");
     fs::write(folder.join("in.csv"), csv(20_000)).unwrap();
     let mut child = spawn(&folder, &format!("stream in.csv --target load {NET} --checkpoint c"));
     drop(read_lines(&mut child, 10));
     assert!(child.wait().unwrap().success());
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(!said.contains("error"), "{said}");
+    let mut message = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+    assert!(!message.contains("error"), "{message}");
     let description = ok(&run(&folder, "inspect c --json", b""));
     let description: serde_json::Value = serde_json::from_str(&description).unwrap();
     assert!((9..20_000).contains(&description["rows"].as_u64().unwrap()));
 }
 
 #[test]
-fn second_signal_ends_it_at_once_while_nobody_reads() {
+fn stream_second_signal_with_blocked_output_exits_at_once() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = folder(&format!("twice-{signal}"));
         fs::write(folder.join("in.csv"), csv(20_000)).unwrap();
         let mut child = spawn(&folder, &format!("stream in.csv --target load {NET} --checkpoint c"));
-        // It writes into a pipe until that is full, and waits for room after the first signal as well.
+        // The process blocks on a full pipe, also after the first signal.
         let reader = read_lines(&mut child, 1);
         std::thread::sleep(Duration::from_millis(500));
         let pid = child.id().to_string();
-        let until = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(20);
         while child.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < until, "it ends");
+            assert!(Instant::now() < deadline, "the process did not end within 20 s");
             let _ =
                 std::process::Command::new("kill").args(["-s", signal, &pid]).stderr(Stdio::null()).status();
             std::thread::sleep(Duration::from_millis(100));

@@ -1,4 +1,4 @@
-//! What it says of a stream: predictions, forms of input, classes, groups.
+//! Predictions: causality, forms of input, classes, groups, missing targets.
 
 use super::NET;
 use super::column;
@@ -11,19 +11,19 @@ use crate::programs::{folder, run, text};
 use std::fs;
 
 #[test]
-fn it_learns_from_a_pipe_and_says_what_it_predicts() {
+fn stream_2000_rows_reach_window_nrmse_below_one_half() {
     let folder = folder("pipe");
-    let words = format!("stream --target load --horizon 2 --cyclic hour:24 --cell gru {NET}");
-    let output = run(&folder, &words, csv(2000).as_bytes());
+    let arguments = format!("stream --target load --horizon 2 --cyclic hour:24 --cell gru {NET}");
+    let output = run(&folder, &arguments, csv(2000).as_bytes());
     let lines = ok(&output);
     let (predicted, next) = (numbers(&lines, "predicted"), numbers(&lines, "next"));
     assert_eq!(predicted.len(), 2000);
-    assert_eq!(&predicted[..3], &[None, None, next[0]], "the forecast of row 1 is of row 3");
+    assert_eq!(&predicted[..3], &[None, None, next[0]], "expected the forecast made at row 1 in row 3");
     assert_eq!(predicted[2..], next[..1998]);
     let nrmse = numbers(&lines, "window_nrmse").pop().unwrap().unwrap();
-    assert!(nrmse < 0.5, "half as wrong as the mean: {nrmse}");
+    assert!(nrmse < 0.5, "expected an NRMSE below 0.5, got {nrmse}");
     assert!(text(&output.stderr).contains("2000 rows, 1998 learned, 0 skipped; mae"));
-    // The metric is what its name says.
+    // `mae` is the mean absolute error of the predictions.
     let target = numbers(&lines, "target");
     let errors: Vec<f64> =
         target.iter().zip(&predicted).filter_map(|(y, p)| Some((y.as_ref()? - p.as_ref()?).abs())).collect();
@@ -32,7 +32,7 @@ fn it_learns_from_a_pipe_and_says_what_it_predicts() {
 }
 
 #[test]
-fn the_same_rows_in_another_form_give_the_same_predictions() {
+fn stream_same_rows_in_another_form_give_same_predictions() {
     let folder = folder("forms");
     let flags = format!("--target load --horizon 1 --metrics mae,rmse,nrmse,mape {NET} --quiet");
     let plain = ok(&run(&folder, &format!("stream {flags}"), csv(200).as_bytes()));
@@ -50,8 +50,8 @@ fn the_same_rows_in_another_form_give_the_same_predictions() {
     assert_eq!(ok(&run(&folder, &format!("stream {flags} --delimiter tab"), tabs.as_bytes())), plain);
     let units = csv(200).replacen('\n', "\nh,MW\nint,float\n", 1);
     assert_eq!(ok(&run(&folder, &format!("stream {flags} --skip-lines 2"), units.as_bytes())), plain);
-    let bare = format!("stream - {flags} --columns hour,load");
-    assert_eq!(ok(&run(&folder, &bare, rows(0..200).as_bytes())), plain);
+    let without_header = format!("stream - {flags} --columns hour,load");
+    assert_eq!(ok(&run(&folder, &without_header, rows(0..200).as_bytes())), plain);
     fs::write(folder.join("in.csv"), csv(200)).unwrap();
     assert_eq!(ok(&run(&folder, &format!("stream in.csv {flags} -o out.csv"), b"")), "");
     assert_eq!(fs::read_to_string(folder.join("out.csv")).unwrap(), plain);
@@ -67,31 +67,31 @@ fn the_same_rows_in_another_form_give_the_same_predictions() {
 }
 
 #[test]
-fn nothing_of_the_future_moves_a_line() {
+fn stream_changed_future_rows_leave_earlier_lines_unchanged() {
     let folder = folder("causal");
     for horizon in [0, 3] {
         let flags = format!("stream --target load --horizon {horizon} {NET} --quiet");
-        let calm = ok(&run(&folder, &flags, csv(100).as_bytes()));
-        let wild = format!("{}{}", csv(60), rows(0..40).replace(",5", ",7"));
-        let wild = ok(&run(&folder, &flags, wild.as_bytes()));
-        let until = |text: &str| text.lines().take(61).map(String::from).collect::<Vec<_>>();
-        assert_eq!(until(&calm), until(&wild));
-        assert_ne!(calm, wild);
+        let unchanged = ok(&run(&folder, &flags, csv(100).as_bytes()));
+        let changed = format!("{}{}", csv(60), rows(0..40).replace(",5", ",7"));
+        let changed = ok(&run(&folder, &flags, changed.as_bytes()));
+        let first_lines = |text: &str| text.lines().take(61).map(String::from).collect::<Vec<_>>();
+        assert_eq!(first_lines(&unchanged), first_lines(&changed));
+        assert_ne!(unchanged, changed);
     }
 }
 
 #[test]
-fn classes_are_told_by_name() {
+fn stream_class_targets_are_learned_and_predicted_by_name() {
     let folder = folder("classes");
     let rows: String = (0..600).map(|t| format!("{},{}\n", t % 3, ["a", "b", "c"][(t + 1) % 3])).collect();
-    let words = format!("stream --target next --target-kind classes --classes 3 --one-hot x:3 {NET}");
-    let lines = ok(&run(&folder, &words, format!("x,next\n{rows}").as_bytes()));
+    let arguments = format!("stream --target next --target-kind classes --classes 3 --one-hot x:3 {NET}");
+    let lines = ok(&run(&folder, &arguments, format!("x,next\n{rows}").as_bytes()));
     assert!(numbers(&lines, "window_accuracy").pop().unwrap().unwrap() > 0.95);
     assert_eq!(column(&lines, "predicted").pop().unwrap(), "a");
     assert!(numbers(&lines, "probability").pop().unwrap().unwrap() > 0.5);
     let binary: String = (0..400).map(|t| format!("{},{}\n", t % 2, ["no", "yes"][t % 2])).collect();
-    let words = format!("stream --target y --target-kind binary --classes no,yes {NET}");
-    let lines = ok(&run(&folder, &words, format!("x,y\n{binary}").as_bytes()));
+    let arguments = format!("stream --target y --target-kind binary --classes no,yes {NET}");
+    let lines = ok(&run(&folder, &arguments, format!("x,y\n{binary}").as_bytes()));
     assert_eq!(numbers(&lines, "window_accuracy").pop().unwrap(), Some(1.0));
     let one_ahead =
         format!("stream --target y --target-kind binary --classes no,yes --horizon 1 --features y {NET}");
@@ -100,24 +100,24 @@ fn classes_are_told_by_name() {
 }
 
 #[test]
-fn many_streams_share_what_they_learn_and_nothing_else() {
+fn stream_groups_have_separate_forecasts_and_a_limited_number() {
     let folder = folder("groups");
     let value = |who: usize, t: usize| format!("{}\n", ((t + 7 * who) as f64 * 0.3).sin());
     let both: String =
         (0..200).flat_map(|t| [format!("a,{}", value(0, t)), format!("b,{}", value(1, t))]).collect();
-    let words = format!("stream --target y --horizon 1 --group who --streams 2 {NET}");
-    let lines = ok(&run(&folder, &words, format!("who,y\n{both}").as_bytes()));
+    let arguments = format!("stream --target y --horizon 1 --group who --streams 2 {NET}");
+    let lines = ok(&run(&folder, &arguments, format!("who,y\n{both}").as_bytes()));
     assert_eq!(column(&lines, "stream")[..2], ["a", "b"]);
     let next = numbers(&lines, "next");
-    assert_eq!(numbers(&lines, "predicted")[2..], next[..398], "a forecast is of its own stream's next row");
-    let late = ok(&run(&folder, &words, b"who,y\na,1\nb,\na,2\nb,3\n"));
-    assert_eq!(column(&late, "stream"), ["a", "b", "a", "b"], "also where nothing is known yet");
-    let output = run(&folder, &words, format!("who,y\n{both}c,1\n").as_bytes());
+    assert_eq!(numbers(&lines, "predicted")[2..], next[..398], "expected the forecast of the same stream");
+    let late = ok(&run(&folder, &arguments, b"who,y\na,1\nb,\na,2\nb,3\n"));
+    assert_eq!(column(&late, "stream"), ["a", "b", "a", "b"], "expected the stream in every row");
+    let output = run(&folder, &arguments, format!("who,y\n{both}c,1\n").as_bytes());
     fails(&output, 3, "row 401 (line 402): column 'who': expected one of 2 streams (--streams), got 'c'");
 }
 
 #[test]
-fn a_missing_target_is_predicted_and_passed_by() {
+fn stream_missing_target_is_predicted_and_not_learned() {
     let folder = folder("missing");
     let gaps: String = rows(0..100)
         .lines()
@@ -129,8 +129,8 @@ fn a_missing_target_is_predicted_and_passed_by() {
         )
         .collect();
     for horizon in [0, 1] {
-        let words = format!("stream --target load --horizon {horizon} {NET}");
-        let output = run(&folder, &words, format!("hour,load\n{gaps}").as_bytes());
+        let arguments = format!("stream --target load --horizon {horizon} {NET}");
+        let output = run(&folder, &arguments, format!("hour,load\n{gaps}").as_bytes());
         let lines = ok(&output);
         assert_eq!(column(&lines, "row").len(), 100);
         assert_eq!(column(&lines, "target")[1], "");
@@ -141,21 +141,24 @@ fn a_missing_target_is_predicted_and_passed_by() {
 }
 
 #[test]
-fn forecast_of_a_class_is_what_was_predicted_with_its_probability() {
+fn stream_class_forecast_equals_later_prediction() {
     let folder = folder("class-ahead");
     let rows: String = (0..300).map(|t| format!("{}\n", ["a", "b", "c"][t * t % 7 % 3])).collect();
     for (task, classes) in [("classes", "a,b,c"), ("binary", "a,b")] {
         let rows = if task == "binary" { rows.replace('c', "b") } else { rows.clone() };
-        let words = format!(
+        let arguments = format!(
             "stream --columns y --target y --horizon 1 --target-kind {task} --classes {classes} {NET}"
         );
-        let lines = ok(&run(&folder, &words, rows.as_bytes()));
-        for (came, ahead) in [("predicted", "next"), ("probability", "next_probability")] {
-            let (came, ahead) = (column(&lines, came), column(&lines, ahead));
-            assert_eq!(came[0], "");
-            assert_eq!(came[1..], ahead[..299], "{task}");
+        let lines = ok(&run(&folder, &arguments, rows.as_bytes()));
+        for (predicted, next) in [("predicted", "next"), ("probability", "next_probability")] {
+            let (predicted, next) = (column(&lines, predicted), column(&lines, next));
+            assert_eq!(predicted[0], "");
+            assert_eq!(predicted[1..], next[..299], "{task}");
         }
         let probability = numbers(&lines, "next_probability");
-        assert!(probability.iter().all(|p| (1.0 / 3.0..=1.0).contains(&p.unwrap())), "of the most probable");
+        assert!(
+            probability.iter().all(|p| (1.0 / 3.0..=1.0).contains(&p.unwrap())),
+            "expected the probability of the most probable class"
+        );
     }
 }
