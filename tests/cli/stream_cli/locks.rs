@@ -27,7 +27,7 @@ fn start(folder: &Path, arguments: &str) -> (Child, ChildStdin) {
     (child, stdin)
 }
 
-/// Waits wait_until a condition holds, at most 20 s.
+/// Waits until a condition holds, at most 20 s.
 fn wait_until(condition: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
