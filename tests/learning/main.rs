@@ -1,4 +1,4 @@
-//! The learners and the experiment: weight updates, streams, errors, saving and resuming.
+//! Learners and experiments: weight updates, streams, errors, checkpoints.
 
 mod experiment;
 mod learner;

@@ -1,4 +1,4 @@
-//! A learner that was saved and restored goes on as the one that was not, bit for bit: every rule, every cell, every trainer.
+//! A restored learner continues bit for bit as the saved one, with every rule, cell and trainer.
 
 use sparse_rtrl::archive::Archive;
 use sparse_rtrl::cell;
@@ -7,12 +7,13 @@ use sparse_rtrl::optim;
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::rule;
 
-/// Two readings that belong together, with gaps in what is known of the target.
+/// Two inputs and a target. Every fifth target is missing.
 fn row(t: usize) -> ([f64; 2], Option<f64>) {
     let x = [(0.3 * t as f64).sin() * 5.0 + 20.0, ((0.11 * t as f64).cos() > 0.0) as u8 as f64];
     (x, (!t.is_multiple_of(5)).then_some(100.0 + 10.0 * (0.3 * t as f64 + x[1]).cos()))
 }
 
+/// Learns row t and returns the bits of the predictions.
 fn step(learner: &mut StreamLearner<f32>, t: usize) -> Vec<u64> {
     let (x, target) = row(t);
     let class = target.map(|target| Target::Class(usize::from(target > 100.0)));
@@ -21,32 +22,34 @@ fn step(learner: &mut StreamLearner<f32>, t: usize) -> Vec<u64> {
         Loss::SquaredError => values.as_ref().map(|values| Target::Values(values)),
         _ => class,
     };
-    let answer = learner.step(&x, target).unwrap();
-    answer.prediction.iter().chain(answer.predicted.into_iter().flatten()).map(|p| p.to_bits()).collect()
+    let result = learner.step(&x, target).unwrap();
+    result.prediction.iter().chain(result.predicted.into_iter().flatten()).map(|p| p.to_bits()).collect()
 }
 
+/// The checkpoint of a learner.
 fn saved(learner: &mut StreamLearner<f32>) -> Vec<u8> {
     let mut archive = Archive::writer();
     learner.save(&mut archive).unwrap();
     archive.into_bytes()
 }
 
-fn goes_on(spec: &StreamLearnerSpec, what: &str) {
+/// Asserts that a restored learner and the saved one give equal predictions and checkpoints.
+fn assert_resumes(spec: &StreamLearnerSpec, case: &str) {
     let mut whole = StreamLearner::<f32>::new(spec, 3).unwrap();
     (0..60).for_each(|t| drop(step(&mut whole, t)));
     let bytes = saved(&mut whole);
     let mut archive = Archive::reader(bytes.clone());
-    let mut again = StreamLearner::<f32>::restore(&mut archive).unwrap();
+    let mut restored = StreamLearner::<f32>::restore(&mut archive).unwrap();
     archive.finish().unwrap();
-    assert!(saved(&mut again) == bytes, "{what}: what was restored is not what was saved");
+    assert!(saved(&mut restored) == bytes, "{case}: the checkpoint of the restored learner differs");
     for t in 60..140 {
-        assert_eq!(step(&mut whole, t), step(&mut again, t), "{what}: step {t}");
+        assert_eq!(step(&mut whole, t), step(&mut restored, t), "{case}: step {t}");
     }
-    assert!(saved(&mut whole) == saved(&mut again), "{what}: the ends differ");
+    assert!(saved(&mut whole) == saved(&mut restored), "{case}: the last checkpoints differ");
 }
 
 #[test]
-fn every_rule_goes_on() {
+fn learner_of_every_rule_and_cell_resumes_bit_for_bit() {
     for entry in rule::registry::<f32>().iter().filter(|entry| !entry.grows) {
         for cell in cell::registry::<f32>() {
             let mut spec = StreamLearnerSpec::new(2, 9, 1);
@@ -56,14 +59,15 @@ fn every_rule_goes_on() {
             let second = spec.network.layers[0].clone();
             spec.network.layers.push(second);
             spec.network.trace = Some(0.5);
-            goes_on(&spec, &format!("{} on {}", entry.name, cell.name));
+            assert_resumes(&spec, &format!("{} on {}", entry.name, cell.name));
         }
     }
 }
 
-/// Where no row carries, lines come and go: what is left of those that went must not be seen in what is saved.
+/// Without carry, rows of the influence matrix are stored for some steps only. A checkpoint must not
+/// depend on rows that are no longer stored.
 #[test]
-fn deep_nets_without_carry_go_on() {
+fn learner_of_deep_network_without_carry_resumes_bit_for_bit() {
     for rule in ["rtrl", "rtrl-blocked-4", "rtrl-blocked-7"] {
         for trace in [None, Some(0.5)] {
             let mut spec = StreamLearnerSpec::new(2, 9, 1);
@@ -73,13 +77,13 @@ fn deep_nets_without_carry_go_on() {
             let layer = spec.network.layers[0].clone();
             spec.network.layers.extend([layer.clone(), layer]);
             spec.network.trace = trace;
-            goes_on(&spec, &format!("{rule} on three layers, trace {trace:?}"));
+            assert_resumes(&spec, &format!("{rule} on three layers, trace {trace:?}"));
         }
     }
 }
 
 #[test]
-fn every_trainer_loss_and_horizon_goes_on() {
+fn learner_of_every_trainer_loss_and_horizon_resumes_bit_for_bit() {
     let kalman =
         |grouping| Trainer::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
     let gradient = |optimiser: &str| Trainer::Gradient {
@@ -105,41 +109,42 @@ fn every_trainer_loss_and_horizon_goes_on() {
                 if trainer == Trainer::Untrained && spec.least.is_none() {
                     continue;
                 }
-                goes_on(&spec, &format!("{trainer:?}, {loss:?}, horizon {horizon}"));
+                assert_resumes(&spec, &format!("{trainer:?}, {loss:?}, horizon {horizon}"));
             }
         }
     }
 }
 
 #[test]
-fn a_frozen_network_stays_as_drawn_and_goes_on() {
+fn learner_with_frozen_network_keeps_initial_weights_and_resumes() {
     let mut spec = StreamLearnerSpec::new(2, 8, 1);
     (spec.frozen, spec.least) = (true, None);
-    goes_on(&spec, "frozen");
+    assert_resumes(&spec, "frozen");
     let mut learner = StreamLearner::<f32>::new(&spec, 3).unwrap();
-    let drawn = learner.weights().to_vec();
+    let initial = learner.weights().to_vec();
     (0..60).for_each(|t| drop(step(&mut learner, t)));
     let p = learner.network().wiring().parameters();
-    assert_eq!(learner.weights()[..p], drawn[..p]);
-    assert_ne!(learner.weights()[p..], drawn[p..]);
+    assert_eq!(learner.weights()[..p], initial[..p]);
+    assert_ne!(learner.weights()[p..], initial[p..]);
 }
 
-/// No cut of what was saved, and no single altered byte of it, makes restoring panic.
+/// A truncated checkpoint is an error. A checkpoint with one altered byte is an error or a learner;
+/// neither restoring nor learning panics.
 #[test]
-fn restoring_nonsense_is_an_error_or_a_learner() {
-    // In the middle of a block and of the advance over the one before; and long enough for columns to be arranged.
+fn checkpoint_truncated_or_altered_does_not_panic() {
+    // Within a block and within the advance of the block before, and after columns were rearranged.
     for (rule, steps) in [("rtrl", 20), ("rtrl-blocked-4", 22), ("rtrl", 300)] {
         for cell in ["egru", "event-rnn"] {
             let mut spec = StreamLearnerSpec::new(2, 4, 1);
             (spec.mask.sparsity, spec.horizon) = (0.5, 3);
             spec.rule = rule.into();
             spec.network.layers[0].cell = cell.into();
-            tampered(&spec, steps);
+            assert_altered_checkpoints_do_not_panic(&spec, steps);
         }
     }
 }
 
-fn tampered(spec: &StreamLearnerSpec, steps: usize) {
+fn assert_altered_checkpoints_do_not_panic(spec: &StreamLearnerSpec, steps: usize) {
     let mut learner = StreamLearner::<f32>::new(spec, 0).unwrap();
     (0..steps).for_each(|t| drop(step(&mut learner, t)));
     let bytes = saved(&mut learner);
@@ -149,13 +154,13 @@ fn tampered(spec: &StreamLearnerSpec, steps: usize) {
             "cut at {cut}"
         );
     }
-    // A wild byte is a number out of range; its last bit makes one row of another.
+    // 0x55 makes a number invalid; 1 changes an index by one.
     for (at, bits) in (0..bytes.len()).flat_map(|at| [(at, 0x55), (at, 1)]) {
         let mut altered = bytes.clone();
         altered[at] ^= bits;
         let Ok(mut learner) = StreamLearner::<f32>::restore(&mut Archive::reader(altered)) else { continue };
         if learner.spec() == spec {
-            // Whatever it has become: it goes on, or says what is wrong.
+            // The learner either learns or returns an error.
             for t in steps..steps + 6 {
                 let _ = learner.step(&row(t).0, Some(Target::Values(&[1.0])));
             }
