@@ -1,6 +1,7 @@
-//! State as bytes: one pass over a thing's fields that either writes them or reads them back.
+//! Serialisation of state: one function per type both writes and reads its fields.
 //!
-//! Every stateful thing lists its fields once, in a method `archive`, so that what is read is what was written, in the same order:
+//! Every type with state lists its fields once, in a method `archive`, so that reading and writing
+//! use the same order:
 //!
 //! ```
 //! use sparse_rtrl::archive::Archive;
@@ -23,40 +24,41 @@
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! Structure (wirings, patterns, scratch) is not archived: a thing is first built from its specification, then filled. Numbers
-//! keep their bits. [`Archive::survey`] lists the fields as JSON instead, for tools and tests that look at state.
+//! Wirings, patterns and temporary buffers are not archived: an object is first created from its
+//! specification, and then its state is read. Values keep their bits. [`Archive::survey`] lists the
+//! fields as JSON instead, for tools and tests that inspect state.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Bytes being written, or being read.
+/// A writer or reader of state.
 pub struct Archive {
     bytes: Vec<u8>,
-    /// Where reading is; `None` while writing.
+    /// Position of the reader; `None` for a writer.
     at: Option<usize>,
-    /// The fields written so far, if they are listed.
+    /// Fields written so far, for [`Archive::survey`].
     survey: Option<Vec<Field>>,
 }
 
-/// A field as [`Archive::survey`] lists it.
+/// A field listed by [`Archive::survey`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// Its name.
+    /// Name.
     pub name: &'static str,
-    /// Its Rust type, as the compiler names it.
+    /// Rust type, from [`std::any::type_name`].
     pub kind: &'static str,
-    /// Its value. Numbers that are not finite are null.
+    /// Value. NaN and infinite numbers are null.
     pub value: serde_json::Value,
 }
 
 impl Archive {
-    /// An empty archive to write into.
+    /// Creates an empty archive for writing.
     pub fn writer() -> Self {
         Self { bytes: Vec::new(), at: None, survey: None }
     }
 
-    /// An archive to read from.
+    /// Creates an archive that reads `bytes`.
     pub fn reader(bytes: Vec<u8>) -> Self {
         Self { bytes, at: Some(0), survey: None }
     }
@@ -64,22 +66,22 @@ impl Archive {
     /// Lists the fields that `archive` writes.
     ///
     /// # Errors
-    /// If `archive` fails, or a field has no form in JSON.
+    /// If `archive` fails or a field cannot be represented in JSON.
     pub fn survey(archive: impl FnOnce(&mut Self) -> Result<()>) -> Result<Vec<Field>> {
         let mut writer = Self { survey: Some(Vec::new()), ..Self::writer() };
         archive(&mut writer)?;
         Ok(writer.survey.unwrap_or_default())
     }
 
-    /// Whether fields are being read.
+    /// Returns whether this archive reads.
     pub fn reads(&self) -> bool {
         self.at.is_some()
     }
 
-    /// Writes a field, or replaces it by what was written.
+    /// Writes a field, or reads it into `value`.
     ///
     /// # Errors
-    /// If what is read is not that field.
+    /// If the next field in the archive has another name or type.
     pub fn field<V: Serialize + DeserializeOwned>(
         &mut self,
         name: &'static str,
@@ -89,24 +91,24 @@ impl Archive {
             None => {
                 if let Some(fields) = &mut self.survey {
                     let value =
-                        serde_json::to_value(&*value).map_err(|why| broken(name, &why.to_string()))?;
+                        serde_json::to_value(&*value).map_err(|why| mismatch(name, &why.to_string()))?;
                     fields.push(Field { name, kind: std::any::type_name::<V>(), value });
                     return Ok(());
                 }
                 let bytes = std::mem::take(&mut self.bytes);
                 let written =
                     postcard::to_extend(&name, bytes).and_then(|bytes| postcard::to_extend(value, bytes));
-                self.bytes = written.map_err(|why| broken(name, &why.to_string()))?;
+                self.bytes = written.map_err(|why| mismatch(name, &why.to_string()))?;
             }
             Some(at) => {
                 let rest = self.bytes.get(*at..).unwrap_or_default();
                 let (found, rest) = postcard::take_from_bytes::<&str>(rest)
-                    .map_err(|_| broken(name, "the end of the data"))?;
+                    .map_err(|_| mismatch(name, "the end of the data"))?;
                 if found != name {
-                    return Err(broken(name, &format!("'{found}'")));
+                    return Err(mismatch(name, &format!("'{found}'")));
                 }
                 let (read, rest) = postcard::take_from_bytes(rest)
-                    .map_err(|why| broken(name, &format!("something else ({why})")))?;
+                    .map_err(|why| mismatch(name, &format!("an invalid value ({why})")))?;
                 *at = self.bytes.len() - rest.len();
                 *value = read;
             }
@@ -114,10 +116,10 @@ impl Archive {
         Ok(())
     }
 
-    /// The same for a list whose length is part of the structure.
+    /// Writes a list, or reads it into `values`. The length of a list is fixed.
     ///
     /// # Errors
-    /// Also if the list that was written has another length.
+    /// If the next field in the archive has another name or type, or the list has another length.
     pub fn list<V: Serialize + DeserializeOwned>(
         &mut self,
         name: &'static str,
@@ -127,11 +129,11 @@ impl Archive {
         self.field(name, values)?;
         match values.len() {
             n if n == expected => Ok(()),
-            n => Err(broken(name, &format!("{n} numbers where there should be {expected}"))),
+            n => Err(mismatch(name, &format!("{n} values instead of {expected}"))),
         }
     }
 
-    /// What was written.
+    /// Returns the bytes of the archive.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -139,18 +141,18 @@ impl Archive {
     /// Ends reading.
     ///
     /// # Errors
-    /// If there is more than was read.
+    /// If bytes are left.
     pub fn finish(self) -> Result<()> {
         match self.at {
             Some(at) if at != self.bytes.len() => {
-                Err(broken("the end", &format!("{} bytes more", self.bytes.len() - at)))
+                Err(mismatch("the end", &format!("trailing bytes: {}", self.bytes.len() - at)))
             }
             _ => Ok(()),
         }
     }
 }
 
-fn broken(field: &'static str, found: &str) -> Error {
+fn mismatch(field: &'static str, found: &str) -> Error {
     Error::State { field, found: found.into() }
 }
 
@@ -175,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_comes_back() {
+    fn archive_written_and_read_returns_the_same_bits() {
         let (values, t) = read(written(), 3).unwrap();
         assert_eq!(
             values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn survey_lists_names_types_and_values() {
+    fn survey_of_two_fields_lists_names_types_and_values() {
         let fields = Archive::survey(|archive| {
             archive.list("values", &mut vec![0.5f32, f32::NAN])?;
             archive.field("t", &mut 7usize)
@@ -197,21 +199,22 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_an_error_in_words() {
-        let said = |bytes, len| read(bytes, len).unwrap_err().to_string();
-        assert!(said(written(), 4).contains("3 numbers where there should be 4"));
+    fn archive_of_wrong_content_returns_an_error() {
+        let message = |bytes, len| read(bytes, len).unwrap_err().to_string();
+        assert!(message(written(), 4).contains("3 values instead of 4"));
         let mut longer = written();
         longer.push(0);
-        assert!(said(longer, 3).contains("1 bytes more"));
+        assert!(message(longer, 3).contains("trailing bytes: 1"));
         for end in 0..written().len() {
             read(written()[..end].to_vec(), 3).unwrap_err();
         }
-        assert!(said(written().split_off(1), 3).contains("values"));
+        assert!(message(written().split_off(1), 3).contains("values"));
     }
 
-    /// A name and a value after the other, as postcard writes them: a length before text and lists, numbers as varints or in little-endian.
+    /// Each name is followed by its value in postcard's format: a length before text and lists,
+    /// integers as varints, floats in little-endian.
     #[test]
-    fn bytes_are_names_and_values_in_order() {
+    fn archive_bytes_are_names_and_values_in_order() {
         let mut archive = Archive::writer();
         assert!(!archive.reads());
         archive.field("t", &mut 300u64).unwrap();
@@ -223,18 +226,18 @@ mod tests {
         assert_eq!(archive.into_bytes(), expected);
     }
 
-    /// What is not the field that was asked for changes nothing, and can be asked for by its own name.
+    /// A read under a wrong name changes nothing; the field can still be read by its own name.
     #[test]
-    fn field_of_another_name_stays_to_be_read() {
+    fn field_under_a_wrong_name_is_an_error_and_stays_readable() {
         let mut archive = Archive::reader(written());
         assert!(archive.reads());
         let (mut t, mut values) = (5usize, vec![0.0f64; 3]);
-        let said = archive.field("t", &mut t).unwrap_err().to_string();
-        assert!(said.contains("'values'"), "{said}");
+        let message = archive.field("t", &mut t).unwrap_err().to_string();
+        assert!(message.contains("'values'"), "{message}");
         assert_eq!(t, 5);
         archive.list("values", &mut values).unwrap();
-        let said = archive.field("s", &mut t).unwrap_err().to_string();
-        assert!(said.contains("'t'"), "of the same length: {said}");
+        let message = archive.field("s", &mut t).unwrap_err().to_string();
+        assert!(message.contains("'t'"), "of the same length: {message}");
         archive.field("t", &mut t).unwrap();
         assert_eq!((values[0], t), (1.0, 7));
         assert!(archive.field("u", &mut t).unwrap_err().to_string().contains("the end of the data"));

@@ -1,143 +1,143 @@
-//! What can go wrong with anything a user hands in: configurations, files, streams.
+//! Errors of user input: configurations, files, streams.
 //!
-//! Mistakes in *code* (a slice of the wrong length) panic with the relation in words; mistakes in *input* come
-//! back as an [`Error`] that says what was expected and what came.
+//! An invalid argument in code, for example a slice of the wrong length, panics. Invalid user input
+//! returns an [`Error`] whose message states what was expected and what was received.
 
 use std::path::PathBuf;
 
-/// An error that a user can cause and fix.
+/// An error in user input or in the environment of the program.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting lies outside what it may be.
+    /// A setting is outside its range.
     #[error("{name}: expected {expected}, got {got}")]
     Setting {
-        /// Which setting.
+        /// Name of the setting.
         name: String,
-        /// What it may be.
+        /// Valid values.
         expected: String,
-        /// What came.
+        /// The value received.
         got: String,
     },
-    /// A name that no registry knows.
+    /// A name is not in the registry.
     #[error("unknown {what} '{got}': expected one of {expected}")]
     Unknown {
-        /// The kind of thing that was looked up: "rule", "cell", …
+        /// The kind of entry: "rule", "cell", …
         what: &'static str,
-        /// The names that exist.
+        /// Valid names, separated by commas.
         expected: String,
-        /// The name that came.
+        /// The name received.
         got: String,
     },
-    /// A learner met a number that is not finite. The weights are as they were before; the streams begin afresh.
+    /// A value in a learner is NaN or infinite. Weights are unchanged and streams are reset.
     #[error("{what} is not finite at update {update}, step {step}: {value}")]
     NotFinite {
-        /// "input", "loss", "output", "gradient norm" or "weight".
+        /// The quantity: "input", "loss", "output", "gradient norm", "weight", …
         what: &'static str,
-        /// The update it would have gone into, from 1.
+        /// Index of the next weight update, from 1.
         update: usize,
         /// Time step since the reset, from 0.
         step: usize,
-        /// What it was.
+        /// The value.
         value: f64,
     },
-    /// A run met a number that is not finite and stopped.
-    #[error("{what} stopped being finite at iteration {iteration}, step {step}: {value}")]
+    /// A value in an experiment is NaN or infinite, and the run has ended.
+    #[error("{what} is not finite at iteration {iteration}, step {step}: {value}")]
     Diverged {
-        /// What it was that stopped.
+        /// The quantity, as in [`NotFinite`](Self::NotFinite).
         what: &'static str,
         /// Iteration of the run, from 1.
         iteration: usize,
         /// Time step within the sequence, from 0.
         step: usize,
-        /// What it became.
+        /// The value.
         value: f64,
     },
-    /// Something asked for more memory than there is.
+    /// The memory needed exceeds the memory available.
     #[error(
         "{what} would need about {gib:.1} GiB, and {limit:.1} GiB are available: choose fewer units, streams or layers"
     )]
     TooLarge {
-        /// What is too large.
+        /// The object that is too large.
         what: String,
-        /// Its estimated size.
+        /// Its estimated size in GiB.
         gib: f64,
-        /// What may be used.
+        /// The available memory in GiB.
         limit: f64,
     },
     /// A file could not be read.
     #[error("cannot read {path}: {source}", path = path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A file does not hold what it should.
+    /// The content of a file is invalid.
     #[error("{path}: {why}", path = path.display())]
     Format {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Where, what was expected and what came.
+        /// The position, what was expected and what was received.
         why: String,
     },
     /// A file could not be written.
     #[error("cannot write {path}: {source}", path = path.display())]
     Write {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Another process writes a file.
+    /// Another process has locked a file.
     #[error("{path} is in use by another process: wait until it ends, or choose another file", path = path.display())]
     InUse {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// A file cannot be locked, so that another process could write it at the same time.
+    /// A file could not be locked, for example because the file system has no locks.
     #[error("cannot lock {path}: {source}", path = path.display())]
     NoLocks {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// A CSV row could not be written.
     #[error("cannot write a row of {path}: {source}", path = path.display())]
     Csv {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: csv::Error,
     },
-    /// Saved state does not fit what it is to be read into.
-    #[error("saved state does not fit: expected '{field}', found {found}")]
+    /// Saved state does not match the object to restore.
+    #[error("saved state does not fit: expected '{field}', got {found}")]
     State {
-        /// What should have come.
+        /// Name of the expected field.
         field: &'static str,
-        /// What came.
+        /// What the state holds instead.
         found: String,
     },
     /// The thread pool could not be started.
     #[error("cannot start {threads} threads: {why}")]
     Threads {
-        /// How many were asked for.
+        /// Number of threads requested.
         threads: usize,
-        /// What the operating system said.
+        /// Message of the thread pool.
         why: String,
     },
 }
 
-/// The result of anything that takes user input.
+/// A result with an [`Error`].
 pub type Result<V> = std::result::Result<V, Error>;
 
 impl Error {
-    /// A setting outside what it may be.
+    /// Creates an [`Error::Setting`].
     pub fn setting(name: &str, expected: &str, got: impl ToString) -> Self {
         Self::Setting { name: name.into(), expected: expected.into(), got: got.to_string() }
     }
 
-    /// A name that is not among `known`.
+    /// Creates an [`Error::Unknown`] for the name `got`, with the valid names `known`.
     pub fn unknown<'a>(what: &'static str, got: &str, known: impl Iterator<Item = &'a str>) -> Self {
         Self::Unknown { what, expected: known.collect::<Vec<_>>().join(", "), got: got.into() }
     }

@@ -1,38 +1,43 @@
-//! The ledger of multiply-accumulates (MACs), filled where the work is done.
+//! The ledger of multiply-accumulate operations (MACs). Each function adds the MACs that it
+//! performs.
 //!
-//! One MAC is one product that is added to, or written over, an entry of a vector or matrix whose size grows with
-//! weights or influence: weight × activity, coupling × influence, credit × influence, gain × source. Work that is
-//! linear in the number of units (gates, events, local derivatives) is not counted, in any rule.
+//! One MAC is one product that is stored in, or added to, an entry of a matrix or vector. Four
+//! kinds of products are counted: weight × source, coupling × influence, credit × influence, gain ×
+//! source. Operations whose number is linear in the units (gates, events, local derivatives) are
+//! not counted, for any rule.
 //!
-//! Counted is what a step needs. Where a loop over neighbours is cheaper than picking out those that are needed (sets of dense
-//! coefficients, tiles' padding, products of zero sources beside nonzero ones), it multiplies by zeros too, which are not.
+//! The ledger counts the necessary MACs. Some loops also multiply by zeros, because skipping them
+//! would be slower (dense sets of coefficients, padding of tiles, zero sources next to nonzero
+//! ones). These products are not counted.
 
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
-/// MACs done so far, by the part of the work that did them.
+/// Numbers of MACs by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Macs {
     /// Pre-activations `W φ`, readout included.
     pub forward: u64,
-    /// Assembling the coupling `A` (and the within-step coupling `B`) from gains and weights.
+    /// Couplings `A` and `B` from gains and weights.
     pub coupling: u64,
-    /// Advancing the influence matrix: `diag(d) S + A Y + B Y + M̄`, and `Y = diag(e) S + Ē`.
+    /// Update of the influence matrix: `diag(d) S + A Y + B Y + M̄`, and `Y = diag(e) S + Ē`.
     pub influence: u64,
-    /// Of `influence`, the products `A Y` over the columns of recurrent weights: what the RTRL paper's ω̃²β̃² is about. A
-    /// part, not added again in sums. Counted by the exact rule that skips.
+    /// Products `A Y` in columns of recurrent weights, to which the factor ω̃²β̃² of the RTRL paper
+    /// refers. They are included in `influence`, and therefore not in [`total`](Self::total). Only
+    /// the rule `rtrl` counts them.
     pub recurrent: u64,
-    /// Reading the gradient: `Yᵀ c̄`, and the readout's own.
+    /// Gradient contributions: `Yᵀ c̄`, and the gradient of the readout.
     pub gradient: u64,
-    /// Carrying credit back through a tape (BPTT).
+    /// Backward pass through time: adjoints and their gradient contributions.
     pub backward: u64,
-    /// Updates with a covariance of weights: recursive least squares and Kalman filters (`optim::Rls` and `optim::Kalman` give the
-    /// formulas). The update of an optimiser is not counted: it is a few products per weight with every rule.
+    /// Weight updates with a covariance: recursive least squares and Kalman filters (formulas in
+    /// `optim::Rls` and `optim::Kalman`). The updates of optimisers are not counted: they are a few
+    /// products per weight for every rule.
     pub update: u64,
 }
 
 impl Macs {
-    /// All of it.
+    /// Returns the sum of all kinds, without counting `recurrent` twice.
     pub fn total(&self) -> u64 {
         self.forward + self.coupling + self.influence + self.gradient + self.backward + self.update
     }

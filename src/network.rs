@@ -1,4 +1,4 @@
-//! Layers wired into one network, advanced one step at a time.
+//! Networks: layers of cells with one wiring, advanced step by step.
 
 use crate::cell::{Cell, CellConfig, CellEntry, Trace, find};
 use crate::error::{Error, Result};
@@ -10,46 +10,47 @@ use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The specification of a layer.
+/// Specification of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerSpec {
-    /// Name of its cell.
+    /// Name of the cell.
     pub cell: String,
     /// n, the number of units.
     pub units: usize,
     /// Settings of the cell.
     pub config: CellConfig,
-    /// Its own mask, instead of that of the network.
+    /// Mask of this layer; `None` uses the mask of the network.
     #[serde(default)]
     pub mask: Option<MaskSpec>,
 }
 
 impl LayerSpec {
-    /// A layer of `units` units of a cell, with the mask of the network.
+    /// Creates a layer of `units` units that uses the mask of the network.
     pub fn new(cell: &str, units: usize, config: CellConfig) -> Self {
         Self { cell: cell.into(), units, config, mask: None }
     }
 }
 
-/// The specification of a network, without masks.
+/// Specification of a network before its masks are drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSpec {
     /// m, the number of external inputs.
     pub inputs: usize,
-    /// Layers from the input up. Each reads the emissions of the layer below at the same step.
+    /// Layers, the lowest first. Each layer reads the emissions of the layer below at the same
+    /// step.
     pub layers: Vec<LayerSpec>,
-    /// κ, if the readout reads a running trace of the last layer.
+    /// Decay κ of the trace, in [0, 1), if the readout reads a trace of the last layer.
     pub trace: Option<f64>,
 }
 
-/// A network: its structure, and the cells with its dynamics. Parameters are separate, in one flat buffer.
+/// A network: its wiring and its cells. Parameters are separate, in one flat buffer.
 pub struct Network<T> {
     wiring: Arc<Wiring>,
     cells: Vec<Box<dyn Cell<T>>>,
 }
 
 impl<T: Real> Network<T> {
-    /// Builds a network. `draw` returns the kept entries of each block.
+    /// Creates a network. `draw` returns the kept entries of each parameter block.
     ///
     /// ```
     /// use sparse_rtrl::cell::CellConfig;
@@ -67,7 +68,8 @@ impl<T: Real> Network<T> {
     /// ```
     ///
     /// # Errors
-    /// If a cell is unknown, a size is zero, a pseudo-derivative or a trace is out of range, or `draw` fails.
+    /// If a cell is unknown, a size is zero, units exceed 1,000,000, a pseudo-derivative, mask or
+    /// trace is out of range, or `draw` fails.
     pub fn new(
         spec: &NetworkSpec,
         draw: impl FnOnce(&[ParamBlockSpec]) -> Result<Vec<Pattern>>,
@@ -75,10 +77,11 @@ impl<T: Real> Network<T> {
         Self::with_cells(spec, &[], draw)
     }
 
-    /// Builds a network whose layers may name `cells`, cells of your own, besides those of the registry.
+    /// Creates a network whose layers can use the given `cells` in addition to the cells of the
+    /// registry.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// See [`new`](Self::new).
     pub fn with_cells(
         spec: &NetworkSpec,
         cells: &[CellEntry<T>],
@@ -89,14 +92,16 @@ impl<T: Real> Network<T> {
         Ok(Self { wiring: Arc::new(Wiring::new(Arc::new(plan), &kept)), cells })
     }
 
-    /// The structure that learning rules read.
+    /// Returns the wiring, which learning rules read.
     pub fn wiring(&self) -> &Arc<Wiring> {
         &self.wiring
     }
 
-    /// One step: from the state `before` and the input `x` to `step`, with the parameters `w`.
+    /// Computes one step from the state `before`, the input `x` (m values) and the parameters `w`
+    /// (p values), and writes it to `step`.
     ///
-    /// Cost: `forward`, the kept weights whose source is nonzero; `coupling`, the kept weights that read an emission.
+    /// Cost: `forward`, one MAC per kept weight whose source is nonzero; `coupling`, one MAC per
+    /// kept weight that reads an emission.
     ///
     /// # Panics
     /// If `x` does not have m entries or `w` does not have p.
@@ -105,7 +110,8 @@ impl<T: Real> Network<T> {
         macs.coupling += step.couple(&self.wiring, w);
     }
 
-    /// [`advance`](Self::advance) without the couplings `A` and `B`, for steps that nothing is learned from. Returns the MACs.
+    /// Computes one step without the couplings `A` and `B`, for prediction without learning.
+    /// Returns the MACs: one per kept weight whose source is nonzero.
     ///
     /// # Panics
     /// If `x` does not have m entries or `w` does not have p.
@@ -125,11 +131,11 @@ impl<T: Real> Network<T> {
         macs
     }
 
-    /// Restricts parameters to their range: thresholds to [0, 1].
+    /// Restricts thresholds to [0, 1]. NaN stays NaN.
     pub fn constrain(&self, w: &mut [T]) {
         for block in self.wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
             for &place in &block.places {
-                // Not `clamp`, which would turn a NaN into a bound and hide it.
+                // Comparisons with NaN are false, so a NaN is not replaced by a bound.
                 if w[place] < T::zero() {
                     w[place] = T::zero();
                 } else if w[place] > T::one() {
@@ -140,14 +146,14 @@ impl<T: Real> Network<T> {
     }
 }
 
-/// A plan, and its layers.
+/// A plan and its layers.
 type Planned<T> = (Plan, Vec<Box<dyn Cell<T>>>);
 
 impl NetworkSpec {
-    /// Places the layers on a plan. No mask is drawn, and nothing of the size of a matrix is allocated.
+    /// Places the layers on a plan. Draws no mask and allocates no matrix.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// See [`check`](Self::check).
     pub fn plan<T: Real>(&self) -> Result<Planned<T>> {
         self.plan_with(&[])
     }
@@ -175,10 +181,11 @@ impl NetworkSpec {
         Ok((plan, cells))
     }
 
-    /// Draws the masks of all layers, each by its own specification or by `mask`.
+    /// Draws the masks of all layers. A layer without its own mask specification uses `mask`.
+    /// Returns the kept entries of each block.
     ///
     /// # Errors
-    /// If a sparsity lies outside [0, 1).
+    /// If a parameter sparsity is outside [0, 1).
     pub fn draw_masks(
         &self,
         mask: &MaskSpec,
@@ -196,7 +203,8 @@ impl NetworkSpec {
     /// Checks names and ranges.
     ///
     /// # Errors
-    /// If a cell is unknown, a size is zero, or a pseudo-derivative or a trace is out of range.
+    /// If a cell is unknown, a size is zero, units exceed 1,000,000, or a pseudo-derivative, mask
+    /// or trace is out of range.
     pub fn check(&self) -> Result<()> {
         self.check_sizes()?;
         self.layers.iter().try_for_each(|layer| find::<f64>(&layer.cell).map(drop))

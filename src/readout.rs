@@ -1,41 +1,43 @@
-//! A linear readout, and the losses on it:
+//! The linear readout and the losses:
 //!
 //! `o = W y + b`,  `c̄ = ∂L/∂y = Wᵀ ∂L/∂o`,  `∂L/∂W += ∂L/∂o yᵀ`,  `∂L/∂b += ∂L/∂o`.
 
 use crate::params::Init;
-use crate::scalar::{Real, exp_flushed, sigmoid};
+use crate::scalar::{Real, exp_flushed, flush, sigmoid, softmax};
 use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
-/// The target of an output.
+/// Target of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a, T> {
-    /// A class, from 0.
+    /// The index of a class, from 0.
     Class(usize),
-    /// A value for every output.
+    /// One value per output.
     Values(&'a [T]),
 }
 
-/// A loss on the outputs of one step.
+/// Loss of the outputs of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
-    /// `−log softmax(o)_class`; as many outputs as classes.
+    /// `−log softmax(o)_class`, with one output per class.
     #[default]
     CrossEntropy,
-    /// `−log σ(±o)`: two classes on one output, class 1 where o > 0.
+    /// `−log σ(o)` for class 1 and `−log σ(−o)` for class 0, with one output. Class 1 is predicted
+    /// if o > 0.
     BinaryCrossEntropy,
-    /// `½ ‖o − target‖²`; a class stands for its unit vector.
+    /// `½ ‖o − target‖²`. The target of a class is its unit vector.
     SquaredError,
 }
 
 impl Loss {
-    /// The loss; writes `∂L/∂o` into `slope`.
+    /// Returns the loss and writes `∂L/∂o` into `slope`, one entry per output.
     ///
     /// # Panics
-    /// If a class is not below the number of classes, a target does not have one value per output, or a cross-entropy
-    /// has values as its target.
+    /// If `slope` or the target does not have one entry per output, if a class is not below the
+    /// number of classes, if the target of a cross-entropy is not a class, or if a binary
+    /// cross-entropy does not have exactly one output.
     pub fn evaluate<T: Real>(self, output: &[T], target: Target<'_, T>, slope: &mut [T]) -> T {
         assert_eq!(slope.len(), output.len(), "the slope must have one entry per output");
         let class = |classes: usize| match target {
@@ -43,21 +45,18 @@ impl Loss {
                 assert!(k < classes, "class {k} must be below the number of classes, {classes}");
                 k
             }
-            Target::Values(_) => panic!("a cross-entropy needs a class as its target"),
+            Target::Values(_) => panic!("the target of a cross-entropy must be a class"),
         };
         match self {
             Self::CrossEntropy => {
                 let class = class(output.len());
-                let top = output.iter().copied().fold(T::neg_infinity(), T::max);
-                let sum: T = output.iter().map(|&o| exp_flushed(o - top)).sum();
-                for (s, &o) in slope.iter_mut().zip(output) {
-                    *s = (exp_flushed(o - top) / sum).flushed();
-                }
+                let log_sum = softmax(output, slope);
+                flush(slope);
                 slope[class] -= T::one();
-                sum.ln() + top - output[class]
+                log_sum - output[class]
             }
             Self::BinaryCrossEntropy => {
-                assert_eq!(output.len(), 1, "the binary cross-entropy is of one output");
+                assert_eq!(output.len(), 1, "a binary cross-entropy must have one output");
                 let sign = if class(2) == 1 { T::one() } else { -T::one() };
                 let margin = sign * output[0];
                 slope[0] = -sign * sigmoid(-margin);
@@ -82,30 +81,30 @@ impl Loss {
         }
     }
 
-    /// Writes the curvature `∂²L/∂o²` at `output` into `curvature`, k × k: `diag(p) − p pᵀ` with p = softmax(o), `p (1 − p)` with
-    /// p = σ(o), or the identity.
+    /// Writes the curvature `∂²L/∂o²` at the k outputs into `curvature`, k × k.
+    ///
+    /// It is `diag(p) − p pᵀ` with p = softmax(o) for a cross-entropy, `p (1 − p)` with p = σ(o)
+    /// for a binary cross-entropy, and the identity for a squared error.
     ///
     /// # Panics
     /// If `curvature` does not have k² entries.
     pub fn curvature<T: Real>(self, output: &[T], curvature: &mut [f64]) {
         let k = output.len();
         assert_eq!(curvature.len(), k * k, "the curvature must have outputs × outputs entries");
-        let o = |i: usize| output[i].as_f64();
-        let top = (0..k).map(o).fold(f64::NEG_INFINITY, f64::max);
-        let mut shares: Vec<f64> = (0..k).map(|i| exp_flushed(o(i) - top)).collect();
-        let total: f64 = shares.iter().sum();
-        shares.iter_mut().for_each(|share| *share /= total);
+        let mut shares = vec![0.0; k];
+        softmax(output, &mut shares);
         for (at, curvature) in curvature.iter_mut().enumerate() {
             let (i, j) = (at / k, at % k);
             *curvature = match self {
                 Self::CrossEntropy => f64::from(i == j) * shares[i] - shares[i] * shares[j],
-                Self::BinaryCrossEntropy => sigmoid(o(0)) * sigmoid(-o(0)),
+                Self::BinaryCrossEntropy => sigmoid(output[0].as_f64()) * sigmoid(-output[0].as_f64()),
                 Self::SquaredError => f64::from(i == j),
             };
         }
     }
 
-    /// The class that an output decides for: the largest output, or the sign of a single one.
+    /// Returns the predicted class: the index of the largest output or, for a binary cross-entropy,
+    /// 1 if the output is positive and else 0.
     pub fn class<T: Real>(self, output: &[T]) -> usize {
         if self == Self::BinaryCrossEntropy {
             return usize::from(output[0] > T::zero());
@@ -120,22 +119,23 @@ impl Loss {
     }
 }
 
-/// The shape of a linear readout. Its parameters are a slice: `W` row-major, outputs × inputs, then `b`.
+/// Shape of a linear readout. Its parameters are one slice: `W` (outputs × inputs, row-major), then
+/// `b` (outputs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readout {
-    /// Number of emissions that it reads.
+    /// Number of emissions that the readout reads.
     pub inputs: usize,
     /// Number of outputs.
     pub outputs: usize,
 }
 
 impl Readout {
-    /// Number of parameters.
+    /// Returns the number of parameters: outputs × (inputs + 1).
     pub fn parameters(&self) -> usize {
         self.outputs * (self.inputs + 1)
     }
 
-    /// Initial values: Glorot-normal weights; biases as the biases of cells.
+    /// Draws initial values. Weights are Glorot-normal; biases follow [`Init::bias`].
     pub fn draw<T: Real>(&self, init: &Init, rng: &mut impl Rng) -> Vec<T> {
         let scale = (2.0 / (self.inputs + self.outputs) as f64).sqrt();
         let normal = Normal::new(0.0, scale).expect("a finite deviation");
@@ -144,13 +144,18 @@ impl Readout {
         weights.into_iter().chain(biases).map(T::of).collect()
     }
 
-    /// `o = W y + b`. Zero emissions are skipped. Returns the MACs: outputs × nonzero emissions.
+    /// Computes `o = W y + b`. Emissions that are zero are skipped. Returns the MACs: outputs ×
+    /// nonzero emissions.
     ///
     /// # Panics
-    /// If a slice does not have the size of the readout.
+    /// If `w`, `y` or `output` does not have the size of the readout.
     pub fn forward<T: Real>(&self, w: &[T], y: &[T], output: &mut [T]) -> u64 {
         assert_eq!(w.len(), self.parameters(), "w must have outputs × (inputs + 1) entries");
-        assert_eq!((y.len(), output.len()), (self.inputs, self.outputs), "y and o must fit the readout");
+        assert_eq!(
+            (y.len(), output.len()),
+            (self.inputs, self.outputs),
+            "y must have one entry per input and o one per output"
+        );
         output.copy_from_slice(&w[self.inputs * self.outputs..]);
         let mut macs = 0;
         for (j, &y) in y.iter().enumerate().filter(|(_, y)| **y != T::zero()) {
@@ -162,7 +167,8 @@ impl Readout {
         macs
     }
 
-    /// Adds the readout's own gradient and computes the credit of emissions, `c̄ = Wᵀ ∂L/∂o`. Returns the MACs.
+    /// Adds the gradient of the readout's parameters to `gradient`, and computes the credit
+    /// `c̄ = Wᵀ ∂L/∂o` of the emissions. Returns the MACs: 2 × inputs × outputs.
     ///
     /// # Panics
     /// If a slice does not have the size of the readout.
@@ -179,7 +185,7 @@ impl Readout {
         assert_eq!(
             (y.len(), credit.len(), slope.len()),
             (self.inputs, self.inputs, self.outputs),
-            "y, c̄ and ∂L/∂o must fit the readout"
+            "y and c̄ must have one entry per input and ∂L/∂o one per output"
         );
         let (weights, biases) = gradient.split_at_mut(self.inputs * self.outputs);
         let mut macs = 0;
@@ -205,7 +211,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn slopes_and_curvatures_are_the_derivatives_of_the_losses() {
+    fn loss_slopes_and_curvatures_equal_finite_differences() {
         let h = 1e-6;
         let cases = [
             (Loss::CrossEntropy, vec![0.3, -1.2, 0.8], Target::Class(1)),
@@ -241,27 +247,27 @@ mod tests {
     }
 
     #[test]
-    fn known_values() {
+    fn loss_of_known_outputs_equals_values_by_hand() {
         let mut slope = [0.0; 2];
         let loss = Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Class(0), &mut slope);
         assert_relative_eq!(loss, 2f64.ln());
         assert_eq!(slope, [-0.5, 0.5]);
-        let far = Loss::CrossEntropy.evaluate(&[-1e4, 1e4], Target::Class(0), &mut slope);
-        assert_relative_eq!(far, 2e4);
-        let far = Loss::BinaryCrossEntropy.evaluate(&[-800.0f64], Target::Class(1), &mut [0.0]);
-        assert_relative_eq!(far, 800.0);
+        let large = Loss::CrossEntropy.evaluate(&[-1e4, 1e4], Target::Class(0), &mut slope);
+        assert_relative_eq!(large, 2e4);
+        let large = Loss::BinaryCrossEntropy.evaluate(&[-800.0f64], Target::Class(1), &mut [0.0]);
+        assert_relative_eq!(large, 800.0);
         assert_eq!(Loss::CrossEntropy.class(&[0.1, 0.5, 0.2]), 1);
         assert_eq!(Loss::BinaryCrossEntropy.class(&[-0.1]), 0);
     }
 
     #[test]
     #[should_panic(expected = "class 2 must be below the number of classes, 2")]
-    fn a_class_too_many_panics() {
+    fn cross_entropy_of_a_class_out_of_range_panics() {
         Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Class(2), &mut [0.0; 2]);
     }
 
     #[test]
-    fn the_readout_by_hand() {
+    fn readout_forward_and_backward_equal_values_by_hand() {
         let readout = Readout { inputs: 2, outputs: 2 };
         let w = [1.0, 2.0, 3.0, 4.0, 0.5, -0.5];
         let (mut output, mut gradient, mut credit) = ([0.0; 2], [0.0; 6], [0.0; 2]);
@@ -272,9 +278,9 @@ mod tests {
         assert_eq!(credit, [-2.0, -2.0]);
     }
 
-    /// Outputs far apart: derivatives are their limits; exp does not overflow.
+    /// For outputs far apart the derivatives equal their limits, and exp does not overflow.
     #[test]
-    fn slopes_and_curvatures_far_out_are_finite() {
+    fn loss_of_large_outputs_has_finite_slopes_and_curvatures() {
         let (mut slope, mut curvature) = ([9.0; 2], [9.0; 4]);
         Loss::CrossEntropy.evaluate(&[1e4, -1e4], Target::Class(1), &mut slope);
         assert_eq!(slope, [1.0, -1.0]);
@@ -293,9 +299,9 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_outputs() {
+    fn loss_class_is_the_first_largest_output() {
         for loss in [Loss::CrossEntropy, Loss::SquaredError] {
-            assert_eq!(loss.class(&[0.5, 0.5, 0.2]), 0, "the first of equal ones");
+            assert_eq!(loss.class(&[0.5, 0.5, 0.2]), 0, "the first of equal outputs");
             assert_eq!(loss.class(&[-0.5, -0.7, -0.2]), 2);
             assert_eq!(loss.class(&[-3.0]), 0);
         }
@@ -304,13 +310,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "needs a class")]
-    fn values_for_a_cross_entropy_panic() {
+    fn cross_entropy_of_values_panics() {
         Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Values(&[0.0, 1.0]), &mut [0.0; 2]);
     }
 
     #[test]
     #[should_panic(expected = "one value per output")]
-    fn values_too_few_panic() {
+    fn squared_error_of_too_few_values_panics() {
         Loss::SquaredError.evaluate(&[0.0, 0.0], Target::Values(&[1.0]), &mut [0.0; 2]);
     }
 

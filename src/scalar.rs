@@ -1,29 +1,35 @@
-//! The number type: `f64` for proof, `f32` for speed, one trait for both; and the least magnitude that is stored.
+//! The scalar types `f32` and `f64` behind one trait, and the smallest magnitude that is stored.
 //!
 //! # Numbers near zero
 //!
-//! Influence, adjoints, traces and moments decay geometrically. Left alone they end as subnormal numbers and stay there, since
-//! `0.9 x` rounds back to `x` for the smallest ones. Some processors need over a hundred cycles for each operation on a subnormal
-//! number. So whatever is stored from step to step is *flushed*: a number below [`Real::LEAST`] in magnitude is stored as zero,
+//! Influence, adjoints, traces and moments decay geometrically. They would become subnormal and
+//! then stop decaying, since `0.9 x` rounds to `x` for the smallest numbers. On some processors an
+//! operation on a subnormal number takes over a hundred cycles. Every value that is stored between
+//! steps is therefore *flushed*: a magnitude below [`Real::LEAST`] is stored as zero,
 //!
 //! `flush(x) = x if |x| ≥ LEAST, else 0`,  `LEAST = 2⁻⁶³ ≈ 1e-19 (f32), 2⁻⁵¹¹ ≈ 1e-154 (f64)`.
 //!
-//! `LEAST` is the square root of the smallest normal number, so that *the product of two stored numbers is never subnormal*. A smaller bound
-//! would not do: blocks of steps multiply influence by transitions, and both decay.
+//! `LEAST` is the square root of the smallest normal number, so that *the product of two stored
+//! numbers is never subnormal*. A smaller bound would not suffice: `rtrl-blocked-K` multiplies
+//! influence by transitions, and both decay.
 //!
-//! *What this changes.* Each stored number changes by less than `LEAST` per step: δ_t in the influence of step t. What it changes later obeys the
-//! recursion of influence itself, `δ_t ≤ LEAST + ‖J_t‖ δ_{t−1}`: a sum of at most `LEAST · Σ_k ‖J_t ⋯ J_k‖`, below `LEAST / (1 − ρ)` where
-//! `‖J‖ ≤ ρ < 1`. In f32, `LEAST` is 2e-12 times the rounding error of a number of size one, which obeys the same recursion; relative to numbers
-//! above 2e-12 (f32) or 1e-138 (f64) it is below the rounding error of the type. A NaN stays a NaN.
+//! *Error.* Flushing changes each stored value by less than `LEAST` per step. The error δ_t of the
+//! influence at step t follows the recursion of the influence, `δ_t ≤ LEAST + ‖J_t‖ δ_{t−1}`. Its
+//! sum is at most `LEAST · Σ_k ‖J_t ⋯ J_k‖`, and below `LEAST / (1 − ρ)` if `‖J‖ ≤ ρ < 1`. Rounding
+//! errors follow the same recursion: in f32, `LEAST` is 2e-12 times the rounding error of 1. For
+//! values above 2e-12 (f32) or 1e-138 (f64), `LEAST` is below the rounding error. NaN stays NaN.
 //!
-//! Gradients, credit, second moments and statistics of inputs scale with the square or the unit of what a user gives. They are flushed where
-//! they would be subnormal only ([`Real::normal`]). Adjoints, which `bptt`, `tbptt-K` and `rtrl-blocked-K` carry back, scale with credit and are
-//! flushed below `LEAST` still. Those rules lose digits where credit is below 2e-12 in f32 (1e-138 in f64); the others do not.
+//! Gradients, credit, second moments and statistics of inputs depend on the unit of the user's data
+//! or on its square. They are set to zero only if they would be subnormal ([`Real::normal`]). The
+//! adjoints of `bptt`, `tbptt-K` and `rtrl-blocked-K` scale with credit, but are flushed below
+//! `LEAST`. These rules lose digits if credit is below 2e-12 in f32 (1e-138 in f64); the other
+//! rules do not.
 //!
-//! *Why not the processor's flush-to-zero mode.* Code compiled from Rust must run in the default floating-point mode. The modes also
-//! differ: x86-64 decides that a result is subnormal after rounding, AArch64 before. A comparison and a selection give the same bits on
-//! every processor and leave the caller's mode alone. In a caller's own flush-to-zero mode, only intermediate results below 2⁻¹²⁶ (f32)
-//! or 2⁻¹⁰²² (f64) can differ.
+//! *The processor's flush-to-zero mode* is not used: code compiled from Rust must run in the
+//! default floating-point mode. The modes also differ: x86-64 detects subnormal results after
+//! rounding, AArch64 before. A comparison and a selection give the same bits on every processor and
+//! do not change the caller's mode. If the caller has set a flush-to-zero mode, only intermediate
+//! results below 2⁻¹²⁶ (f32) or 2⁻¹⁰²² (f64) can differ.
 
 use num_traits::{Float, NumAssign};
 use std::any::{Any, TypeId};
@@ -34,7 +40,7 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// A real number the engine computes with. Implemented for `f32` and `f64`, and for no other type.
+/// A scalar type: `f32` or `f64`. The trait is sealed.
 pub trait Real:
     sealed::Sealed
     + Float
@@ -48,22 +54,23 @@ pub trait Real:
     + serde::Serialize
     + serde::de::DeserializeOwned
 {
-    /// The least magnitude that is stored; smaller numbers are stored as zero (see the [module](self)).
+    /// Smallest magnitude that is stored: 2⁻⁶³ (f32), 2⁻⁵¹¹ (f64). Smaller values are stored as
+    /// zero (see the [module](self)).
     const LEAST: Self;
 
-    /// The nearest representable value.
+    /// Returns the nearest representable value.
     fn of(x: f64) -> Self;
 
-    /// The value in double precision.
+    /// Returns the value in double precision.
     fn as_f64(self) -> f64;
 
-    /// The value as it is stored: zero below [`LEAST`](Self::LEAST) in magnitude. A NaN stays a NaN.
+    /// Returns the value, or zero if its magnitude is below [`LEAST`](Self::LEAST). NaN stays NaN.
     #[inline(always)]
     fn flushed(self) -> Self {
         if self.abs() < Self::LEAST { Self::zero() } else { self }
     }
 
-    /// The value, or zero if it is subnormal. A NaN stays a NaN.
+    /// Returns the value, or zero if it is subnormal. NaN stays NaN.
     #[inline(always)]
     fn normal(self) -> Self {
         if self.abs() < Self::min_positive_value() { Self::zero() } else { self }
@@ -92,15 +99,16 @@ impl Real for f64 {
     }
 }
 
-/// Whether `T` is `f32`.
+/// Returns whether `T` is `f32`.
 pub(crate) fn is_single<T: Real>() -> bool {
     TypeId::of::<T>() == TypeId::of::<f32>()
 }
 
-/// The result of `single` or of `double`, whichever is of type `R`.
+/// Returns the result of `single` or of `double`, whichever has type `R`.
 ///
-/// Generic functions of this crate that hold much code end in this call. `single` and `double` are not generic and not inlined, so that
-/// this crate compiles that code once for each type, instead of every crate that calls it.
+/// Large generic functions of this crate end in this call. `single` and `double` are not generic
+/// and not inlined, so their code is compiled once per type in this crate, and not in every crate
+/// that calls them.
 ///
 /// # Panics
 /// If neither result is of type `R`.
@@ -110,19 +118,20 @@ pub(crate) fn compiled_once<S: 'static, D: 'static, R: 'static>(
 ) -> R {
     let result: Box<dyn Any> =
         if TypeId::of::<R>() == TypeId::of::<S>() { Box::new(single()) } else { Box::new(double()) };
-    *result.downcast::<R>().expect("the result of one of both")
+    *result.downcast::<R>().expect("R is the type of one of both results")
 }
 
-/// Flushes every number of a slice: `x_k ← flush(x_k)`.
-#[inline(always)] // into callers that are compiled for the machine's vector units
+/// Flushes every value of a slice: `x_k ← flush(x_k)`.
+#[inline(always)] // so that callers compiled for the machine's vector units include it
 pub fn flush<T: Real>(values: &mut [T]) {
     values.iter_mut().for_each(|x| *x = x.flushed());
 }
 
-/// The logistic function `σ(x) = 1 / (1 + exp(−x))`, flushed; no subnormal number occurs in between.
+/// Returns the logistic function `σ(x) = 1 / (1 + exp(−x))`, flushed. No intermediate result is
+/// subnormal.
 #[inline]
 pub fn sigmoid<T: Real>(x: T) -> T {
-    // Beyond these bounds the result is 1 to the last bit, or below LEAST; exp would be subnormal.
+    // Beyond these bounds the result rounds to 1 or is below LEAST, and exp would be subnormal.
     if x > T::of(80.0) {
         T::one()
     } else if x < T::LEAST.ln() {
@@ -132,17 +141,31 @@ pub fn sigmoid<T: Real>(x: T) -> T {
     }
 }
 
-/// `exp(x)` of `x ≤ 0`, flushed; no subnormal number occurs in between.
+/// Returns `exp(x)` for `x ≤ 0`, flushed. No intermediate result is subnormal.
 #[inline]
 pub fn exp_flushed<T: Real>(x: T) -> T {
     if x < T::LEAST.ln() { T::zero() } else { x.exp() }
+}
+
+/// Writes `softmax(o)_k = exp(o_k − max o) / Σ_j exp(o_j − max o)` into `shares` and returns `log Σ_j exp(o_j)`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn softmax<O: Real, T: Real>(output: &[O], shares: &mut [T]) -> T {
+    assert_eq!(output.len(), shares.len(), "softmax needs one share per output");
+    let o = |o: &O| T::of(o.as_f64());
+    let top = output.iter().map(o).fold(T::neg_infinity(), T::max);
+    shares.iter_mut().zip(output).for_each(|(share, k)| *share = exp_flushed(o(k) - top));
+    let sum: T = shares.iter().copied().sum();
+    shares.iter_mut().for_each(|share| *share /= sum);
+    sum.ln() + top
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn flushed_at_the_bound<T: Real>(exponent: i32) {
+    fn check_flushed_at_the_bound<T: Real>(exponent: i32) {
         let two = T::of(2.0);
         assert_eq!(T::LEAST, two.powi(exponent));
         assert_eq!(
@@ -164,15 +187,15 @@ mod tests {
 
     #[test]
     fn flushed_below_least_is_zero_and_otherwise_unchanged() {
-        flushed_at_the_bound::<f32>(-63);
-        flushed_at_the_bound::<f64>(-511);
+        check_flushed_at_the_bound::<f32>(-63);
+        check_flushed_at_the_bound::<f64>(-511);
         let mut values = [1.0f32, 1e-38, -1e-40, -2.0];
         flush(&mut values);
         assert_eq!(values, [1.0, 0.0, 0.0, -2.0]);
     }
 
     #[test]
-    fn sigmoid_is_the_logistic_function_and_never_subnormal() {
+    fn sigmoid_of_any_input_is_logistic_and_never_subnormal() {
         for k in -4000..=4000 {
             let x = 0.05 * f64::from(k);
             let expected = 1.0 / (1.0 + (-x).exp());

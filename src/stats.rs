@@ -1,17 +1,19 @@
-//! Running mean and deviation,
+//! Running mean and standard deviation,
 //!
-//! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`,  `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,  `σ² = M_t / t`
+//! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`, `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,
+//! `σ² = M_t / t`
 //!
-//! (B. P. Welford, *Note on a method for calculating corrected sums of squares and products*, Technometrics 4(3), 1962).
+//! (B. P. Welford, *Note on a method for calculating corrected sums of squares and products*,
+//! Technometrics 4(3), 1962).
 
 use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
-/// How many deviations from the mean a standardised value may lie; what is beyond is brought back to there, so that one wild value cannot
-/// throw a network off.
+/// Bound of standardised values, in standard deviations. Standardised values are clipped to
+/// [−10, 10], so that an outlier has a bounded influence on a network.
 pub const WIDEST: f64 = 10.0;
 
-/// Mean and deviation of one quantity.
+/// Running mean μ and standard deviation σ of one quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     count: u64,
@@ -20,7 +22,7 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// Takes in a value.
+    /// Adds a value.
     pub fn observe(&mut self, x: f64) {
         self.count += 1;
         let before = x - self.mean;
@@ -28,8 +30,9 @@ impl Moments {
         self.squares = (self.squares + before * (x - self.mean)).normal();
     }
 
-    /// Of the values of both (T. F. Chan, G. H. Golub & R. J. LeVeque, *Algorithms for computing the sample variance*, The American
-    /// Statistician 37(3), 1983).
+    /// Returns the moments of the values of both (T. F. Chan, G. H. Golub & R. J.
+    /// LeVeque, *Algorithms for computing the sample variance*, The American Statistician 37(3),
+    /// 1983).
     pub fn merged(&self, other: &Self) -> Self {
         let count = self.count + other.count;
         let (share, apart) = (other.count as f64 / count.max(1) as f64, other.mean - self.mean);
@@ -40,38 +43,38 @@ impl Moments {
         }
     }
 
-    /// Values taken in.
+    /// Returns the number of values.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// μ; 0 before the first value.
+    /// Returns μ; 0 before the first value.
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// σ; 1 as long as nothing has varied.
+    /// Returns σ; 1 if all values so far are equal.
     pub fn deviation(&self) -> f64 {
         self.spread().unwrap_or(1.0)
     }
 
-    /// Whether anything has varied.
+    /// Returns whether the values differ by more than rounding errors.
     pub fn varied(&self) -> bool {
         self.spread().is_some()
     }
 
-    /// σ, if it is not 0. What is left of a constant by rounding is no variation.
+    /// Returns σ, or `None` if it is zero or within the rounding error of a constant.
     fn spread(&self) -> Option<f64> {
         let deviation = (self.squares / self.count.max(1) as f64).sqrt();
         Some(deviation).filter(|d| *d > 1e-12 * self.mean.abs() && *d > f64::MIN_POSITIVE)
     }
 
-    /// `(x − μ) / σ`, within [`WIDEST`].
+    /// Returns `(x − μ) / σ`, clipped to ±[`WIDEST`].
     pub fn standardise(&self, x: f64) -> f64 {
         ((x - self.mean) / self.deviation()).clamp(-WIDEST, WIDEST)
     }
 
-    /// `μ + σ z`.
+    /// Returns `μ + σ z`, the inverse of [`standardise`](Self::standardise) without clipping.
     pub fn restore(&self, z: f64) -> f64 {
         self.mean + self.deviation() * z
     }
@@ -83,7 +86,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn moments_by_hand() {
+    fn moments_of_few_values_equal_values_by_hand() {
         let mut moments = Moments::default();
         assert_eq!((moments.mean(), moments.deviation()), (0.0, 1.0));
         [1e9 + 1.0, 1e9 + 2.0, 1e9 + 6.0].into_iter().for_each(|x| moments.observe(x));
@@ -101,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_has_no_deviation() {
+    fn moments_of_a_constant_have_deviation_one() {
         let mut moments = Moments::default();
         (0..100).for_each(|_| moments.observe(0.1));
         assert_eq!(moments.deviation(), 1.0);

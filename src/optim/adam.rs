@@ -114,13 +114,13 @@ mod tests {
     use super::*;
     use approx::assert_relative_eq;
 
-    /// Two steps worked out on paper, for g = 2 and then g = −1, η = 0.1:
+    /// Two steps by hand, for g = 2 and then g = −1, η = 0.1:
     ///
-    /// m₁ = 0.2, v₁ = 0.004, m̂₁ = 2, v̂₁ = 4: the first step is η · 2/2 = 0.1 whatever the gradient's size.
-    /// m₂ = 0.9 · 0.2 − 0.1 = 0.08, v₂ = 0.999 · 0.004 + 0.001 = 0.004996,
-    /// m̂₂ = 0.08/0.19, v̂₂ = 0.004996/0.001999.
+    /// m₁ = 0.2, v₁ = 0.004, m̂₁ = 2, v̂₁ = 4: the first step is η · 2/2 = 0.1 for any size of the
+    /// gradient. m₂ = 0.9 · 0.2 − 0.1 = 0.08, v₂ = 0.999 · 0.004 + 0.001 = 0.004996, m̂₂ =
+    /// 0.08/0.19, v̂₂ = 0.004996/0.001999.
     #[test]
-    fn two_steps_by_hand() {
+    fn adam_two_steps_equal_values_by_hand() {
         let mut w = [1.0f64];
         let mut adam = Adam::new(1, 0.1);
         adam.update(&mut w, &[2.0]);
@@ -131,9 +131,10 @@ mod tests {
         assert_relative_eq!(before - w[0], expected, epsilon = 1e-14);
     }
 
-    /// The algorithm as it is printed, m̂ and v̂ and all, for several weights, tiny gradients, zeros, and rates that change.
+    /// The published algorithm with m̂ and v̂, for several weights, tiny and zero gradients, and
+    /// changing rates.
     #[test]
-    fn adam_over_many_steps_equals_the_printed_algorithm() {
+    fn adam_over_many_steps_equals_the_published_algorithm() {
         let n = 11;
         let gradient = |k: usize, t: usize| match k {
             0 => 0.0,
@@ -146,7 +147,8 @@ mod tests {
         let (mut m, mut v) = (vec![0.0; n], vec![0.0; n]);
         let mut adam = Adam::new(n, 0.03);
         for t in 1..=300 {
-            // Restored at steps 50, 150 and 250, it goes on with the rate of steps 40, 120 and 240.
+            // After the restores at steps 50, 150 and 250 the rate is that of steps 40, 120 and
+            // 240.
             let rate = if t < 40 { 0.03 } else { 0.05 / (t / 40) as f64 };
             if t % 40 == 0 {
                 adam.set_rate(rate);
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn adam_of_another_size_is_not_restored() {
+    fn adam_restore_of_another_size_is_an_error() {
         let mut writer = Archive::writer();
         Adam::<f64>::new(3, 0.1).archive(&mut writer).unwrap();
         assert!(Adam::<f64>::new(2, 0.1).archive(&mut Archive::reader(writer.into_bytes())).is_err());

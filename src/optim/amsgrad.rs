@@ -71,12 +71,12 @@ mod tests {
     use super::*;
     use approx::assert_relative_eq;
 
-    /// For g = 2 and then g = 0, η = 0.1, worked out on paper:
+    /// For g = 2 and then g = 0, η = 0.1, by hand:
     ///
-    /// m₁ = 0.2, v₁ = u₁ = 0.004: the first step is η · 2/2 = 0.1. m₂ = 0.18, v₂ = 0.003996 < u₂ = 0.004, m̂₂ = 0.18/0.19,
-    /// û₂ = 0.004/0.001999.
+    /// m₁ = 0.2, v₁ = u₁ = 0.004: the first step is η · 2/2 = 0.1. m₂ = 0.18, v₂ = 0.003996 < u₂ =
+    /// 0.004, m̂₂ = 0.18/0.19, û₂ = 0.004/0.001999.
     #[test]
-    fn amsgrad_two_steps_equal_those_by_hand() {
+    fn amsgrad_two_steps_equal_values_by_hand() {
         let mut w = [1.0f64];
         let mut amsgrad = Amsgrad::new(1, 0.1);
         amsgrad.update(&mut w, &[2.0]);

@@ -150,11 +150,11 @@ mod tests {
             assert_relative_eq!(matrix(&p), expected, max_relative = 1e-12);
             (0..n).for_each(|k| assert_relative_eq!(p.variance(k), expected[(k, k)], max_relative = 1e-12));
         }
-        assert_eq!(p.variance(0), 2.5, "no variance beyond the first one");
+        assert_eq!(p.variance(0), 2.5, "no variance exceeds its initial value");
     }
 
     #[test]
-    fn covariance_stays_symmetric_to_the_bit() {
+    fn covariance_after_many_updates_is_exactly_symmetric() {
         let n = 6;
         let mut p = Covariance::new(n, 1.3);
         let mut spread = vec![0.0; n];
@@ -171,11 +171,11 @@ mod tests {
             }
         }
         let varied = (1..n).any(|j| p.values[j].abs() > 1e-3);
-        assert!(varied, "weights are uncertain together: {:?}", &p.values[..n]);
+        assert!(varied, "expected covariances that are not zero, got {:?}", &p.values[..n]);
     }
 
     #[test]
-    fn covariance_of_nothing_does_nothing() {
+    fn covariance_of_size_zero_counts_no_macs() {
         let mut p = Covariance::new(0, 1.0);
         assert_eq!((p.times(&[], &mut []), p.subtract(&[], 1.0), p.forget(0.5, 1.0)), (0, 0, 0));
     }

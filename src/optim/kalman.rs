@@ -108,7 +108,11 @@ impl Kalman {
     ) -> Option<u64> {
         let k = self.outputs;
         assert_eq!(rows.len(), k * w.len(), "H must have outputs × weights entries");
-        assert_eq!((slope.len(), curvature.len()), (k, k * k), "∂L/∂o must have k entries and F k × k entries");
+        assert_eq!(
+            (slope.len(), curvature.len()),
+            (k, k * k),
+            "∂L/∂o must have k entries and F k × k entries"
+        );
         let mut macs = 0;
         let mut joint = DMatrix::zeros(k, k);
         for group in &mut self.groups {

@@ -139,7 +139,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn clipping_keeps_the_direction() {
+    fn clip_above_the_limit_keeps_the_direction() {
         let mut g = [3.0, 4.0];
         assert_eq!(clip(&mut g, Some(10.0)), 5.0);
         assert_eq!(g, [3.0, 4.0]);
@@ -149,9 +149,9 @@ mod tests {
         assert!(clip(&mut bad, Some(1.0)).is_nan());
     }
 
-    /// Lengths around the eight sums side by side.
+    /// Lengths around multiples of eight, the number of partial sums.
     #[test]
-    fn clip_of_any_length_gives_the_norm_and_scales_to_the_limit() {
+    fn clip_of_any_length_returns_the_norm_and_scales_to_the_limit() {
         for n in 0..=33 {
             let values: Vec<f64> = (0..n).map(|k| (k + 1) as f64).collect();
             let norm = values.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -167,14 +167,14 @@ mod tests {
         }
         let mut exact = [3.0, 4.0];
         clip(&mut exact, Some(5.0));
-        assert_eq!(exact, [3.0, 4.0], "no longer than the limit is left as it is");
+        assert_eq!(exact, [3.0, 4.0], "a gradient at the limit is unchanged");
         let mut bad = [f64::INFINITY, 1.0];
         assert_eq!(clip(&mut bad, Some(1.0)), f64::INFINITY);
         assert_eq!(bad, [f64::INFINITY, 1.0]);
     }
 
     #[test]
-    fn not_finite_is_found_wherever_it_is() {
+    fn not_finite_at_any_position_returns_the_first_such_value() {
         assert_eq!(not_finite::<f64>(&[]), None);
         for n in [1, 7, 1024, 1025, 2500] {
             assert_eq!(not_finite(&vec![1.0f32; n]), None);
@@ -189,7 +189,7 @@ mod tests {
         assert!(not_finite(&[1.0, f64::NAN, f64::INFINITY]).unwrap().is_nan(), "the first one");
     }
 
-    /// First updates with two rates, set in between: each moves by its own rate, from the same moments.
+    /// The update after `set_rate` is proportional to the new rate, with the same moments.
     #[test]
     fn optimiser_after_set_rate_moves_in_proportion_to_the_new_rate() {
         for entry in registry::<f64>() {
@@ -202,16 +202,16 @@ mod tests {
                 optimiser.update(&mut w, &[1.0, 3.0]);
                 [w[0] - before[0], w[1] - before[1]]
             };
-            let (whole, half) = (second(0.25), second(0.125));
+            let (full, half) = (second(0.25), second(0.125));
             for k in 0..2 {
-                assert!(whole[k] != 0.0, "{}", entry.name);
-                assert_relative_eq!(half[k], whole[k] / 2.0, max_relative = 1e-12);
+                assert!(full[k] != 0.0, "{}", entry.name);
+                assert_relative_eq!(half[k], full[k] / 2.0, max_relative = 1e-12);
             }
         }
     }
 
     #[test]
-    fn optimisers_are_found_by_name_and_take_their_rate() {
+    fn find_by_name_returns_an_optimiser_with_the_given_rate() {
         for (name, moved) in [("sgd", 0.5), ("adam", 0.25), ("amsgrad", 0.25)] {
             let mut optimiser = (find::<f64>(name).unwrap().build)(1, 0.25);
             let mut w = [1.0];
@@ -219,7 +219,7 @@ mod tests {
             assert_relative_eq!(w[0], 1.0 - moved, max_relative = 1e-7);
         }
         assert_eq!(registry::<f64>().iter().map(|o| o.name).collect::<Vec<_>>(), ["adam", "amsgrad", "sgd"]);
-        let said = find::<f64>("sdg").err().unwrap().to_string();
-        assert!(said.contains("sdg") && said.contains("adam"), "{said}");
+        let message = find::<f64>("sdg").err().unwrap().to_string();
+        assert!(message.contains("sdg") && message.contains("adam"), "{message}");
     }
 }

@@ -91,7 +91,7 @@ mod tests {
 
     /// Without forgetting, the weights are those of a ridge regression on all rows so far.
     #[test]
-    fn is_the_ridge_regression_so_far() {
+    fn rls_without_forgetting_equals_ridge_regression() {
         let (rows, d, variance) = (40, 5, 3.0);
         let x = DMatrix::from_fn(rows, d, |i, j| ((i * d + j) as f64 * 0.7).sin() + 0.1 * j as f64);
         let y = DVector::from_fn(rows, |i, _| (0.3 * i as f64).cos());
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    /// With forgetting and a prior too wide to matter, the weights minimise `Σ λ^(T−t) (wᵀφ_t − y_t)²`.
+    /// With forgetting and a very wide prior, the weights minimise `Σ λ^(T−t) (wᵀφ_t − y_t)²`.
     #[test]
     fn rls_with_forgetting_equals_weighted_least_squares() {
         let (rows, d, forgetting) = (40, 3, 0.9f64);
@@ -124,7 +124,7 @@ mod tests {
             let macs = rls.update((0..d).map(|j| x[(t, j)]), |gain| {
                 w.iter_mut().zip(gain).for_each(|(w, gain)| *w -= slope * gain);
             });
-            // P φ, s sᵀ and D P D; no feature but the first one of all is zero.
+            // P φ, s sᵀ and D P D; only the first feature of the first row is zero.
             let zero = u64::from(x[(t, 0)] == 0.0) * d as u64;
             assert_eq!(macs, Some(3 * (d * d) as u64 - 2 * zero));
             if t < d {
@@ -132,9 +132,9 @@ mod tests {
             }
             let weights =
                 DMatrix::from_diagonal(&DVector::from_fn(t + 1, |i, _| forgetting.powi((t - i) as i32)));
-            let (seen, said) = (x.rows(0, t + 1), y.rows(0, t + 1));
-            let gram = seen.transpose() * &weights * seen;
-            let expected = gram.lu().solve(&(seen.transpose() * weights * said)).unwrap();
+            let (inputs, targets) = (x.rows(0, t + 1), y.rows(0, t + 1));
+            let gram = inputs.transpose() * &weights * inputs;
+            let expected = gram.lu().solve(&(inputs.transpose() * weights * targets)).unwrap();
             for j in 0..d {
                 assert_relative_eq!(w[j], expected[j], max_relative = 1e-5, epsilon = 1e-6);
             }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn rls_restored_goes_on_to_the_bit() {
+    fn rls_restored_continues_bit_for_bit() {
         let step = |rls: &mut Rls, t: usize| {
             let mut gain = Vec::new();
             let phi = [(t as f64).sin(), 1.0].into_iter();
@@ -154,15 +154,16 @@ mod tests {
         let mut writer = Archive::writer();
         rls.archive(&mut writer).unwrap();
         let bytes = writer.into_bytes();
-        let mut again = Rls::new(2, 3.0, 0.95);
-        again.archive(&mut Archive::reader(bytes.clone())).unwrap();
-        (10..20).for_each(|t| assert_eq!(step(&mut again, t), step(&mut rls, t)));
+        let mut restored = Rls::new(2, 3.0, 0.95);
+        restored.archive(&mut Archive::reader(bytes.clone())).unwrap();
+        (10..20).for_each(|t| assert_eq!(step(&mut restored, t), step(&mut rls, t)));
         assert!(Rls::new(3, 3.0, 0.95).archive(&mut Archive::reader(bytes)).is_err());
     }
 
-    /// A feature that is silent for a million steps keeps its first variance, and the others can still be learned.
+    /// A feature that is zero at every step keeps its initial variance; the variance of the other
+    /// feature stays positive.
     #[test]
-    fn silence_does_not_wind_up() {
+    fn rls_with_a_zero_input_keeps_its_variance() {
         let mut rls = Rls::new(2, 10.0, 0.99);
         for t in 0..100_000 {
             assert!(rls.update([(t as f64).sin(), 0.0].into_iter(), |_| {}).is_some());
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_changes_nothing() {
+    fn rls_with_non_finite_input_keeps_its_covariance() {
         let mut rls = Rls::new(2, 10.0, 0.99);
         rls.update([1.0, 0.5].into_iter(), |_| {});
         let before = rls.covariance.clone();
@@ -182,7 +183,7 @@ mod tests {
 
     /// `φᵀ P φ` overflows although φ and P φ do not.
     #[test]
-    fn rls_whose_power_overflows_changes_nothing() {
+    fn rls_with_overflowing_power_keeps_its_covariance() {
         let mut rls = Rls::new(2, 10.0, 0.99);
         let before = rls.covariance.clone();
         assert!(rls.update([1e200, 0.5].into_iter(), |_| panic!("must not update")).is_none());

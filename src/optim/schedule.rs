@@ -2,10 +2,10 @@
 //! of the learning rate η. It has no state, so that a resumed run makes the same updates.
 //!
 //! - `constant`: `1`;
-//! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent with
-//!   warm restarts*, ICLR 2017, equation 5 without restarts and with a minimum of 0);
+//! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent
+//!   with warm restarts*, ICLR 2017, equation 5 without restarts and with a minimum of 0);
 //! - `cooldown`: `min(1, 2 (1 − s))`: constant over the first half, then linear to 0 (A. Hägele et
-//! al., *Scaling laws and compute-optimal training beyond fixed training durations*, NeurIPS 2024).
+//!   al., *Scaling laws and compute-optimal training beyond fixed training durations*, NeurIPS 2024).
 //!
 //! To add a schedule, add it to [`schedules`].
 
@@ -58,7 +58,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn schedule_at_its_beginning_quarters_and_end_follows_the_formula() {
+    fn schedule_at_quarters_of_its_length_equals_the_formula() {
         let quarter = (1.0 + 0.5f64.sqrt()) / 2.0;
         for (name, expected) in [
             ("constant", [1.0, 1.0, 1.0, 1.0, 1.0]),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn schedule_every_one_starts_at_the_whole_rate_and_never_grows() {
+    fn schedule_of_any_name_starts_at_the_full_rate_and_never_increases() {
         for ScheduleEntry { name, share, .. } in schedules() {
             assert_eq!(share(0.0), 1.0, "{name}");
             let shares: Vec<f64> = (0..=100).map(|k| share(f64::from(k) / 100.0)).collect();

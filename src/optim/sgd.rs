@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_by_hand() {
+    fn sgd_one_step_equals_values_by_hand() {
         let mut w = [1.0, -2.0];
         Sgd::new(2, 0.5).update(&mut w, &[2.0, -4.0]);
         assert_eq!(w, [0.0, 0.0]);
@@ -51,9 +51,9 @@ mod tests {
         sgd.set_rate(0.25);
         let mut writer = Archive::writer();
         Optimiser::<f64>::archive(&mut sgd, &mut writer).unwrap();
-        let mut again = Sgd::<f64>::new(1, 8.0);
-        again.archive(&mut Archive::reader(writer.into_bytes())).unwrap();
-        for sgd in [&mut sgd, &mut again] {
+        let mut restored = Sgd::<f64>::new(1, 8.0);
+        restored.archive(&mut Archive::reader(writer.into_bytes())).unwrap();
+        for sgd in [&mut sgd, &mut restored] {
             let mut w = [1.0];
             sgd.update(&mut w, &[2.0]);
             assert_eq!(w, [0.5]);

@@ -149,7 +149,7 @@ fn spiral_non_finite_loss_exits_with_code_1_and_keeps_curve() {
     ]);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("stopped being finite at iteration") && message.contains("step"), "{message}");
+    assert!(message.contains("is not finite at iteration") && message.contains("step"), "{message}");
     let rows = csv::Reader::from_path(&out).unwrap().records().count();
     assert!(rows > 0 && rows < 50, "{rows} rows");
     assert!(message.contains("diverges.csv"), "{message}");

@@ -70,16 +70,16 @@ fn checkpoint_with_valid_checksum_and_invalid_content_is_refused() {
                 let at = find(content, name);
                 content[at] = b'x';
             };
-            unusable(&change, &format!("expected '{name}', found 'x{}'", &name[1..]), name != "output");
+            unusable(&change, &format!("expected '{name}', got 'x{}'", &name[1..]), name != "output");
         }
-        unusable(&|content| content.push(0), "expected 'the end', found 1 bytes more", false);
-        unusable(&|content| content.clear(), "expected 'session', found the end of the data", true);
+        unusable(&|content| content.push(0), "expected 'the end', got trailing bytes: 1", false);
+        unusable(&|content| content.clear(), "expected 'session', got the end of the data", true);
         // Settings that are not a JSON object.
         let invalid_settings = |content: &mut Vec<u8>| {
             let at = content.iter().position(|byte| *byte == b'{').unwrap();
             content[at] = b'[';
         };
-        unusable(&invalid_settings, "expected 'session', found", true);
+        unusable(&invalid_settings, "expected 'session', got", true);
         repack(&folder.join("c"), &whole, |_| {});
         ok(&run(&folder, "stream --resume --checkpoint c -o out.csv", b""));
     }

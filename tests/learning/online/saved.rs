@@ -51,7 +51,7 @@ fn restore_with_other_masks_or_precision_is_an_error() {
     refused(64, &|masks| *masks[0].last_mut().unwrap() = (9, 2), "does not fit layer0.wu_x");
     refused(64, &|masks| masks[0].swap(0, 1), "does not fit layer0.wu_x");
     refused(64, &|masks| masks[0][1] = masks[0][0], "does not fit layer0.wu_x");
-    refused(64, &|masks| masks[0].truncate(19), "numbers where there should be");
+    refused(64, &|masks| masks[0].truncate(19), "values instead of");
 }
 
 /// A copy of a lane's bytes up to what waits, with that changed.
