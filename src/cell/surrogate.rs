@@ -84,7 +84,7 @@ mod tests {
     use approx::assert_abs_diff_eq;
 
     #[test]
-    fn the_primitive_has_the_pseudo_derivative_as_its_slope() {
+    fn surrogate_smooth_event_has_the_pseudo_derivative_as_slope() {
         let smooth = Surrogate { smooth: true, ..Surrogate::new(0.7, 0.4) };
         let h = 1e-6;
         for k in -20..=20 {
@@ -97,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_off_at_zero_and_the_slope_ends_at_epsilon() {
+    fn surrogate_event_is_zero_at_threshold_and_slope_is_zero_at_epsilon() {
         let hard = Surrogate::new(0.7, 0.4);
         assert_eq!([hard.event(-1e-9), hard.event(0.0), hard.event(1e-9)], [0.0, 0.0, 1.0]);
         assert_eq!([hard.slope(0.4), hard.slope(-0.4), hard.slope(0.0)], [0.0, 0.0, 0.7]);
         assert!(hard.slope(0.39) > 0.0);
-        assert!(hard.event(f64::NAN).is_nan(), "no NaN goes unnoticed");
+        assert!(hard.event(f64::NAN).is_nan(), "NaN is propagated");
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
 
-/// An empty folder; the path of a file in it.
+/// Creates an empty folder and returns the path of a file in it.
 fn file(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("sparse-rtrl-record-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -12,8 +12,8 @@ fn file(name: &str) -> PathBuf {
     folder.join("file")
 }
 
-/// Names in the folder, which is removed.
-fn left(path: &Path) -> Vec<String> {
+/// Returns the names in the folder of `path` and removes the folder.
+fn remaining_names(path: &Path) -> Vec<String> {
     let folder = path.parent().unwrap();
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
@@ -36,7 +36,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn replaced_file_holds_the_new_content_and_leaves_nothing_beside() {
+fn replace_of_a_file_writes_the_new_content_and_leaves_no_other_file() {
     let folder = folder("replaced");
     let path = folder.join("a/b.bin");
     for content in ["first, and longer", "second", ""] {
@@ -44,7 +44,8 @@ fn replaced_file_holds_the_new_content_and_leaves_nothing_beside() {
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
         assert_eq!(names(path.parent().unwrap()), ["b.bin"]);
     }
-    // It goes through the file beside it: a folder there is in the way, and the old content stays.
+    // A folder at the path of the temporary file makes the replacement fail; the old content is
+    // kept.
     fs::create_dir(folder.join("a/b.bin.new")).unwrap();
     assert!(matches!(replace(&path, "third"), Err(Error::Write { .. })));
     assert!(check_replaceable(&path).is_err());
@@ -53,7 +54,7 @@ fn replaced_file_holds_the_new_content_and_leaves_nothing_beside() {
 }
 
 #[test]
-fn checks_touch_nothing() {
+fn write_checks_of_existing_and_missing_files_change_no_content() {
     let folder = folder("checks");
     let (there, absent) = (folder.join("there"), folder.join("deeper/absent"));
     fs::create_dir_all(&folder).unwrap();
@@ -63,20 +64,20 @@ fn checks_touch_nothing() {
         check(&absent).unwrap();
         assert_eq!(fs::read_to_string(&there).unwrap(), "precious");
         assert!(!absent.exists() && absent.parent().unwrap().is_dir());
-        assert!(check(&folder).is_err(), "a folder is no file");
-        assert!(check(&there.join("x")).is_err(), "nor is a file a folder");
+        assert!(check(&folder).is_err(), "a folder is not a file");
+        assert!(check(&there.join("x")).is_err(), "a file is not a folder");
         assert_eq!(names(&folder), ["deeper", "there"]);
     }
     fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn replace_syncs_the_whole_content_before_the_old_one_goes() {
+fn replace_of_a_file_syncs_the_new_content_before_it_removes_the_old() {
     let path = file("synced");
     replace(&path, "old").unwrap();
     let synced = Cell::new(false);
     let sync = |new: &File| {
-        assert_eq!(new.metadata()?.len(), 7, "all is written");
+        assert_eq!(new.metadata()?.len(), 7, "the whole content is written before the sync");
         assert_eq!(fs::read_to_string(&path)?, "old");
         synced.set(true);
         Ok(())
@@ -84,21 +85,21 @@ fn replace_syncs_the_whole_content_before_the_old_one_goes() {
     replace_synced_by(&path, b"content", sync).unwrap();
     assert!(synced.get());
     assert_eq!(fs::read_to_string(&path).unwrap(), "content");
-    assert_eq!(left(&path), ["file"]);
+    assert_eq!(remaining_names(&path), ["file"]);
 }
 
 #[test]
-fn replace_that_fails_leaves_the_old_content_and_nothing_else() {
+fn replace_after_a_failed_sync_keeps_the_old_content() {
     let path = file("failed");
     replace(&path, "old").unwrap();
     let full = |_: &File| Err(io::ErrorKind::StorageFull.into());
     assert!(matches!(replace_synced_by(&path, b"new", full), Err(Error::Write { .. })));
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
-    assert_eq!(left(&path), ["file"]);
+    assert_eq!(remaining_names(&path), ["file"]);
 }
 
 #[test]
-fn checks_of_what_can_be_written_leave_no_trace() {
+fn write_checks_of_a_path_create_no_file() {
     let path = file("checked");
     for check in [check_writable, check_replaceable] {
         check(&path).unwrap();
@@ -111,11 +112,11 @@ fn checks_of_what_can_be_written_leave_no_trace() {
         assert!(matches!(check(&path), Err(Error::Write { .. })), "a folder");
         fs::remove_dir(&path).unwrap();
     }
-    assert!(left(&path).is_empty());
+    assert!(remaining_names(&path).is_empty());
 }
 
 #[test]
-fn lock_of_a_file_that_is_replaced_holds() {
+fn lock_of_a_replaced_file_remains_held() {
     let path = file("locked");
     let lock = Lock::take(&path).unwrap();
     for content in ["first", "second"] {
@@ -123,12 +124,12 @@ fn lock_of_a_file_that_is_replaced_holds() {
         assert!(matches!(Lock::take(&path), Err(Error::InUse { .. })));
     }
     drop(lock);
-    assert_eq!(left(&path), ["file"]);
+    assert_eq!(remaining_names(&path), ["file"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn file_locked_by_another_name_is_not_emptied() {
+fn create_locked_of_a_file_locked_by_another_name_keeps_its_content() {
     let path = file("hard");
     fs::write(&path, "lines").unwrap();
     let other = path.with_file_name("other");
@@ -138,5 +139,5 @@ fn file_locked_by_another_name_is_not_emptied() {
     assert!(matches!(create_locked(&path), Err(Error::InUse { .. })));
     assert_eq!(fs::read_to_string(&path).unwrap(), "lines");
     drop(held);
-    assert_eq!(left(&path), ["file", "other"]);
+    assert_eq!(remaining_names(&path), ["file", "other"]);
 }

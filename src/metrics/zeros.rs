@@ -99,7 +99,8 @@ mod tests {
     use crate::network::{LayerSpec, Network, NetworkSpec};
     use crate::params::{MaskOn, MaskSpec, Purpose, generator};
 
-    /// Five units of which two have a derivative, sources that become nonzero one by one, and a reset in between.
+    /// Five units of which two have a derivative, sources that become nonzero one by one, and a
+    /// reset in between.
     #[test]
     fn zeros_before_and_after_a_reset_equal_counts_by_hand() {
         let layer = LayerSpec::new("event-rnn", 5, CellConfig::default());
@@ -108,7 +109,7 @@ mod tests {
         let mut rng = generator(1, Purpose::Mask);
         let network = Network::<f64>::new(&spec, |blocks| mask.draw(blocks, &mut rng)).unwrap();
         let wiring = network.wiring();
-        // Of 25 recurrent and 10 input weights 10 and 4 are left; 5 biases and 5 thresholds are.
+        // 10 of 25 recurrent and 4 of 10 input weights are kept, and all 5 biases and 5 thresholds.
         let (p, dense) = (10 + 4 + 5 + 5, DenseSize::new(wiring));
         assert_eq!((wiring.parameters(), dense.all, dense.recurrent), (p, 5 * 45, 5 * 25));
         let (mut step, mut reached) = (Step::<f64>::new(wiring), ReachedColumns::new(wiring));
@@ -128,7 +129,7 @@ mod tests {
             step.phi[2] = -0.5;
             let two = 10 + readers(2);
             assert_eq!(reached.observe(wiring, &step, dense), zeros(two));
-            // A source that has been nonzero once stays reached, and no source counts twice.
+            // A source that has been nonzero stays active and is counted once.
             step.phi.fill(0.0);
             step.phi[2] = 1.0;
             assert_eq!(reached.observe(wiring, &step, dense), zeros(two));

@@ -139,7 +139,7 @@ mod tests {
     use crate::params::{MaskSpec, ParamBlockSpec, Purpose, generator};
 
     #[test]
-    fn scale_follows_the_fan_in_that_is_left() {
+    fn init_of_a_masked_block_scales_with_the_kept_fan_in() {
         let spec =
             ParamBlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 0..200, cols: 1..201 };
         for sparsity in [0.0, 0.9] {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_have_the_asked_mean_and_stay_inside() {
+    fn threshold_init_beta_has_the_given_mean_and_lies_in_its_range() {
         let mut rng = generator(3, Purpose::Init);
         let init = ThresholdInit::Beta { mean: 0.1 };
         let drawn: Vec<f64> = (0..4000).map(|_| init.sample(&mut rng)).collect();
@@ -165,7 +165,7 @@ mod tests {
         assert!(bad.check().is_err());
     }
 
-    /// Mean and variance of what is drawn for one block.
+    /// Mean and variance of the values drawn for one block.
     fn moments(init: Init, kind: Kind, (rows, cols): (usize, usize), sparsity: f64) -> (f64, f64) {
         let spec = ParamBlockSpec { name: "w".into(), kind, layer: 0, rows: 0..rows, cols: 1..1 + cols };
         let mask = MaskSpec { sparsity, ..Default::default() };
@@ -176,9 +176,9 @@ mod tests {
         (mean, w.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / w.len() as f64)
     }
 
-    /// `Var w = 2 / (kept/rows + kept/cols)`, of wide and of tall blocks.
+    /// `Var w = 2 / (kept/rows + kept/cols)`, for wide and for tall blocks.
     #[test]
-    fn weights_of_oblong_blocks_have_the_variance_of_their_fans() {
+    fn init_of_rectangular_blocks_has_the_variance_of_their_fans() {
         for (shape, kind) in
             [((40, 400), Kind::Input), ((400, 40), Kind::Input), ((300, 60), Kind::Recurrent)]
         {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn biases_are_zero_or_uniform_within_one_over_the_root_of_units() {
+    fn bias_init_zero_or_uniform_has_the_expected_moments() {
         assert_eq!(moments(Init::default(), Kind::Bias, (5000, 1), 0.0), (0.0, 0.0));
         let uniform = Init { bias: BiasInit::Uniform, ..Init::default() };
         // 5000 units: U(±a) has the variance a²/3.
@@ -206,9 +206,10 @@ mod tests {
         assert!((-0.5..-0.49).contains(&low) && (0.49..0.5).contains(&high), "{low} to {high}");
     }
 
-    /// Beta(3, 3/m − 3) has the variance m² (1 − m) / (3 + m); σ(τ) is read through its inverse.
+    /// Beta(3, 3/m − 3) has the variance m² (1 − m) / (3 + m); τ is computed from σ(τ) by the
+    /// inverse of σ.
     #[test]
-    fn thresholds_have_the_moments_of_their_distribution() {
+    fn threshold_init_has_the_moments_of_its_distribution() {
         for mean in [0.1, 0.4] {
             let init = Init { threshold: ThresholdInit::Beta { mean }, ..Init::default() };
             let (found, variance) = moments(init, Kind::Threshold, (8000, 1), 0.0);
@@ -227,15 +228,15 @@ mod tests {
     }
 
     #[test]
-    fn distributions_out_of_range_are_errors() {
+    fn init_check_of_values_out_of_range_is_an_error() {
         let check = |threshold| Init { threshold, ..Init::default() }.check().is_ok();
-        for (mean, fine) in [(0.0, false), (1.0, false), (f64::NAN, false), (1e-9, true), (0.999, true)] {
-            assert_eq!(check(ThresholdInit::Beta { mean }), fine, "{mean}");
+        for (mean, valid) in [(0.0, false), (1.0, false), (f64::NAN, false), (1e-9, true), (0.999, true)] {
+            assert_eq!(check(ThresholdInit::Beta { mean }), valid, "{mean}");
         }
-        for (mean, std, fine) in
+        for (mean, std, valid) in
             [(f64::INFINITY, 1.0, false), (0.0, f64::NAN, false), (0.0, -1.0, false), (-3.0, 0.0, true)]
         {
-            assert_eq!(check(ThresholdInit::Logistic { mean, std }), fine, "{mean}, {std}");
+            assert_eq!(check(ThresholdInit::Logistic { mean, std }), valid, "{mean}, {std}");
         }
     }
 }

@@ -164,9 +164,10 @@ mod tests {
         Layout::new(4, 6, &specs, &kept)
     }
 
-    /// Row by row of `W`: (0, 0), (0, 1), (0, 2), (0, 4), (1, 0), (1, 1), (1, 2), (1, 3), (1, 5), (2, 0), (3, 0), (3, 4).
+    /// Row by row of `W`: (0, 0), (0, 1), (0, 2), (0, 4), (1, 0), (1, 1), (1, 2), (1, 3), (1, 5),
+    /// (2, 0), (3, 0), (3, 4).
     #[test]
-    fn parameters_lie_row_by_row() {
+    fn layout_of_several_blocks_orders_parameters_by_row() {
         let layout = layout();
         assert_eq!((layout.len(), layout.is_empty()), (12, false));
         assert_eq!((layout.weights().rows(), layout.weights().cols()), (4, 6));
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_shares_are_those_of_the_blocks() {
+    fn layout_by_kind_returns_places_and_kept_shares() {
         let layout = layout();
         let of = |kind| {
             let marked = layout.of_kind(kind).into_iter().enumerate();
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "blocks must not overlap")]
-    fn overlapping_blocks_panic() {
+    fn layout_of_overlapping_blocks_panics() {
         let spec = |name: &str, cols| ParamBlockSpec {
             name: name.into(),
             kind: Kind::Input,

@@ -114,34 +114,35 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_asked_share_of_the_asked_blocks() {
+    fn mask_draw_keeps_the_given_share_of_the_given_blocks() {
         let spec = MaskSpec { sparsity: 0.9, ..Default::default() };
         let kept = drawn(spec);
         assert_eq!(kept.iter().map(Vec::len).collect::<Vec<_>>(), [30, 10, 10, 10]);
         assert_ne!(kept[1], kept[2], "masks per gate are independent");
-        assert_eq!(kept, drawn(spec), "one seed, one mask");
+        assert_eq!(kept, drawn(spec), "the same seed draws the same mask");
         let all = drawn(MaskSpec { on: MaskOn::All, ..spec });
         assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [3, 10, 10, 10]);
     }
 
     #[test]
-    fn a_connection_is_there_in_every_gate_or_in_none() {
+    fn mask_shared_by_connection_is_the_same_in_every_gate() {
         let kept = drawn(MaskSpec { sparsity: 0.5, sharing: MaskSharing::Connection, ..Default::default() });
         assert_eq!(kept[1], kept[2]);
     }
 
     #[test]
-    fn a_share_outside_the_range_is_an_error() {
+    fn mask_with_sparsity_out_of_range_is_an_error() {
         for sparsity in [1.0, -0.1, f64::NAN] {
             let spec = MaskSpec { sparsity, ..Default::default() };
-            let said = spec.draw(&blocks(), &mut generator(0, Purpose::Mask)).unwrap_err().to_string();
-            assert!(said.contains("[0, 1)"), "{said}");
+            let message = spec.draw(&blocks(), &mut generator(0, Purpose::Mask)).unwrap_err().to_string();
+            assert!(message.contains("[0, 1)"), "{message}");
         }
     }
 
-    /// Blocks of 7 × 3 = 21: what is kept is rounded to the nearest number, and lies anywhere in the block.
+    /// In a block of 7 × 3 = 21 entries the kept number is rounded to the nearest integer, and all
+    /// entries are equally likely.
     #[test]
-    fn kept_number_is_rounded_and_every_entry_is_as_likely() {
+    fn mask_draw_rounds_the_kept_number_and_is_uniform() {
         let block =
             ParamBlockSpec { name: "w".into(), kind: Kind::Recurrent, layer: 0, rows: 2..9, cols: 4..7 };
         for (sparsity, kept) in [(0.9, 2), (0.88, 3), (0.5, 11), (0.49, 11), (0.98, 0), (0.05, 20)] {
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_masks_are_per_layer_and_kind() {
+    fn mask_shared_by_connection_differs_by_layer_and_kind() {
         let block = |kind, layer| ParamBlockSpec { name: String::new(), kind, layer, rows: 0..8, cols: 0..8 };
         let kinds = [Kind::Input, Kind::Recurrent, Kind::Input, Kind::Recurrent];
         let blocks: Vec<_> = [0, 1].iter().flat_map(|layer| kinds.map(|kind| block(kind, *layer))).collect();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn mask_defaults_prune_nothing() {
+    fn mask_by_default_prunes_nothing() {
         let MaskSpec { sparsity, on, sharing } = MaskSpec::default();
         assert_eq!((sparsity, on, sharing), (0.0, MaskOn::Recurrent, MaskSharing::Gate));
         assert_eq!(MaskOn::Recurrent.kinds(), [Kind::Recurrent]);

@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn extend_runs_leaves_earlier_runs_alone() {
+    fn extend_runs_with_new_pairs_leaves_earlier_runs_unchanged() {
         let mut runs = index_runs([(0, 4)]);
         extend_runs(&mut runs, [(1, 5), (2, 6)]);
         assert_eq!(runs, [run(0, 4, 1), run(1, 5, 2)]);
     }
 
     #[test]
-    fn ranges_cover_the_pairs_of_a_run() {
+    fn index_run_ranges_cover_its_pairs() {
         let run = run(2, 9, 3);
         assert_eq!((run.source(), run.destination()), (2..5, 9..12));
     }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn sparse_products_equal_dense_ones() {
+    fn product_of_a_sparse_matrix_equals_the_dense_product() {
         let mut rng = generator(5, Purpose::Data);
         let sizes = || (0..=6).chain([9, 20]);
         for (rows, cols) in sizes().flat_map(|r| sizes().map(move |c| (r, c))) {
@@ -151,8 +151,8 @@ mod tests {
                 for i in 0..rows {
                     let sum: f64 = (lower..upper).map(|j| dense[i][j] * x[j]).sum();
                     assert_eq!(out[i], start[i] + sum);
-                    let spoken = |j: &usize| x[*j] != 0.0 && a.position(i, *j).is_some();
-                    expected_macs += (lower..upper).filter(spoken).count() as u64;
+                    let counted = |j: &usize| x[*j] != 0.0 && a.position(i, *j).is_some();
+                    expected_macs += (lower..upper).filter(counted).count() as u64;
                 }
                 assert_eq!(macs, expected_macs);
 
@@ -166,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn combining_rows_equals_the_dense_product() {
+    fn combine_of_rows_equals_the_dense_product() {
         let mut rng = generator(6, Purpose::Data);
-        // Past 64 and 16, so that wide, narrow and single blocks all take part.
+        // Lengths around 16 and 64 use wide, narrow and single blocks.
         for len in (0..=6).chain([15, 16, 17, 63, 64, 65, 150]) {
             for sources in 0..=6 {
                 for k in [1.0, 0.0, -2.0] {
@@ -190,19 +190,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a source row has 3 entries, its target 4")]
-    fn a_row_too_short_panics() {
+    fn combine_with_a_short_source_row_panics() {
         combine(&mut [0.0; 4], 1.0, &[(1.0, 0)], |_| &[1.0; 3]);
     }
 
     #[test]
     #[should_panic(expected = "x must have one entry per column of A")]
-    fn a_vector_of_the_wrong_length_panics() {
+    fn product_with_a_vector_of_wrong_length_panics() {
         product(&mut [0.0; 2], &Pattern::full(2, 3), &[1.0; 6], &[1.0; 2], 0..2);
     }
 
     #[test]
     #[should_panic(expected = "x must have one entry per row of A")]
-    fn a_transposed_vector_of_the_wrong_length_panics() {
+    fn transposed_entry_with_a_vector_of_wrong_length_panics() {
         transposed_entry(&Pattern::full(2, 3), &[1.0; 6], &[1.0; 3], 0);
     }
 }

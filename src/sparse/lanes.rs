@@ -186,14 +186,14 @@ mod tests {
 
     const COLUMNS: usize = 128;
 
-    /// Small integers, so that every sum is exact in any order and however it is rounded.
+    /// Small integers, so that every sum is exact in any order and with any rounding.
     fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Lanes<f64, COLUMNS>> {
         let mut one = || Lanes(std::array::from_fn(|_| f64::from(rng.random_range(-3..=3))));
         (0..n).map(|_| one()).collect()
     }
 
     #[test]
-    fn combining_blocks_equals_the_dense_product() {
+    fn combine_of_blocks_equals_the_dense_product() {
         let mut rng = generator(8, Purpose::Data);
         for sources in 0..=6 {
             let from = blocks(sources, &mut rng);
@@ -220,7 +220,7 @@ mod tests {
                 let terms = terms_of(r);
                 assert_eq!(combine::<f64, true, COLUMNS>(sums[r], &terms, &from), expected[r]);
                 assert_eq!(combine::<f64, false, COLUMNS>(sums[r], &terms, &from), expected[r]);
-                // The other of two has more terms, or fewer.
+                // One of the two rows has fewer terms than the other.
                 let (other, fewer) = ((r + 1) % ROWS, sources / 2);
                 let others = terms_of(other);
                 let alone = combine::<f64, true, COLUMNS>(sums[other], &others[..fewer], &from);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "one set of coefficients per source")]
-    fn too_few_coefficients_panic() {
+    fn combine_dense_with_too_few_coefficients_panics() {
         combine_dense::<f32, true, 16, COLUMNS, ROWS>(&mut [[0.0; COLUMNS]; ROWS], &[], &[Lanes::zero()]);
     }
 }

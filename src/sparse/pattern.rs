@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_and_columns_tell_the_same_entries() {
+    fn pattern_by_rows_and_by_columns_has_the_same_entries() {
         let entries = vec![(2, 0), (0, 1), (2, 2), (0, 1), (1, 0)];
         let p = Pattern::new(3, 4, entries);
         assert_eq!((p.rows(), p.cols(), p.len()), (3, 4, 4));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "must lie inside 2 × 2")]
-    fn an_entry_outside_panics() {
+    fn pattern_with_an_entry_outside_panics() {
         Pattern::new(2, 2, vec![(0, 2)]);
     }
 }

@@ -29,7 +29,7 @@ fn is_in_use(taken: Result<Lock>) -> bool {
 }
 
 #[test]
-fn lock_held_refuses_another_until_it_is_dropped_and_leaves_no_file() {
+fn lock_while_held_refuses_a_second_and_removes_its_file_when_dropped() {
     let folder = Folder::new("held");
     let path = folder.file("deep/er/c");
     let lock = Lock::take(&path).unwrap();
@@ -39,11 +39,11 @@ fn lock_held_refuses_another_until_it_is_dropped_and_leaves_no_file() {
     drop(lock);
     assert!(!folder.file("deep/er/c.lock").exists());
     drop(Lock::take(&path).unwrap());
-    assert_eq!(fs::read_dir(folder.file("deep/er")).unwrap().count(), 0, "nothing was created");
+    assert_eq!(fs::read_dir(folder.file("deep/er")).unwrap().count(), 0, "no file was created");
 }
 
 #[test]
-fn lock_through_any_name_of_a_file_is_one_lock() {
+fn lock_by_several_names_of_a_file_is_one_lock() {
     let folder = Folder::new("names");
     fs::create_dir(folder.file("in")).unwrap();
     fs::write(folder.file("in/c"), "").unwrap();
@@ -63,14 +63,14 @@ fn lock_through_any_name_of_a_file_is_one_lock() {
             assert_eq!(
                 lock.path().file_name().unwrap(),
                 end,
-                "{held}: what a link leads to is to be replaced"
+                "{held}: the lock has the name of the file that a link points to"
             );
         }
     }
 }
 
 #[test]
-fn lock_file_left_behind_is_taken_over_and_one_with_content_is_kept() {
+fn lock_on_an_existing_lock_file_removes_it_only_if_empty() {
     let folder = Folder::new("left");
     fs::write(folder.file("c.lock"), "").unwrap();
     drop(Lock::take(&folder.file("c")).unwrap());
@@ -87,10 +87,10 @@ thread_local! {
 }
 
 #[test]
-fn lock_file_removed_between_opening_and_locking_is_opened_again() {
+fn lock_file_removed_before_locking_is_opened_again() {
     let folder = Folder::new("race");
     let path = folder.file("c");
-    // The last holder removes it after the first opening.
+    // Another process removes the lock file after it is opened for the first time.
     let open: fn(&Path) -> io::Result<File> = |name| {
         let opened = (SYSTEM.open)(name);
         if OPENED.replace(OPENED.get() + 1) == 0 {
@@ -104,7 +104,7 @@ fn lock_file_removed_between_opening_and_locking_is_opened_again() {
 }
 
 #[test]
-fn drop_of_a_lock_whose_file_was_replaced_removes_nothing() {
+fn drop_of_a_lock_with_a_replaced_file_removes_nothing() {
     let folder = Folder::new("others");
     let lock = Lock::take(&folder.file("c")).unwrap();
     fs::remove_file(folder.file("c.lock")).unwrap();
@@ -114,7 +114,7 @@ fn drop_of_a_lock_whose_file_was_replaced_removes_nothing() {
 }
 
 #[test]
-fn lock_without_locks_is_refused_unless_it_may_go_without() {
+fn lock_without_system_support_is_an_error_unless_optional() {
     let folder = Folder::new("none");
     let path = folder.file("c");
     symlink("c", folder.file("link")).unwrap();
@@ -128,14 +128,14 @@ fn lock_without_locks_is_refused_unless_it_may_go_without() {
 }
 
 #[test]
-fn lock_file_that_cannot_be_created_is_none_and_one_of_another_user_is_respected() {
+fn lock_where_no_file_can_be_created_succeeds_unless_another_is_held() {
     let folder = Folder::new("rights");
     let path = folder.file("c");
-    for why in [
+    for failing_open in [
         |_: &Path| Err(ErrorKind::PermissionDenied.into()),
         |_: &Path| Err(ErrorKind::ReadOnlyFilesystem.into()),
     ] {
-        let system = System { open: why, ..SYSTEM };
+        let system = System { open: failing_open, ..SYSTEM };
         assert!(Lock::take_from(&path, &system).is_ok());
         let _lock = Lock::take(&path).unwrap();
         assert!(is_in_use(Lock::take_from(&path, &system)));
@@ -145,7 +145,7 @@ fn lock_file_that_cannot_be_created_is_none_and_one_of_another_user_is_respected
 }
 
 #[test]
-fn lock_of_a_device_or_a_folder_is_none() {
+fn lock_of_a_device_or_a_folder_creates_no_lock_file() {
     let folder = Folder::new("devices");
     fs::create_dir(folder.file("folder")).unwrap();
     for path in [Path::new("/dev/null"), &folder.file("folder")] {
@@ -156,7 +156,7 @@ fn lock_of_a_device_or_a_folder_is_none() {
 }
 
 #[test]
-fn file_locked_in_place_is_in_use_by_every_name() {
+fn in_place_lock_of_a_file_applies_to_all_its_names() {
     let folder = Folder::new("in-place");
     let (path, other) = (folder.file("o"), folder.file("hard"));
     fs::write(&path, "lines").unwrap();

@@ -23,7 +23,7 @@ fn tally_of_known_steps_equals_shares_by_hand() {
     let mut tally = Tally::default();
     let steep = tally.observe(wiring, &first, None);
     assert_eq!(steep, 0.5);
-    assert!(tally.beta_product().is_nan(), "a first step has no predecessor");
+    assert!(tally.beta_product().is_nan(), "the first step has no predecessor");
     let steep = tally.observe(wiring, &second, Some(steep));
     assert_eq!(steep, 0.25);
     tally.observe(wiring, &second, Some(steep));
@@ -63,7 +63,7 @@ fn tally_of_known_steps_equals_shares_by_hand() {
     assert_eq!((twice.steps, twice.supervised), (6, 4));
 }
 
-/// Two tallies that share no number; the means of an empty tally are NaN.
+/// No sum is equal in both tallies. The means of an empty tally are NaN.
 #[test]
 fn merge_of_two_tallies_adds_every_sum() {
     let some = |k: u64| {
