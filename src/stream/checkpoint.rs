@@ -1,14 +1,15 @@
-//! Checkpoint files: saved state, whole or not at all.
+//! Checkpoint files with the whole state of a stream.
 //!
 //! | bytes | |
 //! |---|---|
 //! | 16 | `sparse-rtrl\0\0\0\0\0` |
 //! | 4 | version of the format, little-endian |
-//! | 8 | n, the length of what follows the header, little-endian |
-//! | 4 | its CRC-32, little-endian |
-//! | n | an [`Archive`] |
+//! | 8 | n, the length of the content in bytes, little-endian |
+//! | 4 | CRC-32 of the content, little-endian |
+//! | n | content: an [`Archive`] |
 //!
-//! A file is written beside the old one, synced and renamed: whatever stops the program leaves the old one or the new one.
+//! The new file is written beside the old one, synced and renamed. After an interruption, the file
+//! is the old checkpoint or the new one, never a part of either.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -18,29 +19,30 @@ use std::path::Path;
 const MAGIC: [u8; 16] = *b"sparse-rtrl\0\0\0\0\0";
 const HEADER: usize = 32;
 
-/// The version of the format this program writes; it reads no other.
+/// Version of the format. No other version is read or written.
 pub const VERSION: u32 = 3;
 
-/// Writes what was archived.
+/// Writes an archive to a checkpoint file.
 ///
 /// # Errors
-/// If it cannot be written; an older checkpoint is untouched then.
+/// If the file cannot be written. An existing checkpoint is then unchanged.
 pub fn write(path: &Path, archive: Archive) -> Result<()> {
     file::replace(path, pack(&archive.into_bytes()))
 }
 
-/// Says whether a checkpoint could be written there, without writing one.
+/// Checks that a checkpoint can be written at this path. Writes none.
 ///
 /// # Errors
-/// If it could not.
+/// If a checkpoint cannot be written.
 pub fn check_writable(path: &Path) -> Result<()> {
     file::check_replaceable(path)
 }
 
-/// Opens a checkpoint to be read.
+/// Reads a checkpoint and returns its archive.
 ///
 /// # Errors
-/// If the file cannot be read, is no checkpoint, or is truncated, altered, or of another version.
+/// If the file cannot be read, is not a checkpoint, is truncated or corrupted, or has another
+/// version.
 pub fn read(path: &Path) -> Result<Archive> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
     unpack(&bytes)
@@ -48,7 +50,7 @@ pub fn read(path: &Path) -> Result<Archive> {
         .map_err(|why| Error::Format { path: path.into(), why })
 }
 
-/// Header and content.
+/// Returns the bytes of a file with this content: header and content.
 fn pack(content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + content.len());
     bytes.extend(MAGIC);
@@ -59,12 +61,12 @@ fn pack(content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The content of a file, or what is wrong with it.
+/// Returns the content of a file after a check of its header and checksum.
 fn unpack(bytes: &[u8]) -> std::result::Result<&[u8], String> {
     let Some((header, content)) =
         bytes.split_at_checked(HEADER).filter(|(header, _)| header.starts_with(&MAGIC))
     else {
-        return Err(format!("expected a checkpoint of sparse-rtrl, found {}", describe(bytes)));
+        return Err(format!("expected a checkpoint of sparse-rtrl, got {}", describe(bytes)));
     };
     let number =
         |at: usize, len: usize| header[at..at + len].iter().rev().fold(0u64, |n, &b| n << 8 | u64::from(b));
@@ -72,27 +74,26 @@ fn unpack(bytes: &[u8]) -> std::result::Result<&[u8], String> {
     if version != u64::from(VERSION) {
         let newer = if version > u64::from(VERSION) { "a newer" } else { "an older" };
         return Err(format!(
-            "expected a checkpoint of format {VERSION}, found format {version}, which {newer} program wrote"
+            "expected a checkpoint of format {VERSION}, got format {version} of {newer} program"
         ));
     }
     if content.len() as u64 != length {
         return Err(format!(
-            "expected {length} bytes after the header, found {}: the file is truncated or has grown",
+            "expected {length} bytes after the header, got {}: the file is truncated or extended",
             content.len()
         ));
     }
     match crc32fast::hash(content) {
         found if u64::from(found) == sum => Ok(content),
-        found => {
-            Err(format!("expected the checksum {sum:08x}, found {found:08x}: the file has been altered"))
-        }
+        found => Err(format!("expected the checksum {sum:08x}, got {found:08x}: the file is corrupted")),
     }
 }
 
+/// Describes a file that is not a checkpoint.
 fn describe(bytes: &[u8]) -> String {
     match bytes.len() {
         0 => "an empty file".into(),
-        n if n < HEADER => format!("{n} bytes, fewer than its header has"),
+        n if n < HEADER => format!("{n} bytes, fewer than the header"),
         _ => "a file of another kind".into(),
     }
 }
@@ -145,15 +146,15 @@ mod tests {
     fn file_that_is_no_checkpoint_is_said_to_be_what_it_is() {
         let said = |bytes: &[u8]| unpack(bytes).unwrap_err();
         let whole = pack(b"content");
-        assert!(said(b"").ends_with("found an empty file"));
-        assert!(said(&whole[..31]).ends_with("found 31 bytes, fewer than its header has"));
-        assert!(said(&[0; 32]).ends_with("found a file of another kind"));
-        assert!(said(&whole[..38]).contains("expected 7 bytes after the header, found 6"));
-        assert!(said(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, found 8"));
+        assert!(said(b"").ends_with("got an empty file"));
+        assert!(said(&whole[..31]).ends_with("got 31 bytes, fewer than the header"));
+        assert!(said(&[0; 32]).ends_with("got a file of another kind"));
+        assert!(said(&whole[..38]).contains("expected 7 bytes after the header, got 6"));
+        assert!(said(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, got 8"));
         let mut altered = whole.clone();
         altered[33] ^= 1;
         let (was, is) = (crc32fast::hash(b"content"), crc32fast::hash(b"cnntent"));
-        assert!(said(&altered).starts_with(&format!("expected the checksum {was:08x}, found {is:08x}")));
+        assert!(said(&altered).starts_with(&format!("expected the checksum {was:08x}, got {is:08x}")));
     }
 
     #[test]

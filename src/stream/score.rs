@@ -1,13 +1,14 @@
-//! How good predictions were, each made before its target was known ("prequential"), since the beginning and over the last N of them:
+//! Metrics of predictions, over the whole stream and over a window of the last N predictions. Every
+//! prediction precedes its target (prequential evaluation). y is a target, p its prediction:
 //!
-//! | name | |
+//! | name | definition |
 //! |---|---|
 //! | `mae` | mean of `|y − p|` |
 //! | `rmse` | `√ mean (y − p)²` |
-//! | `nrmse` | rmse / standard deviation of y: 1 is as good as the mean |
+//! | `nrmse` | rmse / standard deviation of y; 1 for the prediction of the mean |
 //! | `mape` | mean of `|y − p|` / mean of `|y|` |
-//! | `accuracy` | share of classes told rightly |
-//! | `log-loss` | mean of `−ln p(class)`, p no smaller than 1e-15 |
+//! | `accuracy` | share of correct classes |
+//! | `log-loss` | mean of `−ln p(class)`, with p at least 1e-15 |
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::stats::Moments;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// A measure of predictions.
+/// A metric of predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
@@ -23,23 +24,23 @@ pub enum Metric {
     Mae,
     /// Root mean squared error.
     Rmse,
-    /// The same over the deviation of targets.
+    /// Root mean squared error divided by the standard deviation of the targets.
     Nrmse,
-    /// Mean absolute error over the mean size of targets.
+    /// Mean absolute error divided by the mean absolute value of the targets.
     Mape,
-    /// Share of classes told rightly.
+    /// Share of correct classes.
     Accuracy,
-    /// Mean surprise at the class that came.
+    /// Mean negative log-probability of the class.
     LogLoss,
 }
 
 impl Metric {
-    /// All of values.
+    /// All metrics of numeric targets.
     pub const OF_VALUES: [Self; 4] = [Self::Mae, Self::Rmse, Self::Nrmse, Self::Mape];
-    /// All of classes.
+    /// All metrics of classes.
     pub const OF_CLASSES: [Self; 2] = [Self::Accuracy, Self::LogLoss];
 
-    /// Its name on the command line.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mae => "mae",
@@ -51,34 +52,41 @@ impl Metric {
         }
     }
 
-    /// The metric of that name.
+    /// Returns the metric with this name.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such metric.
     pub fn find(name: &str) -> Result<Self> {
         let all = || Self::OF_VALUES.into_iter().chain(Self::OF_CLASSES);
         all().find(|m| m.name() == name).ok_or_else(|| Error::unknown("metric", name, all().map(Self::name)))
     }
 }
 
-/// One prediction and what came.
+/// One prediction and its target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Sample {
-    /// Value and prediction.
+    /// Target and prediction.
     Value(f64, f64),
-    /// Whether the class was told rightly, and `−ln p` of it.
+    /// Whether the predicted class is correct, and `−ln p` of the target class.
     Class(bool, f64),
 }
 
 /// Sums over samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Sums {
+    /// Number of samples.
     count: u64,
+    /// `Σ |y − p|`.
     absolute: f64,
+    /// `Σ (y − p)²`.
     squared: f64,
+    /// `Σ |y|`.
     size: f64,
+    /// Number of correct classes.
     right: u64,
+    /// `Σ −ln p(class)`.
     surprise: f64,
+    /// Moments of the targets.
     targets: Moments,
 }
 
@@ -126,13 +134,21 @@ impl Sums {
     }
 }
 
-/// The last N samples, as a queue of two stacks: `older` holds the sums from each of the older samples up to the last of them, `newer` the
-/// sum of the others. Nothing is ever subtracted, so no rounding adds up; a step costs a few additions, averaged over N.
+/// The sums over the last N samples, without subtraction.
+///
+/// The samples are split into an older and a newer part. `older` holds, for each older sample, the
+/// sums from it to the end of the older part; `newer` holds the sums of the newer part. The sums of
+/// the window are those of the oldest sample plus `newer`. Rounding errors do not accumulate, and
+/// the amortised cost per sample is constant.
 #[derive(Clone, Debug, Default)]
 struct Window {
+    /// N.
     length: usize,
+    /// At most N samples, the oldest first.
     samples: VecDeque<Sample>,
+    /// `[older samples]`, the sums of the oldest sample last.
     older: Vec<Sums>,
+    /// Sums of the newer samples.
     newer: Sums,
 }
 
@@ -152,7 +168,7 @@ impl Window {
         self.newer.add(sample);
     }
 
-    /// Sums the first `older` samples from their end, and the others from their beginning.
+    /// Makes the first `older` samples the older part and recomputes all sums.
     fn split(&mut self, older: usize) {
         let mut sums = Sums::default();
         self.older.clear();
@@ -182,7 +198,7 @@ impl Window {
     }
 }
 
-/// Running scores. Memory: a window of samples and their sums.
+/// Running metrics. Memory: the samples of the window and their sums.
 #[derive(Clone, Debug)]
 pub struct Score {
     all: Sums,
@@ -190,20 +206,20 @@ pub struct Score {
 }
 
 impl Score {
-    /// With a window of the last `window` predictions, or none if that is 0.
+    /// Creates an empty score with a window of `window` predictions. With 0, there is no window.
     pub fn new(window: usize) -> Self {
         Self { all: Sums::default(), window: Window { length: window, ..Window::default() } }
     }
 
-    /// A value came that had been predicted.
+    /// Adds a numeric target and its prediction.
     pub fn value(&mut self, came: f64, predicted: f64) {
         self.add(Sample::Value(came, predicted));
     }
 
-    /// A class came, and what had been predicted was a probability of each; of class 1, if it is only one.
+    /// Adds a class and the predicted probabilities: one per class, or only that of class 1.
     ///
     /// # Panics
-    /// If there is no such class.
+    /// If `came` is not less than the number of classes.
     pub fn class(&mut self, came: usize, predicted: &[f64]) {
         let share = match predicted {
             [one] => [1.0 - one, *one][came],
@@ -218,30 +234,33 @@ impl Score {
         self.window.add(sample);
     }
 
-    /// Predictions whose target came.
+    /// Returns the number of predictions.
     pub fn count(&self) -> u64 {
         self.all.count
     }
 
-    /// A metric since the beginning; nothing as long as it has no value.
+    /// Returns a metric over the whole stream, or `None` if it has no finite value.
     pub fn overall(&self, metric: Metric) -> Option<f64> {
         self.all.value(metric)
     }
 
-    /// A metric over the window.
+    /// Returns a metric over the window, or `None` if it has no finite value.
     pub fn recent(&self, metric: Metric) -> Option<f64> {
         self.window.sums().value(metric)
     }
 
+    /// Writes the state to an archive, or reads it from one.
+    ///
     /// # Errors
-    /// If what is read is of another window.
+    /// If the archive does not hold a score, or its samples do not fit the window.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("score", &mut self.all)?;
         self.window.archive(archive)
     }
 }
 
-/// The most probable class and its probability.
+/// Returns the most probable class and its probability; of equal ones, the first. A single
+/// probability is that of class 1 of two.
 pub fn most_probable(predicted: &[f64]) -> (usize, f64) {
     match predicted {
         [one] if *one > 0.5 => (1, *one),

@@ -1,17 +1,21 @@
-//! Weights to and from [safetensors](https://github.com/huggingface/safetensors), so that a network trained elsewhere goes on learning here,
-//! or the other way round. A tensor a block of parameters, by the name it has in the layout:
+//! Export and import of weights as [safetensors](https://github.com/huggingface/safetensors). There
+//! is one tensor per parameter block, with the name of the block in the layout:
 //!
 //! | tensor | shape | |
 //! |---|---|---|
-//! | `layer0.wu_x`, `layer0.wu_y`, … | units × sources | weights; 0 where they do not exist |
-//! | `layer0.wu_y.mask`, … | units × sources, U8 | 1 where they exist |
+//! | `layer0.wu_x`, `layer0.wu_y`, … | units × sources | weights; 0 if pruned |
+//! | `layer0.wu_y.mask`, … | units × sources, U8 | 1 if kept, 0 if pruned |
 //! | `layer0.bu`, `layer0.theta`, … | units | biases and thresholds |
-//! | `readout.weight` | outputs × features | of emissions, direct inputs, the network's inputs, in that order |
-//! | `readout.bias` | outputs | |
+//! | `readout.weight` | outputs × features | features: emissions, direct inputs, network inputs |
+//! | `readout.bias` | outputs | biases |
 //!
-//! Values are F32 or F64, and read in either precision. The readout may be left out; it then begins as drawn, or at zero under least squares.
-//! **Without a mask tensor** a block has every weight, unless a part of its kind is to be masked (`param-sparsity` above 0): then zeros are
-//! taken to be weights that do not exist. Standardisation is not part of the file: inputs are standardised as they come here.
+//! Values are F32 or F64 and can be imported in either precision. The readout tensors are optional:
+//! without them, the readout has its initial values (zero for least squares).
+//!
+//! **Without a mask tensor**, every weight of a block is kept, unless the settings mask blocks of
+//! its kind (`param-sparsity` above 0). Then weights that are zero are pruned.
+//!
+//! The file does not contain the standardisation of inputs. After an import it starts anew.
 
 use crate::error::{Error, Result};
 use crate::file;
@@ -29,15 +33,15 @@ const BIAS: &str = "readout.bias";
 /// Writes the weights of a learner to a file.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If the file cannot be written.
 pub fn export<T: Real>(learner: &StreamLearner<T>, path: &Path) -> Result<()> {
     file::replace(path, pack(learner))
 }
 
-/// A learner with the weights of a file, otherwise at its beginning.
+/// Creates a learner with the weights of a file. Its other state is that of a new learner.
 ///
 /// # Errors
-/// If the file cannot be read, or a tensor is missing, unknown, or of another shape or type.
+/// If the file cannot be read, or a tensor is missing, is unknown, or has another shape or type.
 pub fn import<T: Real>(spec: &StreamLearnerSpec, seed: u64, path: &Path) -> Result<StreamLearner<T>> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
     unpack(spec, seed, &bytes).map_err(|error| match error {
@@ -46,7 +50,7 @@ pub fn import<T: Real>(spec: &StreamLearnerSpec, seed: u64, path: &Path) -> Resu
     })
 }
 
-/// A tensor to be written.
+/// A tensor to write.
 struct Tensor {
     name: String,
     dtype: Dtype,
@@ -70,15 +74,16 @@ fn pack<T: Real>(learner: &StreamLearner<T>) -> Vec<u8> {
             tensors.push(Tensor { name: mask_of(&block.spec), dtype: Dtype::U8, shape, bytes: mask });
         }
     }
-    let (weights, biases) = w[layout.len()..].split_at(w.len() - layout.len() - learner.spec().outputs);
+    let (weights, biases) = w[layout.len()..].split_at(w.len() - layout.len() - learner.spec().model.outputs);
     tensors.push(tensor(WEIGHT.into(), vec![biases.len(), weights.len() / biases.len()], weights));
     tensors.push(tensor(BIAS.into(), vec![biases.len()], biases));
     let views = tensors.iter().map(|t| {
         let view = TensorView::new(t.dtype, t.shape.clone(), &t.bytes);
-        (t.name.as_str(), view.expect("as many bytes as the shape says"))
+        (t.name.as_str(), view.expect("the number of bytes must match the shape"))
     });
     let about = HashMap::from([("format".to_string(), "sparse-rtrl".to_string())]);
-    safetensors::serialize(views, Some(about)).expect("names that differ, in memory")
+    safetensors::serialize(views, Some(about))
+        .expect("serialization in memory with distinct names must succeed")
 }
 
 fn tensor<T: Real>(name: String, shape: Vec<usize>, values: &[T]) -> Tensor {
@@ -90,7 +95,7 @@ fn tensor<T: Real>(name: String, shape: Vec<usize>, values: &[T]) -> Tensor {
     Tensor { name, dtype: if double { Dtype::F64 } else { Dtype::F32 }, shape, bytes: bytes.collect() }
 }
 
-/// What can be wrong with a file, before it is known which one it is.
+/// An error of an import, without the path of the file.
 #[derive(Debug)]
 enum ImportError {
     Format(String),
@@ -110,36 +115,36 @@ fn unpack<T: Real>(
 ) -> std::result::Result<StreamLearner<T>, ImportError> {
     let wrong = |why: String| ImportError::Format(why);
     let file = SafeTensors::deserialize(bytes)
-        .map_err(|why| wrong(format!("expected a safetensors file, found something else ({why})")))?;
-    // As drawn: what the file leaves out.
+        .map_err(|why| wrong(format!("expected a safetensors file, got something else ({why})")))?;
+    // The source of initial values for tensors that are not in the file.
     let drawn = StreamLearner::<T>::new(spec, seed)?;
     let blocks: Vec<ParamBlockSpec> =
         drawn.network().wiring().layout().blocks().iter().map(|b| b.spec.clone()).collect();
     let (readout, p) = (drawn.weights(), drawn.network().wiring().parameters());
     let readout = &readout[p..];
-    let features = readout.len() / spec.outputs - 1;
+    let features = readout.len() / spec.model.outputs - 1;
     let known = |name: &str| {
         [WEIGHT, BIAS].contains(&name) || blocks.iter().any(|b| b.name == name || mask_of(b) == name)
     };
     if let Some(name) = file.names().into_iter().find(|name| !known(name)) {
         let names =
             blocks.iter().map(|b| b.name.as_str()).chain([WEIGHT, BIAS]).collect::<Vec<_>>().join(", ");
-        return Err(wrong(format!("expected the tensors {names} and masks, found '{name}'")));
+        return Err(wrong(format!("expected the tensors {names} and masks, got '{name}'")));
     }
     let mut values = HashMap::new();
     let mut patterns = Vec::new();
     for block in &blocks {
         let found = numbers(&file, &block.name, &shape(block))?
-            .ok_or_else(|| wrong(format!("expected a tensor '{}', found none", block.name)))?;
+            .ok_or_else(|| wrong(format!("expected a tensor '{}', got none", block.name)))?;
         patterns.push(pattern(&file, spec, block, &found)?);
         values.insert(block.name.clone(), found);
     }
-    let weight = numbers(&file, WEIGHT, &[spec.outputs, features])?;
-    let bias = numbers(&file, BIAS, &[spec.outputs])?;
+    let weight = numbers(&file, WEIGHT, &[spec.model.outputs, features])?;
+    let bias = numbers(&file, BIAS, &[spec.model.outputs])?;
     let of_readout: Vec<T> = match (weight, bias) {
         (Some(weight), Some(bias)) => weight.into_iter().chain(bias).map(T::of).collect(),
         (None, None) => readout.to_vec(),
-        _ => return Err(wrong(format!("expected both of {WEIGHT} and {BIAS} or none, found one"))),
+        _ => return Err(wrong(format!("expected both {WEIGHT} and {BIAS} or neither, got one"))),
     };
     let learner = StreamLearner::with_weights(
         spec,
@@ -158,7 +163,7 @@ fn unpack<T: Real>(
     Ok(learner?)
 }
 
-/// A block's values to their places.
+/// Copies the kept values of a block to the parameter buffer.
 fn fill<T: Real>(w: &mut [T], block: &ParamBlock, values: &[f64]) {
     let (_, cols) = block.spec.shape();
     for ((i, j), &place) in block.kept.entries().zip(&block.places) {
@@ -166,7 +171,7 @@ fn fill<T: Real>(w: &mut [T], block: &ParamBlock, values: &[f64]) {
     }
 }
 
-/// Which weights of a block exist.
+/// Returns the pattern of kept weights of a block.
 fn pattern(
     file: &SafeTensors<'_>,
     spec: &StreamLearnerSpec,
@@ -174,16 +179,14 @@ fn pattern(
     values: &[f64],
 ) -> std::result::Result<Pattern, ImportError> {
     let (rows, cols) = block.shape();
-    let mask = spec.network.layers[block.layer].mask.unwrap_or(spec.mask);
+    let mask = spec.model.network.layers[block.layer].mask.unwrap_or(spec.model.mask);
     let masked = mask.sparsity > 0.0 && mask.on.kinds().contains(&block.kind);
     let kept: Vec<bool> = match file.tensor(&mask_of(block)) {
         Ok(found) => {
             let (dtype, shape) = (found.dtype(), found.shape());
             if !matches!(dtype, Dtype::U8 | Dtype::BOOL) || shape != [rows, cols] {
                 let expected = format!("'{}' of type U8 and shape {:?}", mask_of(block), [rows, cols]);
-                return Err(ImportError::Format(format!(
-                    "expected {expected}, found {dtype:?} and {shape:?}"
-                )));
+                return Err(ImportError::Format(format!("expected {expected}, got {dtype:?} and {shape:?}")));
             }
             found.data().iter().map(|byte| *byte != 0).collect()
         }
@@ -193,7 +196,7 @@ fn pattern(
     Ok(Pattern::new(rows, cols, entries.collect()))
 }
 
-/// The values of a tensor, if it is there.
+/// Returns the values of a tensor, or `None` if the file has no such tensor.
 fn numbers(
     file: &SafeTensors<'_>,
     name: &str,
@@ -202,7 +205,7 @@ fn numbers(
     let Ok(found) = file.tensor(name) else { return Ok(None) };
     if found.shape() != shape {
         return Err(ImportError::Format(format!(
-            "expected '{name}' of shape {shape:?}, found {:?}",
+            "expected '{name}' of shape {shape:?}, got {:?}",
             found.shape()
         )));
     }
@@ -211,15 +214,14 @@ fn numbers(
         Dtype::F32 => data.as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
         Dtype::F64 => data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
         other => {
-            return Err(ImportError::Format(format!(
-                "expected '{name}' of type F32 or F64, found {other:?}"
-            )));
+            return Err(ImportError::Format(format!("expected '{name}' of type F32 or F64, got {other:?}")));
         }
     };
     Ok(Some(values))
 }
 
-/// Rows and columns of weights; units of biases and thresholds.
+/// Returns the shape of a block's tensor: rows and columns of weights, units of biases and
+/// thresholds.
 fn shape(block: &ParamBlockSpec) -> Vec<usize> {
     let (rows, cols) = block.shape();
     match block.kind {

@@ -99,11 +99,11 @@ fn what_does_not_fit_is_said() {
     let bytes = pack(&trained::<f32>(&spec));
     assert_eq!(said::<f32>(&spec, &bytes), "fine");
     let none = altered(&bytes, "layer0.wu_x", |_| None);
-    assert_eq!(said::<f32>(&spec, &none), "expected a tensor 'layer0.wu_x', found none");
+    assert_eq!(said::<f32>(&spec, &none), "expected a tensor 'layer0.wu_x', got none");
     let turned = altered(&bytes, "layer0.wu_x", |t| Some((t.dtype(), vec![2, 5], t.data().to_vec())));
-    assert_eq!(said::<f32>(&spec, &turned), "expected 'layer0.wu_x' of shape [5, 2], found [2, 5]");
+    assert_eq!(said::<f32>(&spec, &turned), "expected 'layer0.wu_x' of shape [5, 2], got [2, 5]");
     let whole = altered(&bytes, "layer0.wu_x", |t| Some((Dtype::I32, t.shape().to_vec(), t.data().to_vec())));
-    assert!(said::<f32>(&spec, &whole).contains("of type F32 or F64, found I32"));
+    assert!(said::<f32>(&spec, &whole).contains("of type F32 or F64, got I32"));
     let mask = altered(&bytes, "layer0.wu_y.mask", |_| Some((Dtype::U8, vec![1], vec![1])));
     assert!(said::<f32>(&spec, &mask).contains("'layer0.wu_y.mask' of type U8 and shape [5, 5]"));
     let infinite = altered(&bytes, "layer0.bu", |t| {
@@ -112,7 +112,7 @@ fn what_does_not_fit_is_said() {
     assert!(said::<f32>(&spec, &infinite).contains("finite numbers"));
     let mut other = spec.clone();
     other.network.layers[0].cell = "rnn".into();
-    assert!(said::<f32>(&other, &bytes).contains("and masks, found '"));
+    assert!(said::<f32>(&other, &bytes).contains("and masks, got '"));
     for cut in 0..bytes.len() {
         assert!(said::<f32>(&spec, &bytes[..cut]).contains("expected a safetensors file"), "cut at {cut}");
     }

@@ -147,11 +147,11 @@ fn resume_unusable_checkpoint_is_refused_and_output_unchanged() {
         assert_eq!(fs::read(folder.join("out.csv")).unwrap(), out, "a refusal must not change the output");
     };
     with(&|bytes| bytes.truncate(bytes.len() - 7), "truncated");
-    with(&|bytes| bytes.truncate(3), "fewer than its header has");
+    with(&|bytes| bytes.truncate(3), "fewer than the header");
     with(&|bytes| bytes.clear(), "an empty file");
-    with(&|bytes| bytes[1000] ^= 1, "the file has been altered");
-    with(&|bytes| bytes[16] = 9, "which a newer program wrote");
-    with(&|bytes| bytes[16] = 1, "which an older program wrote");
+    with(&|bytes| bytes[1000] ^= 1, "the file is corrupted");
+    with(&|bytes| bytes[16] = 9, "format 9 of a newer program");
+    with(&|bytes| bytes[16] = 1, "format 1 of an older program");
     with(&|bytes| bytes[0] = b'X', "a file of another kind");
     fs::write(folder.join("c"), &whole).unwrap();
     let message = "exists: expected --resume to continue from it";

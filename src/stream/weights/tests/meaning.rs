@@ -283,9 +283,9 @@ fn file_is_read_in_either_precision_and_with_masks_of_either_type() {
     let other = altered(&bytes, mask, |t| Some((Dtype::I8, t.shape().to_vec(), t.data().to_vec())));
     assert!(said::<f64>(&spec, &other).contains("of type U8"));
     let flat = altered(&bytes, "layer0.bu", |t| Some((t.dtype(), vec![UNITS, 1], t.data().to_vec())));
-    assert_eq!(said::<f64>(&spec, &flat), "expected 'layer0.bu' of shape [3], found [3, 1]");
+    assert_eq!(said::<f64>(&spec, &flat), "expected 'layer0.bu' of shape [3], got [3, 1]");
     let turned = altered(&bytes, "readout.weight", |t| Some((t.dtype(), vec![6, 2], t.data().to_vec())));
-    assert_eq!(said::<f64>(&spec, &turned), "expected 'readout.weight' of shape [2, 6], found [6, 2]");
+    assert_eq!(said::<f64>(&spec, &turned), "expected 'readout.weight' of shape [2, 6], got [6, 2]");
 }
 
 /// Thresholds of a file lie in [0, 1], wherever they were.
