@@ -94,7 +94,7 @@ mod tests {
     use crate::error::Error;
 
     #[test]
-    fn fan_out_any_number_of_threads_does_every_job_once() {
+    fn fan_out_on_any_number_of_threads_runs_every_job_once() {
         for threads in [0, 1, 3, 20] {
             let done = Mutex::new(Vec::new());
             let jobs: Vec<usize> = (0..20).collect();
@@ -106,7 +106,7 @@ mod tests {
             outcome.unwrap();
             let mut done = done.into_inner().unwrap();
             if threads == 1 {
-                assert_eq!(done, jobs, "in their order");
+                assert_eq!(done, jobs, "in order");
             }
             done.sort_unstable();
             assert_eq!(done, jobs);
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn fan_out_fewer_jobs_than_threads_shares_threads_among_jobs() {
+    fn fan_out_of_fewer_jobs_than_threads_divides_threads_among_jobs() {
         for (jobs, threads, expected) in [(1, 3, vec![3]), (2, 5, vec![2, 3]), (3, 3, vec![1, 1, 1])] {
             let shares = Mutex::new(Vec::new());
-            // All jobs run at once, or one thread might do two of them.
-            let together = std::sync::Barrier::new(jobs);
+            // All jobs run at once, so that no thread runs two of them.
+            let barrier = std::sync::Barrier::new(jobs);
             let work = |_: &usize| {
-                together.wait();
+                barrier.wait();
                 shares.lock().unwrap().push(rayon::current_num_threads());
                 Ok(())
             };
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn fan_out_after_an_error_starts_nothing() {
+    fn fan_out_after_an_error_starts_no_further_job() {
         let done = AtomicUsize::new(0);
         let outcome = fan_out(&[0, 1, 2, 3], 1, |&job| {
             done.fetch_add(1, Ordering::Relaxed);
@@ -144,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn fan_out_two_errors_returns_that_of_the_first_job() {
-        // Job 1 fails first: job 0 gives it time. A slower machine makes this test easier to pass, never harder.
+    fn fan_out_with_two_errors_returns_that_of_the_first_job() {
+        // Job 0 sleeps, so that job 1 fails first. If job 0 fails first, the test passes as well.
         let both_run = std::sync::Barrier::new(2);
         let outcome = fan_out(&[0, 1], 2, |&job: &usize| {
             both_run.wait();
@@ -157,13 +157,13 @@ mod tests {
         assert!(outcome.unwrap_err().to_string().ends_with("got 0"));
     }
 
-    /// What goes through, and what of it has gone through after each hand-in.
+    /// Checks the values passed on, and their number after each call.
     #[test]
-    fn in_order_jobs_side_by_side_go_through_as_one_after_another() {
+    fn in_order_of_parallel_jobs_passes_values_in_job_order() {
         let (mut seen, mut counts) = (Vec::new(), Vec::new());
-        let through = std::cell::RefCell::new(&mut seen);
+        let passed = std::cell::RefCell::new(&mut seen);
         let mut order = InOrder::new(|value: &str| {
-            through.borrow_mut().push(value.to_string());
+            passed.borrow_mut().push(value.to_string());
             Ok(())
         });
         let steps: [(usize, Option<&str>); 9] = [
@@ -182,7 +182,7 @@ mod tests {
                 Some(value) => order.push(job, value).unwrap(),
                 None => order.end(job).unwrap(),
             }
-            counts.push(through.borrow().len());
+            counts.push(passed.borrow().len());
         }
         drop(order);
         assert_eq!(seen, ["0a", "0b", "1a", "1b", "2a", "3a"]);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn in_order_a_job_that_never_ends_holds_back_later_ones() {
+    fn in_order_of_an_unfinished_job_withholds_later_jobs() {
         let mut seen = Vec::new();
         let mut order = InOrder::new(|value| {
             seen.push(value);
@@ -200,6 +200,6 @@ mod tests {
         order.push(2, 20).unwrap();
         order.end(2).unwrap();
         order.end(0).unwrap();
-        assert_eq!(seen, [10], "what the job had before it failed, and nothing after it");
+        assert_eq!(seen, [10], "expected only values of the unfinished job");
     }
 }

@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sample_comes_once_before_any_twice() {
+    fn shuffle_over_an_epoch_returns_every_sample_once() {
         let mut shuffle = Shuffle::new(50, 3);
         let mut epoch = || (0..50).map(|_| shuffle.next()).collect::<Vec<_>>();
         let (first, second) = (epoch(), epoch());

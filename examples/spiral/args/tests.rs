@@ -1,4 +1,4 @@
-//! Every flag, and what it changes.
+//! The effect of every flag.
 
 use super::*;
 use sparse_rtrl::params::BiasInit;
@@ -10,16 +10,16 @@ fn config(flags: &[&str]) -> Config {
     args.configs().unwrap().remove(0)
 }
 
-/// What a flag changes, and nothing else.
+/// Checks that `flags` make this change and no other.
 fn changes(flags: &[&str], change: impl Fn(&mut Config)) {
     let mut expected = config(&[]);
     change(&mut expected);
-    assert_ne!(expected, config(&[]), "{flags:?} changes something");
+    assert_ne!(expected, config(&[]), "{flags:?}: expected a change");
     assert_eq!(config(flags), expected, "{flags:?}");
 }
 
 #[test]
-fn every_flag_reaches_its_setting() {
+fn flag_with_a_value_changes_its_setting_only() {
     assert_eq!(config(&[]), Config::spiral(Preset::Default));
     changes(&["--units", "20"], |c| c.units = 20);
     changes(&["--layers", "2"], |c| c.layers = 2);
@@ -52,13 +52,16 @@ fn every_flag_reaches_its_setting() {
 }
 
 #[test]
-fn presets_are_what_they_say() {
-    let ours = config(&[]);
-    assert_eq!((ours.learning_rate, ours.loss_at), (2e-2, LossAt::Every { burn_in: 10 }));
-    assert_eq!((ours.cell_config.surrogate.gamma, ours.cell_config.surrogate.epsilon), (0.7, 0.5));
-    assert_eq!(ours.init.threshold, ThresholdInit::Beta { mean: 0.1 });
-    assert_eq!((ours.clip, config(&["--preset", "paper"]).clip), (Some(0.1), None));
-    assert_eq!((ours.units, ours.iterations, ours.batch), (16, 1700, 32));
+fn presets_default_and_paper_have_the_expected_values() {
+    let default_config = config(&[]);
+    assert_eq!((default_config.learning_rate, default_config.loss_at), (2e-2, LossAt::Every { burn_in: 10 }));
+    assert_eq!(
+        (default_config.cell_config.surrogate.gamma, default_config.cell_config.surrogate.epsilon),
+        (0.7, 0.5)
+    );
+    assert_eq!(default_config.init.threshold, ThresholdInit::Beta { mean: 0.1 });
+    assert_eq!((default_config.clip, config(&["--preset", "paper"]).clip), (Some(0.1), None));
+    assert_eq!((default_config.units, default_config.iterations, default_config.batch), (16, 1700, 32));
     let paper = config(&["--preset", "paper"]);
     assert_eq!(
         (paper.learning_rate, paper.loss_at, paper.loss),
@@ -69,14 +72,14 @@ fn presets_are_what_they_say() {
     assert_eq!(paper.cell_config.event_reset, EventReset::Threshold);
     assert_eq!(paper.init.threshold, ThresholdInit::Logistic { mean: -1.0, std: 1.0 });
     assert_eq!((paper.init.bias, paper.trace), (BiasInit::Uniform, None));
-    assert_eq!((ours.keep, paper.keep), (Keep::Best, Keep::Last));
-    assert_eq!((&*ours.optimiser, &*paper.optimiser), ("amsgrad", "adam"));
-    let laid_over = config(&["--preset", "paper", "--reset-gate", "before", "--learning-rate", "0.5"]);
-    assert_eq!((laid_over.cell_config.reset_gate, laid_over.learning_rate), (ResetGate::Before, 0.5));
+    assert_eq!((default_config.keep, paper.keep), (Keep::Best, Keep::Last));
+    assert_eq!((&*default_config.optimiser, &*paper.optimiser), ("amsgrad", "adam"));
+    let overridden = config(&["--preset", "paper", "--reset-gate", "before", "--learning-rate", "0.5"]);
+    assert_eq!((overridden.cell_config.reset_gate, overridden.learning_rate), (ResetGate::Before, 0.5));
 }
 
 #[test]
-fn a_list_of_sparsities_is_a_list_of_runs() {
+fn flag_param_sparsity_with_a_list_yields_one_config_per_value() {
     let words = ["spiral", "--param-sparsity", "0,.5", "--seed", "18446744073709551615"];
     let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
     let omegas: Vec<_> = args.configs().unwrap().iter().map(|c| c.mask.sparsity).collect();
@@ -84,9 +87,9 @@ fn a_list_of_sparsities_is_a_list_of_runs() {
     assert_eq!(args.seeds().collect::<Vec<_>>(), [u64::MAX]);
 }
 
-/// Words of two-valued flags that presets, too, name: each reaches its value.
+/// Default values of flags, given in addition to the paper preset.
 #[test]
-fn flag_every_word_is_the_name_of_its_value() {
+fn flag_with_the_default_value_overrides_the_paper_preset() {
     let paper = |flags: &[&str]| config(&[&["--preset", "paper"], flags].concat());
     assert_eq!(paper(&["--keep", "best"]).keep, Keep::Best);
     assert_eq!(paper(&["--event-reset", "output"]).cell_config.event_reset, EventReset::Output);
@@ -102,7 +105,7 @@ fn flag_burn_in_without_a_loss_at_every_step_is_an_error() {
     for flags in [&["--loss", "last", "--burn-in", "3"][..], &["--preset", "paper", "--burn-in", "3"]] {
         let words = std::iter::once("spiral").chain(flags.iter().copied());
         let args = Args::from_arg_matches(&command().try_get_matches_from(words).unwrap()).unwrap();
-        let said = args.configs().unwrap_err().to_string();
-        assert_eq!(said, "burn-in: expected to be used with --loss every only, got 3");
+        let message = args.configs().unwrap_err().to_string();
+        assert_eq!(message, "burn-in: expected to be used with --loss every only, got 3");
     }
 }

@@ -139,12 +139,12 @@ mod tests {
     use crate::failure::IN_USE;
 
     #[test]
-    fn sink_synced_has_its_lines_in_the_file_before_the_file_is_synced() {
+    fn sink_sync_writes_all_lines_before_it_syncs_the_file() {
         let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-{}", std::process::id()));
         let mut sink = Sink::create(Some(&path)).unwrap();
         sink.lines().extend(b"a line\n");
         assert_eq!(sink.line_ended().unwrap(), Reader::Listens);
-        assert_eq!(path.metadata().unwrap().len(), 0, "a file is written in large pieces");
+        assert_eq!(path.metadata().unwrap().len(), 0, "lines are buffered");
         let mut synced = None;
         let note = |file: &File| {
             synced = Some(file.metadata()?.len());
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(synced, Some(7));
         let failure = sink.sync_by(|_| Err(ErrorKind::StorageFull.into())).unwrap_err();
         assert_eq!(failure.code, IO);
-        // Enough of them are written without a sync.
+        // A full buffer is written without a sync.
         sink.lines().extend(vec![b'x'; ENOUGH]);
         sink.line_ended().unwrap();
         assert_eq!(path.metadata().unwrap().len(), 7 + ENOUGH as u64);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn sink_of_a_file_that_is_locked_is_refused_and_leaves_it_as_it_is() {
+    fn sink_of_a_locked_file_is_an_error_and_keeps_its_content() {
         let path = std::env::temp_dir().join(format!("sparse-rtrl-sink-locked-{}", std::process::id()));
         std::fs::write(&path, "lines\nmore\n").unwrap();
         let held = File::open(&path).unwrap();

@@ -143,7 +143,7 @@ fn write_csv(to: &mut Vec<u8>, line: impl Serialize) {
 mod tests {
     use super::*;
 
-    fn lines(change: impl Fn(&mut Settings), said: &RowReport<'_>) -> String {
+    fn lines(change: impl Fn(&mut Settings), report: &RowReport<'_>) -> String {
         let mut settings = Settings::new("y");
         change(&mut settings);
         let settings = settings.resolved();
@@ -151,28 +151,28 @@ mod tests {
         let mut table = Table::new(&settings);
         let mut to = Vec::new();
         table.head(&mut to);
-        table.line(&mut to, 7, said, &feed, &Score::new(settings.window));
+        table.line(&mut to, 7, report, &feed, &Score::new(settings.window));
         String::from_utf8(to).unwrap()
     }
 
     #[test]
-    fn values() {
-        let said = RowReport {
+    fn table_of_values_prints_each_column() {
+        let report = RowReport {
             stream: 0,
             target: Some(Truth::Value(1.5)),
             predicted: Some(&[2.0]),
             next: Some(&[1e-9]),
         };
-        let text = lines(|s| s.feed.horizon = 1, &said);
+        let text = lines(|s| s.feed.horizon = 1, &report);
         assert_eq!(text, "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n");
-        let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &said);
+        let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &report);
         assert!(text.as_bytes().starts_with(OBJECT));
         assert_eq!(text, "{\"row\":7,\"target\":1.5,\"predicted\":2.0,\"mae\":null,\"nrmse\":null}\n");
     }
 
     #[test]
-    fn classes_by_name() {
-        let said = RowReport {
+    fn table_of_classes_prints_their_names() {
+        let report = RowReport {
             stream: 0,
             target: Some(Truth::Class(1)),
             predicted: Some(&[0.75, 0.25]),
@@ -182,7 +182,7 @@ mod tests {
             (s.feed.target_kind, s.feed.classes, s.window) =
                 (TargetKind::Classes, Some("a \"b\",c".into()), 0);
         };
-        let text = lines(change, &said);
+        let text = lines(change, &report);
         assert_eq!(text, "row,target,predicted,probability,accuracy,log_loss\n7,c,\"a \"\"b\"\"\",0.75,,\n");
     }
 }

@@ -133,14 +133,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_is_the_default() {
+    fn parse_of_the_printed_default_returns_the_default_config() {
         assert_eq!(parse(DEFAULT).unwrap(), Config::spiral(Preset::Default));
         assert_eq!(parse("").unwrap(), Config::spiral(Preset::Default));
         assert_eq!(parse("preset = \"paper\"").unwrap(), Config::spiral(Preset::Paper));
     }
 
     #[test]
-    fn what_is_written_is_laid_over_it() {
+    fn parse_of_changed_fields_overrides_the_default() {
         let mut expected = Config::spiral(Preset::Default);
         (expected.units, expected.clip, expected.mask.sparsity) = (8, None, 0.9);
         expected.cell_config.surrogate.gamma = 0.3;

@@ -1,4 +1,4 @@
-//! The two settings everything is compared in, number by number, and what a configuration asks for.
+//! All values of the two presets, and the learner that a configuration yields.
 
 use super::*;
 use crate::cell::Surrogate;
@@ -11,7 +11,7 @@ fn config(change: impl Fn(&mut Config)) -> Config {
 }
 
 #[test]
-fn default_setting_is_ours() {
+fn preset_default_has_the_expected_values() {
     let found = Config::spiral(Preset::Default);
     let cell_config = CellConfig {
         surrogate: Surrogate::new(0.7, 0.5),
@@ -49,14 +49,14 @@ fn default_setting_is_ours() {
 }
 
 #[test]
-fn paper_setting_differs_where_it_says() {
-    let ours = Config::spiral(Preset::Default);
+fn preset_paper_has_the_expected_differences() {
+    let default_config = Config::spiral(Preset::Default);
     let expected = Config {
         cell_config: CellConfig {
             surrogate: Surrogate::new(0.7, 1.0),
             reset_gate: ResetGate::After,
             event_reset: EventReset::Threshold,
-            ..ours.cell_config
+            ..default_config.cell_config
         },
         init: Init { bias: BiasInit::Uniform, threshold: ThresholdInit::Logistic { mean: -1.0, std: 1.0 } },
         loss: Loss::BinaryCrossEntropy,
@@ -65,14 +65,14 @@ fn paper_setting_differs_where_it_says() {
         optimiser: "adam".into(),
         clip: None,
         keep: Keep::Last,
-        ..ours
+        ..default_config
     };
     assert_eq!(Config::spiral(Preset::Paper), expected);
 }
 
 #[test]
-fn configuration_reaches_the_learner() {
-    let asked = config(|c| {
+fn config_with_changed_fields_yields_the_expected_learner() {
+    let changed = config(|c| {
         (c.units, c.layers, c.trace, c.rule, c.reference_rule) =
             (5, 3, Some(0.5), "snap-1".into(), Some("bptt".into()));
         c.mask = MaskSpec { sparsity: 0.5, on: MaskOn::All, sharing: MaskSharing::Connection };
@@ -81,15 +81,15 @@ fn configuration_reaches_the_learner() {
         (c.update, c.continuous, c.batch, c.cell) = (Update::Steps(4), true, 7, "event-rnn".into());
         c.cell_config.activity = false;
     });
-    let spec = asked.learner(2, 3);
-    let layer = LayerSpec::new("event-rnn", 5, asked.cell_config);
+    let spec = changed.learner(2, 3);
+    let layer = LayerSpec::new("event-rnn", 5, changed.cell_config);
     let network = NetworkSpec { inputs: 2, layers: vec![layer; 3], trace: Some(0.5) };
     let expected = SequenceLearnerSpec {
         network,
         outputs: 3,
         loss: Loss::CrossEntropy,
-        mask: asked.mask,
-        init: asked.init,
+        mask: changed.mask,
+        init: changed.init,
         rule: "snap-1".into(),
         reference_rule: Some("bptt".into()),
         optimiser: "sgd".into(),
@@ -105,8 +105,8 @@ fn configuration_reaches_the_learner() {
 }
 
 #[test]
-fn configuration_out_of_range_is_an_error() {
-    let said = |change: &dyn Fn(&mut Config)| config(change).check().unwrap_err().to_string();
+fn config_out_of_range_is_an_error() {
+    let message = |change: &dyn Fn(&mut Config)| config(change).check().unwrap_err().to_string();
     assert!(config(|c| (c.iterations, c.test_every, c.batch, c.layers) = (1, 1, 1, 1)).check().is_ok());
     assert!(config(|c| (c.iterations, c.test_every) = (usize::MAX, usize::MAX)).check().is_ok());
     assert!(config(|c| (c.layers, c.units) = (1000, 1)).check().is_ok());
@@ -116,13 +116,13 @@ fn configuration_out_of_range_is_an_error() {
         ("layers", &|c| c.layers = 0),
         ("test-every", &|c| c.test_every = 0),
     ] {
-        assert_eq!(said(change), format!("{name}: expected at least 1, got 0"));
+        assert_eq!(message(change), format!("{name}: expected at least 1, got 0"));
     }
-    assert_eq!(said(&|c| c.batch = 1_000_001), "batch: expected at most 1000000, got 1000001");
-    assert_eq!(said(&|c| c.layers = 1001), "layers: expected at most 1000, got 1001");
-    assert!(said(&|c| c.dataset = "x".into()).contains("unknown task 'x'"));
-    assert!(said(&|c| c.dataset_options.length = 0).contains("length"));
-    assert!(said(&|c| c.rule = "x".into()).contains("unknown rule 'x'"));
-    assert!(said(&|c| c.optimiser = "x".into()).contains("unknown optimiser 'x'"));
-    assert!(said(&|c| c.units = 100_000).contains("choose fewer units"));
+    assert_eq!(message(&|c| c.batch = 1_000_001), "batch: expected at most 1000000, got 1000001");
+    assert_eq!(message(&|c| c.layers = 1001), "layers: expected at most 1000, got 1001");
+    assert!(message(&|c| c.dataset = "x".into()).contains("unknown task 'x'"));
+    assert!(message(&|c| c.dataset_options.length = 0).contains("length"));
+    assert!(message(&|c| c.rule = "x".into()).contains("unknown rule 'x'"));
+    assert!(message(&|c| c.optimiser = "x".into()).contains("unknown optimiser 'x'"));
+    assert!(message(&|c| c.units = 100_000).contains("choose fewer units"));
 }

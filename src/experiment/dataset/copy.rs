@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_shown_is_what_is_asked_for() {
+    fn copy_sequence_has_the_shown_symbols_as_targets() {
         let options = DatasetOptions { length: 3, delay: 4 };
         let data = draw::<f32>(1, &options);
         assert_eq!((data.train.len(), data.test.len(), data.held_out.len()), (TRAIN, TEST, HELD_OUT));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_to_learn_from_are_drawn_first_and_those_held_out_last() {
+    fn copy_draw_yields_training_sequences_first_and_held_out_ones_last() {
         let options = DatasetOptions { length: 12, delay: 1 };
         let (data, mut rng) = (draw::<f32>(4, &options), generator(4, Purpose::Data));
         for expected in data.train.iter().chain(&data.test).chain(&data.held_out) {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_are_drawn_anew_and_without_delay_follow_at_once() {
+    fn copy_without_delay_draws_uniform_patterns() {
         let options = DatasetOptions { length: 2, delay: 0 };
         let data = draw::<f64>(1, &options);
         let mut patterns = [0; 4];
@@ -91,7 +91,7 @@ mod tests {
             patterns[2 * symbols[0] + symbols[1]] += 1;
         }
         assert!(patterns.iter().all(|n| (1_000..1_250).contains(n)), "a quarter of 4500 each: {patterns:?}");
-        assert_eq!(data.train, draw::<f64>(1, &options).train, "one seed, one data set");
+        assert_eq!(data.train, draw::<f64>(1, &options).train, "the same seed draws the same dataset");
         assert_ne!(data.train, draw::<f64>(2, &options).train);
         assert_ne!(data.train[..500], data.test[..]);
     }

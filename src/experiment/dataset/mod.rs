@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequence_is_judged_from_its_step_on_where_it_has_a_class() {
+    fn sequence_judged_returns_classes_from_its_first_judged_step() {
         let sequence = Sequence {
             inputs: (0..12).collect(),
             width: 3,
@@ -124,15 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn options_reach_ten_thousand_steps() {
+    fn dataset_options_of_at_most_10000_steps_are_valid() {
         assert_eq!(DatasetOptions::default(), DatasetOptions { length: 3, delay: 5 });
-        let fine = |length, delay| DatasetOptions { length, delay }.check().is_ok();
-        assert!(fine(1, 0) && fine(1, 9_999) && fine(10_000, 0));
-        assert!(!fine(0, 5) && !fine(2, 9_999) && !fine(1, usize::MAX) && !fine(10_001, 0));
+        let valid = |length, delay| DatasetOptions { length, delay }.check().is_ok();
+        assert!(valid(1, 0) && valid(1, 9_999) && valid(10_000, 0));
+        assert!(!valid(0, 5) && !valid(2, 9_999) && !valid(1, usize::MAX) && !valid(10_001, 0));
     }
 
     #[test]
-    fn tasks_are_found_by_name() {
+    fn find_by_name_returns_the_dataset() {
         let names: Vec<_> = registry::<f32>().iter().map(|task| task.name).collect();
         assert_eq!(names, ["spiral", "copy"]);
         for name in names {

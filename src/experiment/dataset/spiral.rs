@@ -59,7 +59,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn a_spiral_by_hand() {
+    fn spiral_points_equal_values_by_hand() {
         let points = spiral(0.5, 0);
         assert_relative_eq!(points[..2], [0.5f64.sin(), 0.5f64.cos()]);
         // A quarter turn later: sin(π/2 + φ) = cos φ, and cos(π/2 + φ) = −sin φ.
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sample_is_drawn_twice_and_classes_are_balanced() {
+    fn spiral_samples_are_distinct_and_balanced() {
         let data = draw::<f32>(3, &DatasetOptions::default());
         assert_eq!((data.train.len(), data.test.len(), data.held_out.len()), (TRAIN, TEST, HELD_OUT));
         let bits = |s: &Sequence<f32>| s.inputs.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
@@ -84,14 +84,14 @@ mod tests {
         assert_eq!(
             data.train[0],
             draw::<f32>(3, &DatasetOptions::default()).train[0],
-            "one seed, one data set"
+            "the same seed draws the same dataset"
         );
         assert_ne!(data.train[0], draw::<f32>(4, &DatasetOptions::default()).train[0]);
     }
 
-    /// Spirals are drawn one after another: to learn from, to be tested on, to choose weights by. No repetition is drawn for this seed.
+    /// Spirals are drawn in the order training, test, held out. This seed draws no repetition.
     #[test]
-    fn sequences_to_learn_from_are_drawn_first_and_those_held_out_last() {
+    fn spiral_draw_yields_training_sequences_first_and_held_out_ones_last() {
         let (data, mut rng) = (draw::<f64>(9, &DatasetOptions::default()), generator(9, Purpose::Data));
         let drawn: Vec<Vec<f64>> = (0..TRAIN + TEST + HELD_OUT)
             .map(|_| {
@@ -106,9 +106,9 @@ mod tests {
         }
     }
 
-    /// Clockwise or not, told from the points alone: class 0 turns from the second axis to the first.
+    /// The points determine the sense of rotation: class 0 turns from the second axis to the first.
     #[test]
-    fn sequence_holds_the_spiral_of_its_class_and_is_judged_at_its_end() {
+    fn spiral_sequence_has_the_points_of_its_class_and_is_judged_at_its_end() {
         let data = draw::<f64>(2, &DatasetOptions::default());
         for sequence in
             data.train.iter().take(200).chain(data.test.iter().take(50)).chain(data.held_out.iter().take(50))
@@ -127,7 +127,7 @@ mod tests {
                 assert_relative_eq!(length, 1.0 / (1.0 + tau), max_relative = 1e-12);
             }
         }
-        // Offsets of one class lie all around the circle.
+        // Offsets of one class lie in all four quadrants.
         let quadrant = |s: &&Sequence<f64>| (s.input(0)[0] > 0.0, s.input(0)[1] > 0.0);
         for of in [(true, true), (true, false), (false, true), (false, false)] {
             let class = data.train.iter().filter(|s| s.classes[0] == Some(0));

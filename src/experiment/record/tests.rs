@@ -1,7 +1,7 @@
 use super::*;
 use std::fs;
 
-/// An empty folder; the path of a file in it.
+/// Creates an empty folder and returns the path of a file in it.
 fn file(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("sparse-rtrl-recorder-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -9,8 +9,8 @@ fn file(name: &str) -> PathBuf {
     folder.join("file")
 }
 
-/// Names in the folder, which is removed.
-fn left(path: &Path) -> Vec<String> {
+/// Returns the names in the folder of `path` and removes the folder.
+fn remaining_names(path: &Path) -> Vec<String> {
     let folder = path.parent().unwrap();
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
@@ -25,9 +25,9 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Columns in their order, with a value of its own in each; what has no value is empty.
+/// Every column has a different value. A missing value is an empty field.
 #[test]
-fn rows_are_written_at_once_under_the_names_of_their_columns() {
+fn recorder_rows_are_written_at_once_under_their_column_names() {
     let folder = folder("rows");
     let path = folder.join("sub/curve.csv");
     let row = Row {
@@ -68,26 +68,26 @@ fn rows_are_written_at_once_under_the_names_of_their_columns() {
     assert_eq!(fs::read_to_string(&path).unwrap(), format!("{header}{first}{second}"));
     drop(recorder);
     drop(Recorder::create(&path).unwrap());
-    assert_eq!(fs::read_to_string(&path).unwrap(), "", "a new run begins anew");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "", "a new recorder empties the file");
     assert!(Recorder::create(&folder).is_err());
     fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn recorder_row_is_on_the_disk_as_soon_as_it_is_written() {
+fn recorder_write_puts_each_row_into_the_file_at_once() {
     let path = file("rows");
     fs::write(&path, "earlier\n".repeat(1000)).unwrap();
     let mut recorder = Recorder::create(&path).unwrap();
-    assert_eq!(fs::read_to_string(&path).unwrap(), "", "it is begun anew");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "", "a new recorder empties the file");
     let row = row();
     for lines in 2..4 {
         recorder.write(&row).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), lines);
     }
     assert!(matches!(Recorder::create(&path), Err(Error::InUse { .. })));
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3, "it is as it was");
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 3, "the file is unchanged");
     drop(recorder);
-    assert_eq!(left(&path), ["file"]);
+    assert_eq!(remaining_names(&path), ["file"]);
 }
 
 fn row() -> Row {

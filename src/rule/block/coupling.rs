@@ -152,23 +152,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_of_the_pattern_is_noticed() {
+    fn live_columns_outside_the_pattern_are_rejected() {
         let pattern = Pattern::full(3, 3);
         let mut live = LiveColumns::<f64>::new(&pattern);
-        // LiveColumn 1 is listed: one of its entries is zero.
+        // Column 1 is listed although one of its entries is zero.
         live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
         assert!(live.is_of(&pattern) && live.len() == 8 && live.rows == [1, 2]);
-        let mut spoilt = |spoil: &dyn Fn(&mut LiveColumns<f64>)| {
+        let mut check_altered = |alter: &dyn Fn(&mut LiveColumns<f64>)| {
             live.fill(&pattern, &[1.0, 0.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 1.0], |_| true, false);
-            spoil(&mut live);
+            alter(&mut live);
             assert!(!live.is_of(&pattern));
         };
-        spoilt(&|live| live.columns[0].row = 0);
-        spoilt(&|live| live.columns[2].row = 1);
-        spoilt(&|live| live.columns[0].row = 3);
-        spoilt(&|live| live.columns[0].end = 2);
-        spoilt(&|live| live.rows.reverse());
-        spoilt(&|live| live.rows[1] = 3);
-        spoilt(&|live| live.values.truncate(7));
+        check_altered(&|live| live.columns[0].row = 0);
+        check_altered(&|live| live.columns[2].row = 1);
+        check_altered(&|live| live.columns[0].row = 3);
+        check_altered(&|live| live.columns[0].end = 2);
+        check_altered(&|live| live.rows.reverse());
+        check_altered(&|live| live.rows[1] = 3);
+        check_altered(&|live| live.values.truncate(7));
     }
 }

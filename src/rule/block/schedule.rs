@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_even_and_the_last_one_ends_it() {
+    fn schedule_of_any_number_of_shares_is_even_and_ends_with_the_last() {
         let costs = [5, 0, 7, 1, 1, 1, 30, 2, 2, 2];
         for shares in 1..=12 {
             let mut schedule = Schedule::new(costs.len());
@@ -105,7 +105,7 @@ mod tests {
                 let (range, macs) = schedule.next();
                 assert_eq!((range.start, macs), (pieces, 2 * costs[range.clone()].iter().sum::<u64>()));
                 (pieces, sum) = (range.end, sum + macs / 2);
-                // Never behind, and ahead by less than one piece.
+                // The sum is at least the even share, and exceeds it by less than one piece.
                 assert!(sum * shares as u64 >= 51 * share as u64 - shares as u64);
                 assert!(sum < 51 * share as u64 / shares as u64 + 31);
             }

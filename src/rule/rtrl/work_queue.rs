@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_tile_is_taken_once() {
+    fn tiles_of_several_threads_are_each_taken_once() {
         for threads in 1..=4 {
             for backwards in [false, true] {
                 let mut queues: Vec<TileQueue> = (0..threads).map(|_| TileQueue::default()).collect();
