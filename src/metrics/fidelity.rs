@@ -1,13 +1,13 @@
-//! Comparison of a gradient with the exact one.
+//! Comparison of a gradient with the exact gradient.
 
 use crate::scalar::Real;
 
-/// Accuracy of a gradient `g` against the exact gradient `g*`.
+/// Cosine and relative error of a gradient `g` with respect to the exact gradient `g*`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fidelity {
-    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both are zero, 0 if one is.
+    /// `g · g* / (‖g‖ ‖g*‖)`; 1 if both are zero, 0 if only one is zero.
     pub cosine: f64,
-    /// `‖g − g*‖ / ‖g*‖`; 0 if both are zero, infinite if only `g*` is.
+    /// `‖g − g*‖ / ‖g*‖`; 0 if both are zero, infinite if only `g*` is zero.
     pub error: f64,
 }
 

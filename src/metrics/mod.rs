@@ -1,4 +1,5 @@
-//! Measurements of a running network: loss, accuracy, the sparsities α and β, the influence matrix, and the work done.
+//! Measurements: loss, accuracy, the sparsities α and β, the density of the influence matrix, and
+//! MACs.
 
 mod fidelity;
 mod tally;

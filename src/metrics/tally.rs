@@ -9,14 +9,14 @@ use crate::wiring::{Step, Wiring};
 /// Sums over steps and streams, from which means are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Tally {
-    /// Steps observed.
+    /// Number of steps.
     pub steps: u64,
-    /// Steps × units.
+    /// Σ units over steps.
     units: u64,
     silent: u64,
     flat: u64,
     live: u64,
-    /// Steps that had a predecessor, and Σ β̃(t)β̃(t−1) over them.
+    /// Number of steps with a predecessor, and Σ β̃(t)β̃(t−1) over them.
     pairs: u64,
     product: f64,
     held: u64,
@@ -26,23 +26,24 @@ pub struct Tally {
     dense: u64,
     dense_recurrent: u64,
     loss: f64,
-    /// Steps with a target.
+    /// Number of steps with a target.
     pub supervised: u64,
     correct: u64,
     decided: u64,
-    /// Gradients compared with exact ones, Σ cosine and Σ relative error.
+    /// Number of gradients compared with exact gradients, Σ cosine and Σ relative error.
     compared: u64,
     cosine: f64,
     error: f64,
-    /// MACs done.
+    /// MACs by kind.
     pub macs: Macs,
 }
 
 impl Tally {
-    /// Adds the units of a step: those with zero output, with zero pseudo-derivative, and with an emission derivative.
+    /// Counts the units of a step that are silent, that have zero pseudo-derivative, and that are
+    /// live.
     ///
-    /// `before` is the share of units with nonzero pseudo-derivative at the step before, if there was one. Returns the
-    /// share at this step.
+    /// `before` is β̃, the share of units with nonzero pseudo-derivative, of the step before, or
+    /// `None` at the first step. Returns β̃ of this step.
     pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<f64>) -> f64 {
         let units = wiring.units();
         let count = |of: &dyn Fn(usize) -> bool| units.iter().filter(|&&row| of(row)).count() as u64;
@@ -60,7 +61,8 @@ impl Tally {
         steep
     }
 
-    /// Adds the entries that a rule holds of its influence matrix, the zeros by reason, and the size without masks.
+    /// Adds the stored entries of a rule's influence matrix, the zeros by reason, and the size
+    /// without masks.
     pub fn influence(&mut self, influence: Influence, zeros: Zeros, dense: DenseSize) {
         self.held += influence.held as u64;
         self.nonzero += influence.nonzero as u64;
@@ -70,7 +72,7 @@ impl Tally {
         self.dense_recurrent += dense.recurrent as u64;
     }
 
-    /// Adds the loss of a step that had a target.
+    /// Adds the loss of a step with a target.
     pub fn loss(&mut self, loss: f64) {
         self.loss += loss;
         self.supervised += 1;
@@ -114,78 +116,79 @@ impl Tally {
         self.macs += other.macs;
     }
 
-    /// Mean loss per step with a target; NaN if there was none.
+    /// Returns the mean loss per step with a target; NaN without such steps.
     pub fn mean_loss(&self) -> f64 {
         self.loss / self.supervised as f64
     }
 
-    /// Share of correct classifications; NaN if there was none.
+    /// Returns the share of correct classifications; NaN without classifications.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.decided as f64
     }
 
-    /// Mean cosine with the exact gradient; NaN if no gradient was compared.
+    /// Returns the mean cosine with the exact gradient; NaN if no gradient was compared.
     pub fn gradient_cosine(&self) -> f64 {
         self.cosine / self.compared as f64
     }
 
-    /// Mean relative error against the exact gradient; NaN if no gradient was compared.
+    /// Returns the mean relative error of gradients; NaN if no gradient was compared.
     pub fn gradient_error(&self) -> f64 {
         self.error / self.compared as f64
     }
 
-    /// α, the share of units whose output is zero.
+    /// Returns α, the share of units whose output is zero.
     pub fn activity_sparsity(&self) -> f64 {
         self.silent as f64 / self.units as f64
     }
 
-    /// β, the share of units with zero pseudo-derivative.
+    /// Returns β, the share of units with zero pseudo-derivative.
     pub fn backward_sparsity(&self) -> f64 {
         self.flat as f64 / self.units as f64
     }
 
-    /// The share of live units, whose emission has a derivative and which cannot be skipped as sources. For an EGRU it
-    /// is larger than β̃, since a unit far above threshold has `e = 1` and no pseudo-derivative.
+    /// Returns the share of live units, which an exact rule cannot skip as sources. For an EGRU it
+    /// is larger than β̃: far above the threshold `e = 1`, but the pseudo-derivative is zero.
     pub fn live_share(&self) -> f64 {
         self.live as f64 / self.units as f64
     }
 
-    /// The mean of `β̃(t) β̃(t−1)` over steps with a predecessor. Times ω̃², it is the share of work that remains
-    /// according to the RTRL paper.
+    /// Returns the mean of `β̃(t) β̃(t−1)` over steps with a predecessor. Its product with ω̃² is
+    /// the cost relative to dense RTRL according to the RTRL paper.
     pub fn beta_product(&self) -> f64 {
         self.product / self.pairs as f64
     }
 
-    /// Nonzero entries of the event influence Y, relative to n × p without masks; NaN for a rule without influence
-    /// matrix.
+    /// Returns the number of nonzero entries of Y, relative to n × p without masks; NaN for a rule
+    /// without influence matrix.
     pub fn influence_density(&self) -> f64 {
         self.nonzero as f64 / self.dense as f64
     }
 
-    /// Nonzero entries of Y in columns of recurrent weights, relative to n × the number of recurrent weights without
-    /// masks.
+    /// Returns the number of nonzero entries of Y in columns of recurrent weights, relative to n ×
+    /// the number of recurrent weights without masks.
     pub fn influence_density_recurrent(&self) -> f64 {
         self.recurrent as f64 / self.dense_recurrent as f64
     }
 
-    /// Zeros of Y in rows of units whose emission has no derivative, masked columns excluded, relative to n × p without
-    /// masks.
+    /// Returns the number of zeros of Y in rows that are not live, without columns of pruned
+    /// parameters, relative to n × p without masks.
     pub fn rows_without_derivative(&self) -> f64 {
         self.zeros.rows as f64 / self.dense as f64
     }
 
-    /// Zeros of Y in live rows and inactive columns, whose source has been zero since the reset, relative to n × p
-    /// without masks.
+    /// Returns the number of zeros of Y in live rows and inactive columns, relative to n × p
+    /// without masks. The source of an inactive column has been zero since the reset.
     pub fn columns_inactive(&self) -> f64 {
         self.zeros.columns as f64 / self.dense as f64
     }
 
-    /// Zeros of Y in columns of masked parameters, relative to n × p without masks.
+    /// Returns the number of zeros of Y in columns of pruned parameters, relative to n × p without
+    /// masks.
     pub fn columns_masked(&self) -> f64 {
         self.zeros.masked as f64 / self.dense as f64
     }
 
-    /// Stored entries of the state influence S, relative to n × p without masks.
+    /// Returns the number of stored entries of S, relative to n × p without masks.
     pub fn influence_held(&self) -> f64 {
         self.held as f64 / self.dense as f64
     }

@@ -1,10 +1,10 @@
-//! Counts the zeros of the event influence Y by reason.
+//! Counts of the zeros of the influence matrix Y by reason.
 
 use crate::params::Kind;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Entries of the influence matrix of the unmasked network: units × parameters.
+/// Size of the influence matrix of the network without masks: units × parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DenseSize {
     /// Entries in all columns.
@@ -14,7 +14,7 @@ pub struct DenseSize {
 }
 
 impl DenseSize {
-    /// The size for the unmasked version of this network.
+    /// Computes the size for a network.
     pub fn new(wiring: &Wiring) -> Self {
         let units = wiring.units().len();
         let blocks = || wiring.layout().blocks().iter().map(|b| &b.spec);
@@ -26,21 +26,23 @@ impl DenseSize {
     }
 }
 
-/// Zeros of the event influence `Y = diag(e) S + Ē` by reason, in entries.
+/// Numbers of zeros of the influence matrix `Y = diag(e) S + Ē` by reason.
 ///
-/// Every entry of the n × p matrix without masks counts once, under the first reason that holds:
+/// Every entry of the n × p matrix without masks is counted once, for the first reason that
+/// applies:
 ///
 /// 1. `masked`: the parameter of the column is pruned;
-/// 2. `rows`: the emission of the unit has no derivative, `e = 0` and `Ē = 0`;
-/// 3. `columns`: the source of the parameter has been zero since the reset.
+/// 2. `rows`: the row is not live, `e = 0` and `Ē = 0`;
+/// 3. `columns`: the column is inactive.
 ///
-/// Other zeros are not counted: either no path leads from the parameter to the unit yet (the weights of a reset gate have
-/// none before their unit emits), or the influence has decayed below the smallest stored number ([`Real::LEAST`]).
+/// Other zeros are not counted: either the parameter has not yet influenced the unit (for example,
+/// a weight of a reset gate has no influence before its unit emits), or the influence has decayed
+/// below the smallest stored magnitude ([`Real::LEAST`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zeros {
-    /// Entries in columns of masked parameters.
+    /// Entries in columns of pruned parameters.
     pub masked: u64,
-    /// Entries in rows of units whose emission has no derivative.
+    /// Entries in rows that are not live.
     pub rows: u64,
     /// Entries in inactive columns, whose source has been zero since the reset.
     pub columns: u64,
@@ -54,27 +56,27 @@ impl std::ops::AddAssign for Zeros {
     }
 }
 
-/// Tracks which sources have been nonzero since the reset, and so which columns of the influence can be nonzero.
+/// The active columns: those whose source has been nonzero since the reset.
 #[derive(Clone, Debug)]
 pub struct ReachedColumns {
     sources: Vec<bool>, // [f]: whether the source has been nonzero
-    /// Kept parameters that read one of these sources.
+    /// Number of active columns.
     columns: usize,
 }
 
 impl ReachedColumns {
-    /// No source has been nonzero yet.
+    /// Creates the columns of a wiring, all inactive.
     pub fn new(wiring: &Wiring) -> Self {
         Self { sources: vec![false; wiring.sources().len()], columns: 0 }
     }
 
-    /// Begins a new sequence.
+    /// Makes all columns inactive, for the start of a sequence.
     pub fn reset(&mut self) {
         self.sources.fill(false);
         self.columns = 0;
     }
 
-    /// Observes a step and returns the zeros of Y after it.
+    /// Adds the sources of a step, and returns the zeros of Y after it.
     pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, dense: DenseSize) -> Zeros {
         for (source, reached) in self.sources.iter_mut().enumerate() {
             if !*reached && step.phi[source] != T::zero() {
