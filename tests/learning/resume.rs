@@ -18,7 +18,7 @@ fn step(learner: &mut StreamLearner<f32>, t: usize) -> Vec<u64> {
     let (x, target) = row(t);
     let class = target.map(|target| Target::Class(usize::from(target > 100.0)));
     let values = target.map(|target| [target]);
-    let target = match learner.spec().loss {
+    let target = match learner.spec().model.loss {
         Loss::SquaredError => values.as_ref().map(|values| Target::Values(values)),
         _ => class,
     };
@@ -53,30 +53,30 @@ fn learner_of_every_rule_and_cell_resumes_bit_for_bit() {
     for entry in rule::registry::<f32>().iter().filter(|entry| !entry.grows) {
         for cell in cell::registry::<f32>() {
             let mut spec = StreamLearnerSpec::new(2, 9, 1);
-            spec.mask.sparsity = 0.5;
-            spec.rule.clone_from(&entry.name);
-            spec.network.layers[0].cell = cell.name.into();
-            let second = spec.network.layers[0].clone();
-            spec.network.layers.push(second);
-            spec.network.trace = Some(0.5);
+            spec.model.mask.sparsity = 0.5;
+            spec.model.rule.clone_from(&entry.name);
+            spec.model.network.layers[0].cell = cell.name.into();
+            let second = spec.model.network.layers[0].clone();
+            spec.model.network.layers.push(second);
+            spec.model.network.trace = Some(0.5);
             assert_resumes(&spec, &format!("{} on {}", entry.name, cell.name));
         }
     }
 }
 
-/// Without carry, rows of the influence matrix are stored for some steps only. A checkpoint must not
-/// depend on rows that are no longer stored.
+/// Without carry, rows of the influence matrix are stored for some steps only. A checkpoint must
+/// not depend on rows that are no longer stored.
 #[test]
 fn learner_of_deep_network_without_carry_resumes_bit_for_bit() {
     for rule in ["rtrl", "rtrl-blocked-4", "rtrl-blocked-7"] {
         for trace in [None, Some(0.5)] {
             let mut spec = StreamLearnerSpec::new(2, 9, 1);
-            spec.mask.sparsity = 0.6;
-            spec.rule = rule.into();
-            spec.network.layers[0].cell = "event-rnn".into();
-            let layer = spec.network.layers[0].clone();
-            spec.network.layers.extend([layer.clone(), layer]);
-            spec.network.trace = trace;
+            spec.model.mask.sparsity = 0.6;
+            spec.model.rule = rule.into();
+            spec.model.network.layers[0].cell = "event-rnn".into();
+            let layer = spec.model.network.layers[0].clone();
+            spec.model.network.layers.extend([layer.clone(), layer]);
+            spec.model.network.trace = trace;
             assert_resumes(&spec, &format!("{rule} on three layers, trace {trace:?}"));
         }
     }
@@ -100,13 +100,13 @@ fn learner_of_every_trainer_loss_and_horizon_resumes_bit_for_bit() {
         {
             for horizon in [0, 1, 7] {
                 let mut spec = StreamLearnerSpec::new(2, 8, outputs);
-                spec.mask.sparsity = 0.5;
+                spec.model.mask.sparsity = 0.5;
                 spec.trainer = trainer.clone();
-                (spec.loss, spec.horizon) = (loss, horizon);
+                (spec.model.loss, spec.horizon) = (loss, horizon);
                 if loss != Loss::SquaredError {
-                    spec.least = None;
+                    spec.least_squares = None;
                 }
-                if trainer == Trainer::Untrained && spec.least.is_none() {
+                if trainer == Trainer::Untrained && spec.least_squares.is_none() {
                     continue;
                 }
                 assert_resumes(&spec, &format!("{trainer:?}, {loss:?}, horizon {horizon}"));
@@ -118,7 +118,7 @@ fn learner_of_every_trainer_loss_and_horizon_resumes_bit_for_bit() {
 #[test]
 fn learner_with_frozen_network_keeps_initial_weights_and_resumes() {
     let mut spec = StreamLearnerSpec::new(2, 8, 1);
-    (spec.frozen, spec.least) = (true, None);
+    (spec.frozen, spec.least_squares) = (true, None);
     assert_resumes(&spec, "frozen");
     let mut learner = StreamLearner::<f32>::new(&spec, 3).unwrap();
     let initial = learner.weights().to_vec();
@@ -136,9 +136,9 @@ fn checkpoint_truncated_or_altered_does_not_panic() {
     for (rule, steps) in [("rtrl", 20), ("rtrl-blocked-4", 22), ("rtrl", 300)] {
         for cell in ["egru", "event-rnn"] {
             let mut spec = StreamLearnerSpec::new(2, 4, 1);
-            (spec.mask.sparsity, spec.horizon) = (0.5, 3);
-            spec.rule = rule.into();
-            spec.network.layers[0].cell = cell.into();
+            (spec.model.mask.sparsity, spec.horizon) = (0.5, 3);
+            spec.model.rule = rule.into();
+            spec.model.network.layers[0].cell = cell.into();
             assert_altered_checkpoints_do_not_panic(&spec, steps);
         }
     }

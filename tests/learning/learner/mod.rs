@@ -1,8 +1,8 @@
-//! What a learner does with gradients: means, clipping, schedules, limits, and bad numbers.
+//! The sequence learner: weight updates, limits, streams, tests and non-finite values.
 
+mod non_finite;
 mod streams;
 mod testing;
-mod trouble;
 mod updates;
 
 use approx::assert_relative_eq;
@@ -17,8 +17,8 @@ use sparse_rtrl::wiring::{State, Step};
 
 fn spec() -> SequenceLearnerSpec {
     let mut spec = SequenceLearnerSpec::new(2, 5, 2);
-    spec.mask.sparsity = 0.4;
-    spec.loss = Loss::CrossEntropy;
+    spec.model.mask.sparsity = 0.4;
+    spec.model.loss = Loss::CrossEntropy;
     spec.optimiser = "sgd".into();
     spec.learning_rate = 0.1;
     spec.update = Update::Sequence;
@@ -31,7 +31,7 @@ fn sequence(seed: usize, steps: usize) -> Sequence<f64> {
     Sequence { inputs, width: 2, classes, judged_from: steps - 1 }
 }
 
-/// The summed gradient of a sequence at weights `w`, and the number of losses, by the oracle and a stream of its own.
+/// The sum of the gradients of a sequence at weights `w`, from the oracle, and the number of losses.
 fn gradient(
     spec: &SequenceLearnerSpec,
     seed: u64,
@@ -40,8 +40,8 @@ fn gradient(
     at: LossAt,
 ) -> (Vec<f64>, f64) {
     let mut rng = generator(seed, Purpose::Mask);
-    let network = Network::new(&spec.network, |blocks| spec.mask.draw(blocks, &mut rng)).unwrap();
-    let model = Model::new(network, spec.outputs, spec.loss);
+    let network = Network::new(&spec.model.network, |blocks| spec.model.mask.draw(blocks, &mut rng)).unwrap();
+    let model = Model::new(network, spec.model.outputs, spec.model.loss);
     let rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(model.network.wiring(), Skips::NONE, 0);
     let mut stream = Stream::new(&model, rule);
     let mut losses = 0.0;

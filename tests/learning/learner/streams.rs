@@ -1,12 +1,12 @@
-//! What belongs to one stream or one sequence, and what a reference rule measures.
+//! Streams and sequences: reset, separate state, reference rules.
 
 use super::*;
 
 #[test]
-fn a_sequence_that_has_ended_is_forgotten() {
+fn learner_after_end_of_sequence_repeats_its_outputs() {
     let mut learner =
         SequenceLearner::<f64>::new(&SequenceLearnerSpec { learning_rate: 1e-300, ..spec() }, 1).unwrap();
-    let mut said = || {
+    let mut outputs = || {
         for t in 0..6 {
             learner.step(&[t as f64, 1.0], Some(Target::Class(0))).unwrap();
         }
@@ -14,12 +14,12 @@ fn a_sequence_that_has_ended_is_forgotten() {
         learner.end_sequence().unwrap();
         output
     };
-    assert_eq!(said(), said());
+    assert_eq!(outputs(), outputs());
 }
 
 #[test]
-fn what_steps_have_gathered_does_not_leak_into_a_batch() {
-    let fresh = |steps: usize| {
+fn batch_after_steps_equals_batch_of_new_learner() {
+    let trained = |steps: usize| {
         let mut learner = SequenceLearner::<f64>::new(&spec(), 1).unwrap();
         for _ in 0..steps {
             learner.step(&[1.0, 2.0], Some(Target::Class(1))).unwrap();
@@ -27,12 +27,12 @@ fn what_steps_have_gathered_does_not_leak_into_a_batch() {
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Last).unwrap();
         (tally.steps, learner.parameters().to_vec())
     };
-    assert_eq!(fresh(0), fresh(5));
+    assert_eq!(trained(0), trained(5));
 }
 
-/// The mean over streams averages noise out only if each stream draws its own.
+/// A mean over streams reduces noise only if their random numbers differ.
 #[test]
-fn streams_draw_noise_of_their_own() {
+fn streams_of_random_rule_draw_different_noise() {
     let trained = |rule: &str, streams: usize| {
         let spec = SequenceLearnerSpec { rule: rule.into(), streams, ..spec() };
         let mut learner = SequenceLearner::<f64>::new(&spec, 5).unwrap();
@@ -47,7 +47,7 @@ fn streams_draw_noise_of_their_own() {
 }
 
 #[test]
-fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
+fn reference_rule_separates_exact_rules_and_changes_no_weights() {
     let run = |rule: &str, reference_rule: Option<&str>| {
         let spec = SequenceLearnerSpec {
             rule: rule.into(),
@@ -59,10 +59,10 @@ fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
         (tally, learner.parameters().to_vec())
     };
     for entry in rule::registry::<f64>() {
-        let (plain, shadowed) = (run(&entry.name, None), run(&entry.name, Some("bptt")));
-        assert_eq!(plain.1, shadowed.1, "{}", entry.name);
-        assert_eq!(plain.0.macs, shadowed.0.macs, "a reference_rule's work is not counted");
-        let (cosine, error) = (shadowed.0.gradient_cosine(), shadowed.0.gradient_error());
+        let (plain, with_reference) = (run(&entry.name, None), run(&entry.name, Some("bptt")));
+        assert_eq!(plain.1, with_reference.1, "{}", entry.name);
+        assert_eq!(plain.0.macs, with_reference.0.macs, "MACs of the reference rule must not be counted");
+        let (cosine, error) = (with_reference.0.gradient_cosine(), with_reference.0.gradient_error());
         if entry.claim == rule::Claim::Exact {
             assert!((cosine - 1.0).abs() < 1e-12 && error < 1e-10, "{}: {cosine}, {error}", entry.name);
         } else {
@@ -72,8 +72,8 @@ fn a_shadow_tells_exact_rules_from_others_and_changes_nothing() {
 }
 
 #[test]
-fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
-    // The first half has no target, so that nothing is learned before the end of the second.
+fn continuous_stream_in_two_parts_equals_one_sequence() {
+    // The first part has no target, so that there is no weight update before the end of the second.
     let whole = sequence(2, 21);
     let part = |from: usize, to: usize| Sequence {
         inputs: whole.inputs[2 * from..2 * to].to_vec(),
@@ -92,17 +92,21 @@ fn a_continuous_stream_goes_on_where_the_last_sequence_ended() {
         };
         let at_once = learned(&[(0, 21)], false);
         assert_eq!(learned(&[(0, 11), (11, 21)], true), at_once, "{name}");
-        assert_ne!(learned(&[(0, 11), (11, 21)], false), at_once, "{name}: a reset is noticed");
+        assert_ne!(
+            learned(&[(0, 11), (11, 21)], false),
+            at_once,
+            "{name}: expected a reset to change the weights"
+        );
     }
 }
 
 #[test]
-fn a_rule_that_grows_is_refused_on_an_endless_stream() {
+fn continuous_stream_with_growing_rule_is_refused() {
     for spec in [
         SequenceLearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
         SequenceLearnerSpec { reference_rule: Some("bptt".into()), continuous: true, ..spec() },
     ] {
-        let said = spec.check().unwrap_err().to_string();
-        assert!(said.contains("does not grow") && said.contains("bptt"), "{said}");
+        let message = spec.check().unwrap_err().to_string();
+        assert!(message.contains("does not grow") && message.contains("bptt"), "{message}");
     }
 }

@@ -1,9 +1,9 @@
-//! When weights are updated, by how much, and within which limits.
+//! Weight updates: times, size and limits.
 
 use super::*;
 
 #[test]
-fn loss_counts_when_it_says() {
+fn loss_at_selects_steps_after_burn_in_or_last_step() {
     let counted = |at: LossAt| (0..6).filter(|&t| at.counts(t, 6)).collect::<Vec<_>>();
     assert_eq!(counted(LossAt::Every { burn_in: 4 }), [4, 5]);
     assert_eq!(counted(LossAt::Every { burn_in: 0 }), [0, 1, 2, 3, 4, 5]);
@@ -11,7 +11,7 @@ fn loss_counts_when_it_says() {
 }
 
 #[test]
-fn an_update_is_the_rate_times_the_mean_gradient_over_all_losses_of_the_batch() {
+fn weight_update_of_batch_equals_rate_times_mean_gradient() {
     for (clip, at) in [(None, LossAt::Every { burn_in: 2 }), (Some(1e-3), LossAt::Last)] {
         let spec = SequenceLearnerSpec { streams: 3, clip, ..spec() };
         let mut learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
@@ -28,7 +28,7 @@ fn an_update_is_the_rate_times_the_mean_gradient_over_all_losses_of_the_batch() 
         let norm = sum.iter().map(|g| g * g).sum::<f64>().sqrt() / losses;
         let scale = clip.map_or(1.0, |clip: f64| (clip / norm).min(1.0)) / losses;
         if clip.is_some() {
-            assert!(scale < 0.5 / losses, "the clip bites");
+            assert!(scale < 0.5 / losses, "expected the clip to limit the gradient");
         }
         for (k, (&after, &before)) in learner.parameters().iter().zip(&before).enumerate() {
             assert_relative_eq!(after, before - 0.1 * scale * sum[k], epsilon = 1e-12);
@@ -37,7 +37,7 @@ fn an_update_is_the_rate_times_the_mean_gradient_over_all_losses_of_the_batch() 
 }
 
 #[test]
-fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
+fn weight_updates_occur_every_k_steps_and_at_end_of_sequence() {
     let changes = |update: Update| {
         let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         let mut changed = Vec::new();
@@ -56,7 +56,7 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
     assert_eq!(changes(Update::Steps(4)), (vec![3, 7], true));
     assert_eq!(changes(Update::Sequence), (vec![], true));
 
-    // A batch: updates within the sequence change what comes after them.
+    // Updates within a sequence change the gradients of later steps.
     let trained = |update: Update| {
         let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
@@ -71,11 +71,15 @@ fn updates_come_every_k_steps_and_at_the_end_of_a_sequence() {
         steps.step(data.input(t), data.classes[t].map(Target::Class)).unwrap();
     }
     steps.end_sequence().unwrap();
-    assert_eq!(steps.parameters(), trained(Update::Steps(4)), "steps and batch are the same learning");
+    assert_eq!(
+        steps.parameters(),
+        trained(Update::Steps(4)),
+        "expected equal weights from steps and from a batch"
+    );
 }
 
 #[test]
-fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batch() {
+fn steps_to_next_update_restart_after_error_and_after_batch() {
     for batch in [false, true] {
         let mut learner =
             SequenceLearner::<f64>::new(&SequenceLearnerSpec { update: Update::Steps(4), ..spec() }, 1)
@@ -97,12 +101,12 @@ fn steps_to_the_next_update_are_counted_anew_after_a_bad_number_and_after_a_batc
     }
 }
 
-/// Also those of upper layers, whatever the rate.
+/// Thresholds of all layers, at a high learning rate.
 #[test]
-fn thresholds_stay_in_zero_to_one() {
+fn thresholds_at_high_rate_stay_in_zero_to_one() {
     let mut spec = SequenceLearnerSpec { learning_rate: 30.0, ..spec() };
-    let layer = spec.network.layers[0].clone();
-    spec.network.layers.push(layer);
+    let layer = spec.model.network.layers[0].clone();
+    spec.model.network.layers.push(layer);
     let mut learner = SequenceLearner::<f64>::new(&spec, 2).unwrap();
     let (mut low, mut high) = ([0; 2], [0; 2]);
     for k in 0..40 {
@@ -118,18 +122,18 @@ fn thresholds_stay_in_zero_to_one() {
         }
     }
     assert!(
-        low.iter().chain(&high).all(|met| *met > 0),
-        "both limits are met in both layers: {low:?}, {high:?}"
+        low.iter().chain(&high).all(|count| *count > 0),
+        "expected both limits in both layers, got {low:?}, {high:?}"
     );
 }
 
 #[test]
-fn an_update_that_would_ruin_the_weights_is_taken_back() {
+fn weight_update_that_is_not_finite_is_reverted() {
     let (loss, update) = (Loss::SquaredError, Update::Steps(1));
     let spec = SequenceLearnerSpec { learning_rate: 1e308, loss, update, ..spec() };
     let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
     let before = learner.parameters().to_vec();
-    let said = learner.step(&[1.0, 1.0], Some(Target::Values(&[1e3, -1e3]))).unwrap_err();
-    assert!(matches!(said, Error::NotFinite { what: "weight", .. }), "{said}");
+    let error = learner.step(&[1.0, 1.0], Some(Target::Values(&[1e3, -1e3]))).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { what: "weight", .. }), "{error}");
     assert_eq!(learner.parameters(), before);
 }
