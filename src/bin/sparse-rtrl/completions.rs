@@ -3,12 +3,12 @@
 use crate::failure::Outcome;
 use clap_complete::Shell;
 
-/// Completions for a shell
+/// Print completions for a shell
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   sparse-rtrl completions bash > ~/.local/share/bash-completion/completions/sparse-rtrl")]
 pub struct Args {
-    /// Which one
+    /// Name of the shell
     shell: Shell,
 }
 

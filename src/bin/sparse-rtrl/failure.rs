@@ -2,32 +2,32 @@
 
 use sparse_rtrl::Error;
 
-/// Exit codes in `--help`.
+/// The table of exit codes in `--help`.
 pub const EXIT_CODES: &str = "Exit codes:
-  0    done (also when whoever reads the output has closed it)
-  1    something cannot be read or written
-  2    wrong usage: a flag, a setting, a column that is not there
-  3    a row that does not fit, with --on-bad-row stop
-  4    a checkpoint (or other saved file) that cannot be used
+  0    success (also if the reader of the output closed the pipe)
+  1    a file cannot be read or written
+  2    wrong usage: a flag, a setting, a missing column
+  3    a row error, with --on-bad-row stop
+  4    an unusable checkpoint or other saved file
   5    the learner diverged, with --on-divergence stop
-  6    a file that another process writes: a checkpoint, an output
+  6    another process writes the checkpoint or the output
   130  stopped by SIGINT, state saved
   143  stopped by SIGTERM, state saved";
 
-/// A file cannot be read or written.
+/// Exit code: a file cannot be read or written.
 pub const IO: u8 = 1;
-/// Wrong usage.
+/// Exit code: wrong usage.
 pub const USAGE: u8 = 2;
-/// A bad row.
+/// Exit code: a row error.
 pub const BAD_ROW: u8 = 3;
-/// An unusable file.
+/// Exit code: an unusable file.
 pub const UNUSABLE: u8 = 4;
-/// A learner that diverged.
+/// Exit code: the learner diverged.
 pub const DIVERGED: u8 = 5;
-/// A file that another process writes.
+/// Exit code: another process writes a file.
 pub const IN_USE: u8 = 6;
 
-/// An early end of the program.
+/// A failure that ends the program.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
@@ -40,7 +40,7 @@ pub struct Failure {
 pub type Outcome<V = ()> = Result<V, Failure>;
 
 impl Failure {
-    /// A failure with an exit code and a message.
+    /// Creates a failure with an exit code and a message.
     pub fn new(code: u8, message: impl ToString) -> Self {
         Self { code, message: message.to_string() }
     }

@@ -1,4 +1,5 @@
-//! The flags that configure a stream's learner. Each sets the setting of the same name, or is compared with the one of a checkpoint.
+//! The flags that configure the learner of a stream. A flag sets the setting of the same name. On
+//! resume, it is compared with the setting in the checkpoint.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Command};
@@ -10,7 +11,7 @@ use sparse_rtrl::rule;
 use sparse_rtrl::stream::session::Settings;
 use std::str::FromStr;
 
-/// Settings. A setting without its flag is `None`.
+/// Flags of settings. A flag that was not given is `None`.
 #[derive(Args, Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Flags {
@@ -55,13 +56,13 @@ pub struct Flags {
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
-    /// Maximum number of streams. Each has its own influence matrix. A row of one stream more is a
-    /// row error
+    /// Maximum number of streams. Each stream has its own influence matrix. A row of a further
+    /// stream is a row error
     #[arg(long, value_name = "N", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<usize>,
-    /// A number further than this number of running standard deviations from the running mean is a
-    /// row error, from the 101st row on; or off
+    /// Maximum distance of a number from its running mean, in running standard deviations. A larger
+    /// distance is a row error from the 101st row on; or off
     #[arg(long, alias = "absurd", value_name = "N|off", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     outlier_limit: Option<Limit>,
@@ -154,7 +155,7 @@ pub struct Flags {
     #[arg(long, value_name = "Q", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     noise: Option<f64>,
-    /// How the readout is trained: recursive least squares, or by the trainer of the network
+    /// Method that trains the readout: recursive least squares, or the trainer of the network
     /// [default: rls for numbers, trainer for classes]
     #[arg(long, value_parser = readout_names(), help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -189,27 +190,27 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The settings whose flags were given, by name.
+    /// Returns the settings whose flags were given, by name.
     pub fn given(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
-            _ => unreachable!("flags are numbers, words and lists of them"),
+            _ => unreachable!("flags must serialize to a map"),
         }
     }
 }
 
-/// Whether the format is to be detected.
+/// Returns whether the format is detected from the first line.
 fn automatic(format: &Option<String>) -> bool {
     format.as_ref().is_none_or(|name| name == "auto")
 }
 
-/// The names of `--readout`. `teacher` is the former name of `trainer`.
+/// Returns the parser of `--readout`. `teacher` is the former name of `trainer`.
 fn readout_names() -> impl TypedValueParser<Value = String> {
     let names = [PossibleValue::new("rls"), PossibleValue::new("trainer").alias("teacher")];
     PossibleValuesParser::new(names).map(|name| if name == "teacher" { "trainer".into() } else { name })
 }
 
-/// A number, or none.
+/// A limit, or `None` for `off`.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct Limit(Option<f64>);
@@ -225,7 +226,7 @@ impl FromStr for Limit {
     }
 }
 
-/// One character.
+/// A delimiter of one character.
 #[derive(Clone, Copy, Serialize)]
 #[serde(transparent)]
 pub struct Delimiter(char);
@@ -276,7 +277,7 @@ pub fn complete(command: Command) -> Command {
             Some(Value::Null) if ["clip", "error-clip"].contains(&name.as_str()) => "off".into(),
             _ => return arg,
         };
-        // A list comes after its heading.
+        // The default is inserted before the colon of a list.
         let (first, rest) =
             help.split_once(':').filter(|(_, rest)| rest.starts_with('\n')).unwrap_or((&help, ""));
         let colon = if rest.is_empty() { "" } else { ":" };
@@ -285,6 +286,6 @@ pub fn complete(command: Command) -> Command {
     command
         .mut_arg("cell", |arg| arg.help(listing("Cell", cells)))
         .mut_arg("rule", |arg| arg.help(listing("Learning rule", rules)))
-        .mut_arg("trainer", |arg| arg.help(listing("How the network is trained", trainers)))
+        .mut_arg("trainer", |arg| arg.help(listing("Method that trains the network", trainers)))
         .mut_args(with_default)
 }

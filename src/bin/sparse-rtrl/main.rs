@@ -35,7 +35,7 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// The command, with registered names and defaults in its help.
+/// Returns the command line parser, with registered names and defaults in the help.
 fn command() -> clap::Command {
     Cli::command().mut_subcommand("stream", flags::complete)
 }
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let done = match parsed {
         Ok(cli) => run(cli.command),
-        Err(said) if said.use_stderr() => Err(Failure::new(failure::USAGE, one_line(&said.to_string()))),
+        Err(error) if error.use_stderr() => Err(Failure::new(failure::USAGE, one_line(&error.to_string()))),
         Err(help) => match std::io::stdout().is_terminal() {
             true => print(&help.render().ansi().to_string()),
             false => print(&help.render().to_string()),
@@ -70,9 +70,9 @@ fn run(command: Command) -> Outcome {
     }
 }
 
-/// The message of clap in one line.
-fn one_line(said: &str) -> String {
-    let first = said.split("\n\n").next().unwrap_or(said).trim_start_matches("error: ");
+/// Returns the first paragraph of clap's message as one line.
+fn one_line(message: &str) -> String {
+    let first = message.split("\n\n").next().unwrap_or(message).trim_start_matches("error: ");
     first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -1,4 +1,5 @@
-//! Where rows come from: a file or standard input, read on a thread of its own so that a signal is heard while there is nothing to read.
+//! The input of a stream: a file or standard input. A second thread reads it, so that a signal
+//! interrupts a read that blocks.
 
 use crate::failure::{Failure, IO, Outcome};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -8,20 +9,20 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Rows to come.
+/// The input of a stream.
 pub struct Pipe {
-    /// Lines of it.
+    /// Lines of the input.
     pub lines: Lines<InterruptibleReader>,
-    /// Says whether a signal has come.
+    /// Handle that stops the reader and holds the signal received.
     pub stop: Stop,
-    /// The file it is, if it is one.
+    /// Path of the file; `None` for standard input.
     pub file: Option<PathBuf>,
-    /// Its length in bytes, if that is known.
+    /// Length in bytes, if known.
     pub length: Option<u64>,
 }
 
 impl Pipe {
-    /// Opens a file; standard input, if there is none or it is called `-`.
+    /// Opens a file, or standard input for `None` or `-`.
     pub fn open(path: Option<&Path>) -> Outcome<Self> {
         let path = path.filter(|path| *path != Path::new("-"));
         let (reader, length): (Box<dyn Read + Send>, _) = match path {
@@ -31,18 +32,21 @@ impl Pipe {
                 let file = File::open(path).map_err(failed)?;
                 let about = file.metadata().map_err(failed)?;
                 if about.is_dir() {
-                    return Err(Failure::new(IO, format!("cannot read {}: it is a folder", path.display())));
+                    return Err(Failure::new(
+                        IO,
+                        format!("cannot read {}: it is a directory", path.display()),
+                    ));
                 }
                 (Box::new(file), about.is_file().then_some(about.len()))
             }
         };
         let interruptible = InterruptibleReader::new(reader);
         let stop = interruptible.stop();
-        listen(stop.clone())?;
+        handle_signals(stop.clone())?;
         Ok(Self { lines: Lines::new(interruptible), stop, file: path.map(Into::into), length })
     }
 
-    /// What an error of reading means: a stop, or a failure.
+    /// Converts an error of a read: success after a signal, else a failure.
     pub fn failure(&self, error: &std::io::Error) -> Outcome {
         let name = self.file.as_ref().map_or("standard input".into(), |path| path.display().to_string());
         match self.stop.signal() {
@@ -51,15 +55,16 @@ impl Pipe {
         }
     }
 
-    /// The end that a signal leads to while there is nothing to save.
+    /// Returns the failure of a run that a signal ended before its first row.
     pub fn stopped(&self) -> Failure {
         Failure::new(128 + self.stop.signal().unwrap_or_default() as u8, "")
     }
 }
 
-/// The first signal ends the stream after the row at hand; a second one ends the program at once.
-fn listen(stop: Stop) -> Outcome {
-    let failed = |error| Failure::new(IO, format!("cannot listen for signals: {error}"));
+/// Starts a thread that handles signals. The first signal ends the stream after the current row,
+/// the second signal ends the program immediately.
+fn handle_signals(stop: Stop) -> Outcome {
+    let failed = |error| Failure::new(IO, format!("cannot handle signals: {error}"));
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     std::thread::spawn(move || {
         for signal in signals.forever() {

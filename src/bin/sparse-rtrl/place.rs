@@ -5,19 +5,19 @@ use sparse_rtrl::file::lock::{beside, place};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Clone, Copy)]
 pub enum Purpose<'a> {
-    /// It is read.
+    /// The file is read.
     Read(&'a Path),
-    /// It is written where it lies, locked by a file beside it.
+    /// The file is written in place and locked with a file beside it (`.lock`).
     Write(&'a Path),
-    /// It is replaced by one that is written beside it, and locked as well.
+    /// The file is replaced by a new file beside it (`.new`), and locked with a file beside it.
     Replace(&'a Path),
 }
 
-/// Refuses a file that is named for two purposes, also by a file that is written beside it (`.lock`, `.new`) or by a hard link. Devices, pipes and
-/// `-` may be named twice.
+/// Checks that no file has two purposes. Lock files (`.lock`), new files (`.new`) and hard links
+/// count. Devices, pipes and `-` may have several purposes.
 pub fn check_distinct<'a>(named: impl IntoIterator<Item = Purpose<'a>>) -> Outcome {
     let files: Vec<PathBuf> = named.into_iter().flat_map(taken).collect();
     let same = |a: &PathBuf, b: &PathBuf| a == b || inode(a).is_some_and(|a| Some(a) == inode(b));
@@ -30,12 +30,12 @@ pub fn check_distinct<'a>(named: impl IntoIterator<Item = Purpose<'a>>) -> Outco
     }
 }
 
-/// Device and inode of a file that exists: hard links share them.
+/// Returns the device and inode of an existing file. Hard links share them.
 fn inode(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|about| (about.dev(), about.ino()))
 }
 
-/// A file and those beside it that are used with it.
+/// Returns the file and the files beside it that its purpose needs.
 fn taken(named: Purpose<'_>) -> Vec<PathBuf> {
     let (path, endings): (_, &[&str]) = match named {
         Purpose::Read(path) => (path, &[]),

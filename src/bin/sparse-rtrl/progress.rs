@@ -1,20 +1,20 @@
-//! Progress on a terminal; nothing elsewhere.
+//! Progress display on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// Rows between looks at the clock.
+/// Number of rows between updates of the display.
 const STRIDE: u64 = 16;
 
-/// Shown on standard error, if that is a terminal.
+/// A progress display on standard error; hidden if standard error is not a terminal.
 pub struct Progress {
     bar: ProgressBar,
     seen: u64,
 }
 
 impl Progress {
-    /// Progress over `total` steps, if known; hidden if `hidden`.
+    /// Creates a display of `total` steps, if known; hidden if `hidden`.
     pub fn new(hidden: bool, total: Option<u64>, what: &str) -> Self {
         let target = match hidden || !std::io::stderr().is_terminal() {
             true => ProgressDrawTarget::hidden(),
@@ -32,7 +32,7 @@ impl Progress {
         Self { bar, seen: 0 }
     }
 
-    /// Sets the position; `message` is called from time to time.
+    /// Sets the position. `message` is called only if the display is updated.
     pub fn at(&mut self, position: u64, message: impl FnOnce() -> String) {
         self.seen += 1;
         if !self.bar.is_hidden() && self.seen.is_multiple_of(STRIDE) {
@@ -41,12 +41,12 @@ impl Progress {
         }
     }
 
-    /// Prints a line above the progress.
+    /// Prints a line above the display.
     pub fn print(&self, text: &str) {
         self.bar.suspend(|| eprintln!("{text}"));
     }
 
-    /// Removes the progress.
+    /// Removes the display.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,7 +1,8 @@
 //! One run of a stream, from its first row or from a checkpoint to its end.
 //!
-//! At a checkpoint, the output is written and synced first, then the checkpoint, which holds the length and checksum of the output. So after a kill
-//! at any moment, the output on disk is at least as long as the checkpoint requires, and resuming truncates it.
+//! At a checkpoint, the output is written and synced first. The checkpoint is written after it and
+//! holds the length and checksum of the output. If the process is killed at any time, the output on
+//! disk is at least as long as its length in the checkpoint. Resuming truncates it to that length.
 
 use crate::failure::{BAD_ROW, DIVERGED, Failure, Outcome};
 use crate::pipe::Pipe;
@@ -21,23 +22,31 @@ const REPORTED: u64 = 5;
 
 /// A stream that is ready to run.
 pub struct StreamRun<T: Real> {
+    /// The learner and its state.
     pub session: Session<T>,
+    /// The input.
     pub pipe: Pipe,
+    /// The output.
     pub sink: Sink,
     /// Whether the run starts at the first row.
     pub begun: bool,
+    /// The settings of the run.
     pub how: How,
 }
 
 /// Settings of a run.
 pub struct How {
+    /// Path of the checkpoint, if any.
     pub checkpoint: Option<PathBuf>,
-    /// Rows between checkpoints.
+    /// Number of rows between checkpoints.
     pub every: u64,
+    /// Action on a row error.
     pub on_bad_row: OnBadRow,
+    /// Action on divergence.
     pub on_divergence: OnDivergence,
+    /// Whether only errors are printed.
     pub quiet: bool,
-    /// Whether output lines go to the terminal that would show the progress.
+    /// Whether output lines appear on the terminal, so that the progress is hidden.
     pub covered: bool,
 }
 
@@ -74,7 +83,7 @@ impl<T: Real> StreamRun<T> {
         match self.how.on_divergence {
             OnDivergence::Rollback if self.session.is_marked() => {}
             OnDivergence::Rollback => self.session.mark()?,
-            // A mark of an earlier run would grow stale, and weigh in every checkpoint.
+            // The restore point of an earlier run is not used and would enlarge every checkpoint.
             OnDivergence::Stop | OnDivergence::Reset => self.session.unmark(),
         }
         if self.begun {
@@ -92,15 +101,16 @@ impl<T: Real> StreamRun<T> {
             if let Some(signal) = self.pipe.stop.signal() {
                 return Ok(End::Signal(signal));
             }
-            // The next row may arrive late: buffered lines are written before waiting for it.
+            // The next read may block: buffered lines are written before it.
             if !self.pipe.lines.at_hand() && self.sink.flush()? == Reader::Gone {
                 return Ok(End::Closed);
             }
             let line = match self.pipe.lines.next_line() {
-                // The rest of the line may arrive later. A checkpoint that includes a part of it would match no input.
+                // The rest of the line may arrive later. The checksum of a checkpoint must not
+                // include a part of a line.
                 Ok(Some(line)) if !line.ended && self.how.checkpoint.is_some() => {
                     if !self.how.quiet {
-                        let what = "has no line end and may be incomplete: it is left for a later run";
+                        let what = "has no line end and may be incomplete: it is not processed";
                         progress.print(&format!("the last row (line {}) {what}", line.number));
                     }
                     return Ok(End::Input);
@@ -114,13 +124,13 @@ impl<T: Real> StreamRun<T> {
             };
             let number = line.number;
             let row = self.session.position().rows + 1;
-            let trouble = self.session.row(line).err();
-            // A row at which the learner diverged has its line.
-            if !matches!(trouble, Some(RowError::Row(_))) && row.is_multiple_of(every) {
+            let error = self.session.row(line).err();
+            // A row at which the learner diverged has a line of output.
+            if !matches!(error, Some(RowError::Row(_))) && row.is_multiple_of(every) {
                 let (session, lines) = (&self.session, self.sink.lines());
                 table.line(lines, row, &session.said(), session.feed(), session.score());
             }
-            match trouble {
+            match error {
                 None => {}
                 Some(RowError::Row(field_error)) => {
                     let message = format!("row {row} (line {number}): {field_error}");
@@ -181,7 +191,7 @@ impl<T: Real> StreamRun<T> {
     fn end(&mut self, ended: Outcome<End>) -> Outcome {
         match ended {
             Ok(end) => {
-                // Lines that cannot be written go into the checkpoint.
+                // The checkpoint contains the lines that could not be written.
                 let written = self.sink.sync();
                 self.write_checkpoint()?;
                 written?;
@@ -190,7 +200,7 @@ impl<T: Real> StreamRun<T> {
                     End::Signal(signal) => Err(Failure::new(128 + signal as u8, "")),
                 }
             }
-            // What diverged is not worth keeping: the last checkpoint is.
+            // The state after a divergence is not saved: the last checkpoint stays.
             Err(failure) if failure.code == DIVERGED => {
                 let _ = self.sink.sync();
                 Err(failure)
@@ -233,7 +243,7 @@ impl<T: Real> StreamRun<T> {
     }
 }
 
-/// Reports a row error, the one numbered `skipped`, or ends the stream with it.
+/// Reports a row error, or returns it as a failure. `skipped` is its number, from 1.
 fn row_error(how: &How, skipped: u64, message: &str, progress: &Progress) -> Outcome {
     if how.on_bad_row == OnBadRow::Stop {
         let hint = "fix it and use --resume, or skip such rows with --on-bad-row skip";
@@ -249,7 +259,7 @@ fn row_error(how: &How, skipped: u64, message: &str, progress: &Progress) -> Out
     Ok(())
 }
 
-/// Every metric as text.
+/// Returns the metrics as text.
 fn scores<T: Real>(session: &Session<T>) -> String {
     let of = |metric: &sparse_rtrl::stream::score::Metric| match session.score().overall(*metric) {
         Some(value) => format!("{} {value:.4}", metric.name()),

@@ -1,4 +1,4 @@
-//! Where lines go: a file that can be cut back and appended to, or standard output.
+//! The output of a stream: a file that can be truncated and extended, or standard output.
 
 mod kept;
 
@@ -10,38 +10,41 @@ use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Bytes that wait before they are written to a file.
+/// Number of buffered bytes from which they are written to a file.
 const ENOUGH: usize = 1 << 16;
 
-/// A place for lines.
+/// A buffered output of lines.
 pub struct Sink {
     to: To,
-    /// What it is called.
+    /// Name in error messages.
     name: String,
-    /// Lines that were not written yet.
+    /// Lines that are not written yet.
     waiting: Vec<u8>,
-    /// Bytes that are in the file.
+    /// Number of bytes that were written.
     written: u64,
-    /// Their CRC-32.
+    /// CRC-32 of the bytes that were written.
     sum: crc32fast::Hasher,
 }
 
+/// Target of the output.
 enum To {
-    /// A file on a disk.
+    /// A regular file.
     File(File),
-    /// Something that has no length: a pipe, a terminal, a device.
+    /// An output without a length: a pipe, a terminal or a device.
     Stream(Box<dyn Write + Send>),
 }
 
-/// Whether anybody still reads what is written.
+/// State of the reader of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
+    /// The output is open.
     Listens,
+    /// The reader closed the pipe.
     Gone,
 }
 
 impl Sink {
-    /// Opens a file, empty; or standard output, if there is none or it is called `-`.
+    /// Creates an empty file, or opens standard output for `None` or `-`.
     pub fn create(path: Option<&Path>) -> Outcome<Self> {
         let Some(path) = Self::file(path) else { return Ok(Self::standard_output()) };
         let name = path.display().to_string();
@@ -63,17 +66,17 @@ impl Sink {
         Self::new(To::Stream(Box::new(std::io::stdout())), "standard output".into())
     }
 
-    /// The file, if it is one.
+    /// Returns the path of the file, or `None` for standard output.
     fn file(path: Option<&Path>) -> Option<&Path> {
         path.filter(|path| *path != Path::new("-"))
     }
 
-    /// The lines that wait, to be added to.
+    /// Returns the buffer of lines that are not written yet.
     pub fn lines(&mut self) -> &mut Vec<u8> {
         &mut self.waiting
     }
 
-    /// A line was added: it is written if somebody watches, or if enough wait.
+    /// Ends a line. Writes the buffer if it is full or the output is not a file.
     pub fn line_ended(&mut self) -> Outcome<Reader> {
         match self.to {
             To::File(_) if self.waiting.len() < ENOUGH => Ok(Reader::Listens),
@@ -81,7 +84,7 @@ impl Sink {
         }
     }
 
-    /// Writes what waits.
+    /// Writes the buffer.
     pub fn flush(&mut self) -> Outcome<Reader> {
         if self.waiting.is_empty() {
             return Ok(Reader::Listens);
@@ -90,7 +93,8 @@ impl Sink {
             To::Stream(stream) => stream.write_all(&self.waiting).and_then(|()| stream.flush()),
             To::File(file) => {
                 let done = file.write_all(&self.waiting);
-                // Half a line is worse than none: what was not written whole still waits.
+                // After an error, a part of the buffer may be in the file: the part is removed, and
+                // the buffer is kept.
                 if done.is_err() {
                     let _ = file.set_len(self.written).and_then(|()| file.seek(SeekFrom::End(0)));
                 }
@@ -112,12 +116,12 @@ impl Sink {
         }
     }
 
-    /// Writes what waits so that it outlasts a crash of the machine.
+    /// Writes the buffer and syncs the file to the disk.
     pub fn sync(&mut self) -> Outcome<Reader> {
         self.sync_by(File::sync_data)
     }
 
-    /// The same with a way to bring a file to the disk.
+    /// Writes the buffer and calls `sync` on the file.
     fn sync_by(&mut self, sync: impl FnOnce(&File) -> std::io::Result<()>) -> Outcome<Reader> {
         let reader = self.flush()?;
         if let To::File(file) = &self.to {
@@ -127,7 +131,7 @@ impl Sink {
         Ok(reader)
     }
 
-    /// Whether lines appear where the progress would.
+    /// Returns whether the output is standard output on a terminal.
     pub fn is_terminal(path: Option<&Path>) -> bool {
         Self::file(path).is_none() && std::io::stdout().is_terminal()
     }

@@ -20,49 +20,56 @@ use std::path::{Path, PathBuf};
 
 /// Learn from a stream of rows: predict the target of each row, then update the model with it
 ///
-/// Reads CSV or JSON lines from a file or standard input and writes one line per row: the target, the prediction that was made for it
-/// before it was known, the forecast if there is a horizon, and the metrics so far. A row is one line. Predictions never use later rows,
-/// and memory does not grow with the stream.
+/// Reads CSV or JSON lines from a file or standard input and writes one line per row: the target,
+/// the prediction that was made for it before it was known, the forecast if there is a horizon, and
+/// the metrics so far. A row is one line. Predictions never use later rows, and memory does not
+/// grow with the stream.
 #[derive(clap::Args)]
 #[command(after_help = examples())]
 pub struct Args {
     /// Input rows; - is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Output file; - is standard output, the default unless the checkpoint was made with an output file
+    /// Output file; - is standard output, the default unless the checkpoint was made with an output
+    /// file
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
-    /// Save the complete state in this file: weights, masks, states, influence, scalers, metrics, position. It is replaced atomically,
-    /// also at the end and when a signal, a row error or a closed pipe ends the stream. The checkpoint and the output are locked with
-    /// FILE.lock: a second process that would write one of them is refused. With a checkpoint, a last row without a line end is left
-    /// for a later run, since it may be incomplete
+    /// Save the complete state in this file: weights, masks, states, influence, scalers, metrics,
+    /// position. It is replaced atomically, also at the end and when a signal, a row error or a
+    /// closed pipe ends the stream. The checkpoint and the output are locked with FILE.lock: a
+    /// second process that would write one of them is refused. With a checkpoint, a last row
+    /// without a line end is not processed, since it may be incomplete
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
     /// Rows between checkpoints; a rollback restores the last of them
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
-    /// Resume from the checkpoint, if it exists. Settings come from it, rows of a file that were processed are skipped, and the output is
-    /// truncated to its length at the checkpoint, after its content has been verified. Rows from standard input count as new. Of the
-    /// settings, --outlier-limit, --learning-rate, --decay, --clip and --error-clip may change
+    /// Resume from the checkpoint, if it exists. Settings come from it, rows of a file that were
+    /// processed are skipped, and the output is truncated to its length at the checkpoint, after
+    /// its content has been verified. Rows from standard input count as new. Of the settings, only
+    /// --outlier-limit, --learning-rate, --decay, --clip and --error-clip may change
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
-    /// Run on a file system without locks. Make sure that no other process writes the checkpoint or the output
+    /// Run also on a file system without locks. Make sure that no other process writes the
+    /// checkpoint or the output
     #[arg(long, help_heading = "Checkpoint")]
     allow_unlocked: bool,
-    /// With --resume: standard input starts at the first row again, as a file does
+    /// With --resume: standard input starts at the first row of the stream, like a file
     #[arg(long, requires = "resume", help_heading = "Checkpoint")]
     replay: bool,
-    /// Start with the weights of a safetensors file, as written by `sparse-rtrl inspect --export`, whose help lists the tensors
+    /// Start with the weights of a safetensors file, as written by `sparse-rtrl inspect --export`.
+    /// The help of that command lists the tensors
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
     import: Option<PathBuf>,
-    /// On a row error (missing or extra fields, not a number, not finite, outlier): stop the stream, or count the row and skip it. A skipped
-    /// row has no line of output and does not count for the horizon
+    /// On a row error (missing or extra fields, not a number, not finite, outlier): stop the
+    /// stream, or count the row and skip it. A skipped row has no line of output and does not count
+    /// for the horizon
     #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_bad_row: OnBadRow,
-    /// When a number is not finite or an output exceeds 1000 standard deviations: stop the stream, reset the learner, or roll it back to the
-    /// last checkpoint that was due
+    /// When a number is not finite or an output exceeds 1000 standard deviations: stop the stream,
+    /// reset the learner, or roll it back to the last checkpoint that was due
     #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_divergence: OnDivergence,
     /// Print errors only
@@ -74,11 +81,11 @@ fn examples() -> String {
     format!(
         "Examples:
   seq 1 9999 | awk '{{print sin($1 / 9)}}' | sparse-rtrl stream --columns y --target y --horizon 1
-      one row ahead, from the value alone
+      predict one row ahead from the value alone
   sparse-rtrl stream load.csv --target load --horizon 5 --cyclic minuteofday:1440 --one-hot dayofweek:7 -o out.csv
-      five rows ahead, from the load, the time of day and the day of the week
+      predict five rows ahead from the load, the time of day and the day of the week
   tail -n +1 -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume --replay
-      resumable: run again, it continues at the first new row
+      resume: a second run continues at the first new row
   sparse-rtrl stream clicks.jsonl --target bought --target-kind binary --classes no,yes --on-bad-row skip
   sparse-rtrl stream laser.csv --target y --horizon 1 --trainer kalman-node --variance 10
 
@@ -128,7 +135,7 @@ fn lock(path: &Path, allow_unlocked: bool) -> Outcome<Lock> {
 
 /// Checks the lock of the file itself: two hard links of one file have different lock files.
 fn check_free(path: &Path) -> Outcome {
-    // Opening a pipe would wait for its other end.
+    // Opening a pipe would block until its other end is opened.
     let file = path.is_file().then(|| File::open(path).ok()).flatten();
     file.map_or(Ok(()), |file| Ok(lock::in_place(&file, path)?))
 }
@@ -158,7 +165,7 @@ fn begin(args: &Args) -> Outcome {
         (Some(_), Some(Format::Jsonl)) => {
             return Err(Failure::new(
                 USAGE,
-                "columns: expected nothing, for JSON lines, which name their own",
+                "columns: expected nothing, since JSON lines contain the names of the columns",
             ));
         }
         (None, format) => {
@@ -241,7 +248,7 @@ fn first_line(pipe: &mut Pipe, expected: &str) -> Outcome {
 fn begin_rows(pipe: &mut Pipe, format: Format, skip: usize) -> Outcome {
     match format {
         Format::Csv => pipe.lines.skip(skip).or_else(|error| pipe.failure(&error)),
-        // The first object names the columns and is a row.
+        // The first object defines the columns and is the first row.
         Format::Jsonl => {
             pipe.lines.again();
             Ok(())
@@ -249,13 +256,14 @@ fn begin_rows(pipe: &mut Pipe, format: Format, skip: usize) -> Outcome {
     }
 }
 
-/// Skips the rows that were read before the checkpoint, if the input repeats them, and compares their checksum.
+/// Skips the rows that were read before the checkpoint, if the input repeats them, and compares
+/// their checksum.
 fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Outcome {
     let settings = session.settings();
     let comes_again = replay || pipe.length.is_some();
     let other = |expected: String, found: String| {
         let what = "the input differs from the input of the checkpoint";
-        Err(Failure::new(UNUSABLE, format!("{what}: expected {expected}, found {found}")))
+        Err(Failure::new(UNUSABLE, format!("{what}: expected {expected}, got {found}")))
     };
     let named = settings.columns.is_none() && settings.input_format != Some(Format::Jsonl);
     if named {

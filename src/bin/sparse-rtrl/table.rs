@@ -1,21 +1,23 @@
-//! Lines of output, as CSV or JSON: which columns there are, and what stands in them.
+//! Lines of output in CSV or JSON.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use sparse_rtrl::stream::feed::{Format, RowReader, TargetKind, Truth};
 use sparse_rtrl::stream::score::{Score, most_probable};
 use sparse_rtrl::stream::session::{RowReport, Settings};
 
-/// What a line of JSON begins with.
+/// The first bytes of every line of JSON.
 pub const OBJECT: &[u8] = b"{\"row\":";
 
-/// The columns of the output.
+/// The table of the output.
 pub struct Table {
     settings: Settings,
+    /// `[columns]`, the names of the columns.
     names: Vec<String>,
+    /// `[columns]`, the values of the last line.
     cells: Vec<Cell>,
 }
 
-/// What stands in a column.
+/// The value of a column.
 #[derive(Clone, Debug, PartialEq)]
 enum Cell {
     Nothing,
@@ -41,7 +43,7 @@ impl From<Option<f64>> for Cell {
     }
 }
 
-/// A line as an object.
+/// The last line as a JSON object.
 struct Object<'a>(&'a Table);
 
 impl Serialize for Object<'_> {
@@ -55,7 +57,7 @@ impl Serialize for Object<'_> {
 }
 
 impl Table {
-    /// The columns these settings ask for.
+    /// Creates a table with the columns of these settings.
     pub fn new(settings: &Settings) -> Self {
         let of_classes = settings.feed.target_kind != TargetKind::Regression;
         let mut names = vec!["row".to_string()];
@@ -74,37 +76,37 @@ impl Table {
         Self { settings: settings.clone(), names, cells: Vec::new() }
     }
 
-    /// Writes the names, where the format has a line of them.
+    /// Writes the header of CSV. JSON has none.
     pub fn head(&self, to: &mut Vec<u8>) {
         if self.settings.format == Format::Csv {
             write_csv(to, &self.names);
         }
     }
 
-    /// Writes what is said of a row.
+    /// Writes the line of a row.
     pub fn line(
         &mut self,
         to: &mut Vec<u8>,
         row: u64,
-        said: &RowReport<'_>,
+        report: &RowReport<'_>,
         feed: &RowReader,
         score: &Score,
     ) {
         self.cells.clear();
         self.cells.push(Cell::Count(row));
         if self.settings.feed.group.is_some() {
-            let name = feed.stream_name(said.stream);
+            let name = feed.stream_name(report.stream);
             self.cells.push(name.map_or(Cell::Nothing, |name| Cell::Word(name.into())));
         }
         let class = |k: usize| feed.classes().map_or(Cell::Nothing, |labels| Cell::Word(labels.name(k)));
-        self.cells.push(match said.target {
+        self.cells.push(match report.target {
             None => Cell::Nothing,
             Some(Truth::Value(value)) => Cell::Number(value),
             Some(Truth::Class(k)) => class(k),
         });
-        self.guess(said.predicted, class);
+        self.prediction(report.predicted, class);
         if self.settings.feed.horizon > 0 {
-            self.guess(said.next, class);
+            self.prediction(report.next, class);
         }
         let metrics = self.settings.metrics();
         self.cells.extend(metrics.iter().map(|metric| Cell::from(score.overall(*metric))));
@@ -114,29 +116,31 @@ impl Table {
         match self.settings.format {
             Format::Csv => write_csv(to, &self.cells),
             Format::Jsonl => {
-                serde_json::to_writer(&mut *to, &Object(self)).expect("numbers and words can be written");
+                serde_json::to_writer(&mut *to, &Object(self)).expect("serialization to memory must succeed");
                 to.push(b'\n');
             }
         }
     }
 
-    /// A value, or a class and its probability.
-    fn guess(&mut self, guess: Option<&[f64]>, class: impl Fn(usize) -> Cell) {
+    /// Appends a predicted value, or a predicted class and its probability.
+    fn prediction(&mut self, outputs: Option<&[f64]>, class: impl Fn(usize) -> Cell) {
         if self.settings.feed.target_kind == TargetKind::Regression {
-            return self.cells.push(Cell::from(guess.map(|values| values[0])));
+            return self.cells.push(Cell::from(outputs.map(|values| values[0])));
         }
-        let (label, share) = match guess.map(most_probable) {
-            Some((k, share)) => (class(k), Cell::Number(share)),
+        let (label, probability) = match outputs.map(most_probable) {
+            Some((k, probability)) => (class(k), Cell::Number(probability)),
             None => (Cell::Nothing, Cell::Nothing),
         };
-        self.cells.extend([label, share]);
+        self.cells.extend([label, probability]);
     }
 }
 
-/// A line of CSV.
+/// Appends a line of CSV.
 fn write_csv(to: &mut Vec<u8>, line: impl Serialize) {
     let mut csv = csv::WriterBuilder::new().has_headers(false).buffer_capacity(512).from_writer(to);
-    csv.serialize(line).and_then(|()| csv.flush().map_err(Into::into)).expect("memory can be written to");
+    csv.serialize(line)
+        .and_then(|()| csv.flush().map_err(Into::into))
+        .expect("writing to memory must succeed");
 }
 
 #[cfg(test)]

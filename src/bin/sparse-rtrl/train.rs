@@ -12,7 +12,7 @@ use toml::{Table, Value};
 /// The default configuration, with comments.
 const DEFAULT: &str = include_str!("train.toml");
 
-/// Former names of keys, and the names that replaced them.
+/// Former names of keys and their current names.
 const FORMER_NAMES: [(&str, &str); 4] = [
     ("task", "dataset"),
     ("task_options", "dataset_options"),
@@ -20,7 +20,8 @@ const FORMER_NAMES: [(&str, &str); 4] = [
     ("shadow", "reference_rule"),
 ];
 
-/// Tables of a configuration that replace the default field by field. Other values replace it as a whole.
+/// Tables of a configuration that are merged with their defaults field by field. Other values
+/// replace their defaults.
 const PARTS: [&str; 5] = ["dataset_options", "cell_config", "surrogate", "mask", "init"];
 
 /// Run an experiment from a configuration file
@@ -31,7 +32,7 @@ const PARTS: [&str; 5] = ["dataset_options", "cell_config", "surrogate", "mask",
 
 {EXIT_CODES}"))]
 pub struct Args {
-    /// Configuration in TOML; missing keys have the defaults that --print-config shows
+    /// Configuration in TOML. Missing keys have their defaults, which --print-config prints
     #[arg(required_unless_present = "print_config")]
     config: Option<PathBuf>,
     /// Print the default configuration, with comments
@@ -43,7 +44,7 @@ pub struct Args {
     /// First seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Number of seeds, from the first one up
+    /// Number of consecutive seeds
     #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// Print errors only
@@ -87,7 +88,7 @@ pub fn run(args: &Args) -> Outcome {
     Ok(())
 }
 
-/// Parses a configuration; missing keys come from its preset.
+/// Parses a configuration. Missing keys have the values of its preset.
 fn parse(text: &str) -> Result<Config, String> {
     let mut wanted: Table =
         text.parse().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))?;
@@ -105,7 +106,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Value::Table(all).try_into().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))
 }
 
-/// Replaces values of one table by those of another. `"off"` removes an optional value.
+/// Replaces values of `all` by values of `wanted`. `"off"` removes an optional value.
 fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
     for (name, value) in wanted {
         let optional = path.is_empty() && ["trace", "reference_rule", "clip"].contains(&name.as_str());

@@ -60,13 +60,13 @@ fn resume_truncates_its_own_output_and_no_other_file() {
     fails(
         &run(&folder, resume, b""),
         2,
-        "output: expected the file that the checkpoint's lines went to, or -",
+        "output: expected the output file of the checkpoint, or -",
     );
     let unrelated = "unrelated\n".repeat(1000);
     fs::write(folder.join("unrelated.txt"), &unrelated).unwrap();
     fails(&run(&folder, &format!("{resume} -o unrelated.txt"), b""), 4, "the file was not changed");
     assert_eq!(read("unrelated.txt"), unrelated);
-    fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "found no such file");
+    fails(&run(&folder, &format!("{resume} -o none.csv"), b""), 4, "got no such file");
     assert!(!folder.join("none.csv").exists());
     assert!(
         fs::read(folder.join("c")).unwrap() == checkpoint,
@@ -77,7 +77,7 @@ fn resume_truncates_its_own_output_and_no_other_file() {
     fails(
         &run(&folder, &format!("{resume} -o o.csv"), b""),
         2,
-        "the output of the checkpoint went elsewhere",
+        "the output of the checkpoint was not a file",
     );
     assert_eq!(read("o.csv"), first);
     // Before the first row, an output is recognised by its header.
@@ -166,9 +166,9 @@ fn resume_unusable_checkpoint_is_refused_and_output_unchanged() {
     // Other rows, other columns, fewer rows.
     for (text, message) in [
         (csv(100).replace("50.0", "50.1"), "expected 100 rows with the checksum"),
-        (csv(100).replacen("hour", "time", 1), "expected the columns hour, load, found time, load"),
-        (csv(99), "expected at least 100 rows, found 99"),
-        (String::new(), "expected at least 100 rows, found 0"),
+        (csv(100).replacen("hour", "time", 1), "expected the columns hour, load, got time, load"),
+        (csv(99), "expected at least 100 rows, got 99"),
+        (String::new(), "expected at least 100 rows, got 0"),
     ] {
         fs::write(folder.join("in.csv"), text).unwrap();
         fails(&resume(), 4, message);

@@ -81,7 +81,7 @@ fn replay_of_other_input_is_refused() {
     let replay = "stream --resume --replay --checkpoint c";
     let other = csv(30).replacen("50.000", "50.001", 1);
     fails(&run(&folder, replay, other.as_bytes()), 4, "expected 20 rows with the checksum");
-    fails(&run(&folder, replay, csv(19).as_bytes()), 4, "expected at least 20 rows, found 19");
-    fails(&run(&folder, replay, b"load,hour\n"), 4, "expected the columns hour, load, found load, hour");
+    fails(&run(&folder, replay, csv(19).as_bytes()), 4, "expected at least 20 rows, got 19");
+    fails(&run(&folder, replay, b"load,hour\n"), 4, "expected the columns hour, load, got load, hour");
     assert_eq!(ok(&run(&folder, replay, csv(30).as_bytes())).lines().count(), 10);
 }

@@ -129,5 +129,5 @@ fn stream_invalid_arguments_exit_with_code_2_and_write_nothing() {
     fails(&run(&folder, without_folder, b""), 1, "in.csv/c");
     assert_eq!(fs::read_to_string(folder.join("kept.csv")).unwrap(), "kept");
     fails(&run(&folder, "stream none.csv --target load", b""), 1, "cannot read none.csv");
-    fails(&run(&folder, "stream . --target load", b""), 1, "it is a folder");
+    fails(&run(&folder, "stream . --target load", b""), 1, "it is a directory");
 }

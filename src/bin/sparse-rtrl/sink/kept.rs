@@ -1,4 +1,4 @@
-//! Resuming an output file: what a checkpoint records of it, and the checks before it is truncated.
+//! Resuming an output file: its record in a checkpoint, and the checks before it is truncated.
 
 use super::{ENOUGH, Sink, To};
 use crate::failure::{Failure, IO, Outcome, UNUSABLE, USAGE};
@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// What a checkpoint records of the output: enough to identify its file and to continue it.
+/// The record of the output in a checkpoint. A resumed run identifies and continues the file with it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub enum Kept {
     /// The output was not a file.
@@ -21,24 +21,25 @@ pub enum Kept {
         length: u64,
         /// CRC-32 of its content.
         crc: u32,
-        /// Bytes that followed and could not be written.
+        /// Lines after that content that are not written yet.
         waiting: Vec<u8>,
     },
 }
 
 impl Sink {
-    /// Continues the output of a checkpoint. The file is truncated to its length at the checkpoint, but only if its content up to there is
-    /// unchanged. Any other file is not touched.
+    /// Continues the output of a checkpoint. The file is truncated to its length at the checkpoint
+    /// if its content up to that length is unchanged. Otherwise this is a failure and the file is
+    /// not changed.
     pub fn resume(path: Option<&Path>, kept: Kept) -> Outcome<Self> {
         let (length, crc, waiting) = match (kept, path) {
             (Kept::File { .. }, None) => {
-                let said =
-                    "output: expected the file that the checkpoint's lines went to, or - for standard output";
-                return Err(Failure::new(USAGE, format!("{said}, got nothing")));
+                let message = "expected the output file of the checkpoint, or - for standard output";
+                return Err(Failure::new(USAGE, format!("output: {message}, got nothing")));
             }
             (Kept::Stream, Some(path)) if Self::file(Some(path)).is_some_and(holds_something) => {
-                let said = "expected an empty or no file, since the output of the checkpoint went elsewhere";
-                return Err(Failure::new(USAGE, format!("{}: {said}", path.display())));
+                let message =
+                    "expected an empty or no file, since the output of the checkpoint was not a file";
+                return Err(Failure::new(USAGE, format!("{}: {message}", path.display())));
             }
             (Kept::Stream, path) => return Self::create(path),
             (Kept::File { length, crc, waiting }, _) => (length, crc, waiting),
@@ -49,13 +50,8 @@ impl Sink {
         let name = path.display().to_string();
         let failed = |error| Failure::new(IO, format!("cannot write {name}: {error}"));
         let other = |expected: String, found: String| {
-            let moment = "when the checkpoint was made";
-            Err(Failure::new(
-                UNUSABLE,
-                format!(
-                    "{name}: expected {expected} written {moment}, found {found}; the file was not changed"
-                ),
-            ))
+            let message = format!("expected {expected} of the checkpoint, got {found}");
+            Err(Failure::new(UNUSABLE, format!("{name}: {message}; the file was not changed")))
         };
         if length > 0 && !path.exists() {
             return other(format!("the {length} bytes"), "no such file".into());
@@ -78,18 +74,20 @@ impl Sink {
         if is != crc {
             return other(format!("the {length} bytes (checksum {crc:08x})"), format!("{is:08x}"));
         }
-        // Lines that waited were the next to come, if any came. Of JSON nothing waits before the first row, but its lines begin alike.
+        // The content that follows, if any, starts with the buffered lines of the checkpoint.
+        // Before the first row of JSON the buffer is empty, but every line starts with the same
+        // bytes.
         let expected = if length == 0 && waiting.is_empty() { OBJECT } else { &waiting };
         let mut next = Vec::new();
         (&file).take(expected.len() as u64).read_to_end(&mut next).map_err(failed)?;
         if !expected.starts_with(&next) {
-            return other("the lines".into(), "others".into());
+            return other("the lines".into(), "other lines".into());
         }
         file.set_len(length).and_then(|()| (&file).seek(SeekFrom::End(0))).map_err(failed)?;
         Ok(Self { to: To::File(file), waiting, written: length, ..sink })
     }
 
-    /// The record for a checkpoint.
+    /// Returns the record for a checkpoint.
     pub fn kept(&self) -> Kept {
         match self.to {
             To::Stream(_) => Kept::Stream,
@@ -102,12 +100,12 @@ impl Sink {
     }
 }
 
-/// Whether the path is a file that is not empty.
+/// Returns whether the path is a file that is not empty.
 pub fn holds_something(path: &Path) -> bool {
     path.metadata().is_ok_and(|about| about.is_file() && about.len() > 0)
 }
 
-/// Reads the first bytes of a file.
+/// Updates a checksum with the first `length` bytes of a file.
 fn sum(file: &File, length: u64, into: &mut crc32fast::Hasher) -> std::io::Result<()> {
     let (mut rest, mut chunk) = (file.take(length), vec![0; ENOUGH]);
     loop {
