@@ -103,13 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_packed_comes_back() {
+    fn unpack_of_packed_content_returns_it() {
         assert_eq!(unpack(&pack(b"content")).unwrap(), b"content");
         assert_eq!(unpack(&pack(b"")).unwrap(), b"");
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_noticed() {
+    fn unpack_of_altered_or_cut_bytes_is_an_error() {
         let whole = pack(b"some content");
         for cut in 0..whole.len() {
             assert!(unpack(&whole[..cut]).is_err(), "cut at {cut}");
@@ -119,18 +119,19 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert!(unpack(&bytes).is_err(), "bit {bit}");
         }
-        for (version, whose) in
+        for (version, program) in
             [(VERSION as u8 + 1, "a newer program"), (VERSION as u8 - 1, "an older program")]
         {
             let mut other = whole.clone();
             other[16] = version;
-            assert!(unpack(&other).unwrap_err().contains(whose));
+            assert!(unpack(&other).unwrap_err().contains(program));
         }
     }
 
-    /// The table at the top, byte by byte. (CRC-32 of "123456789" is cbf43926.)
+    /// Compares every byte of the header with the table in the module documentation. (CRC-32 of
+    /// "123456789" is cbf43926.)
     #[test]
-    fn header_is_magic_version_length_and_checksum() {
+    fn pack_writes_magic_version_length_and_checksum() {
         let mut expected = b"sparse-rtrl\0\0\0\0\0".to_vec();
         expected.extend([VERSION as u8, 0, 0, 0]);
         expected.extend([9, 0, 0, 0, 0, 0, 0, 0]);
@@ -143,27 +144,27 @@ mod tests {
     }
 
     #[test]
-    fn file_that_is_no_checkpoint_is_said_to_be_what_it_is() {
-        let said = |bytes: &[u8]| unpack(bytes).unwrap_err();
+    fn unpack_of_other_content_returns_the_reason() {
+        let message = |bytes: &[u8]| unpack(bytes).unwrap_err();
         let whole = pack(b"content");
-        assert!(said(b"").ends_with("got an empty file"));
-        assert!(said(&whole[..31]).ends_with("got 31 bytes, fewer than the header"));
-        assert!(said(&[0; 32]).ends_with("got a file of another kind"));
-        assert!(said(&whole[..38]).contains("expected 7 bytes after the header, got 6"));
-        assert!(said(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, got 8"));
+        assert!(message(b"").ends_with("got an empty file"));
+        assert!(message(&whole[..31]).ends_with("got 31 bytes, fewer than the header"));
+        assert!(message(&[0; 32]).ends_with("got a file of another kind"));
+        assert!(message(&whole[..38]).contains("expected 7 bytes after the header, got 6"));
+        assert!(message(&[&whole[..], b"x"].concat()).contains("expected 7 bytes after the header, got 8"));
         let mut altered = whole.clone();
         altered[33] ^= 1;
         let (was, is) = (crc32fast::hash(b"content"), crc32fast::hash(b"cnntent"));
-        assert!(said(&altered).starts_with(&format!("expected the checksum {was:08x}, got {is:08x}")));
+        assert!(message(&altered).starts_with(&format!("expected the checksum {was:08x}, got {is:08x}")));
     }
 
     #[test]
-    fn file_is_written_whole_and_read_back() {
+    fn checkpoint_written_and_read_returns_its_value() {
         let folder = std::env::temp_dir().join(format!("sparse-rtrl-checkpoint-{}", std::process::id()));
         let path = folder.join("deep/c.ckpt");
         assert!(matches!(read(&path), Err(Error::Read { .. })));
         check_writable(&path).unwrap();
-        assert!(!path.exists(), "nothing is left of the trial");
+        assert!(!path.exists(), "the check leaves no file");
         for value in [1u64, 2] {
             let mut archive = Archive::writer();
             archive.field("value", &mut value.clone()).unwrap();
@@ -174,9 +175,9 @@ mod tests {
             archive.finish().unwrap();
             assert_eq!(found, value);
         }
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no other file");
         std::fs::write(&path, b"x").unwrap();
-        let Err(Error::Format { path: named, .. }) = read(&path) else { panic!("no checkpoint") };
+        let Err(Error::Format { path: named, .. }) = read(&path) else { panic!("expected a format error") };
         assert_eq!(named, path);
         std::fs::remove_dir_all(folder).unwrap();
     }

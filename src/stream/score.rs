@@ -282,7 +282,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     #[test]
-    fn values_by_hand() {
+    fn score_of_values_equals_values_by_hand() {
         let mut score = Score::new(2);
         assert_eq!(score.overall(Metric::Mae), None);
         [(1.0, 5.0), (2.0, 1.0), (4.0, 6.0)].into_iter().for_each(|(y, p)| score.value(y, p));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_by_hand() {
+    fn score_of_classes_equals_values_by_hand() {
         let mut score = Score::new(0);
         score.class(1, &[0.25]);
         score.class(0, &[0.25]);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_the_sum_of_its_samples_and_forgets_the_rest() {
+    fn score_recent_equals_the_mean_over_the_window() {
         let mut score = Score::new(7);
         let value = |t: u32| if t == 20 { 1e15 } else { f64::from(t * t % 11) };
         for t in 0..60u32 {
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_summed_comes_back_to_the_bit() {
+    fn score_restored_continues_bit_for_bit() {
         for rows in 0..30 {
             let mut score = Score::new(5);
             let add = |score: &mut Score, t: usize| score.value((t as f64).sin(), 0.1);
@@ -332,14 +332,14 @@ mod tests {
             let mut archive = Archive::writer();
             score.archive(&mut archive).unwrap();
             let bytes = archive.into_bytes();
-            let mut again = Score::new(5);
-            again.archive(&mut Archive::reader(bytes.clone())).unwrap();
+            let mut restored = Score::new(5);
+            restored.archive(&mut Archive::reader(bytes.clone())).unwrap();
             for t in rows..rows + 20 {
                 add(&mut score, t);
-                add(&mut again, t);
+                add(&mut restored, t);
                 for metric in Metric::OF_VALUES {
-                    assert_eq!(score.recent(metric), again.recent(metric));
-                    assert_eq!(score.overall(metric), again.overall(metric));
+                    assert_eq!(score.recent(metric), restored.recent(metric));
+                    assert_eq!(score.overall(metric), restored.overall(metric));
                 }
             }
             assert_eq!(Score::new(4).archive(&mut Archive::reader(bytes)).is_err(), rows >= 5);
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found() {
+    fn metric_find_of_every_name_returns_it() {
         for metric in Metric::OF_VALUES.into_iter().chain(Metric::OF_CLASSES) {
             assert_eq!(Metric::find(metric.name()).unwrap(), metric);
         }

@@ -192,16 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn encode_of_a_number_returns_it_or_an_error() {
         assert_eq!(encoded(&Encoding::Number, "-1.5e3").unwrap(), [-1500.0]);
         for wrong in ["", "x", "NaN", "inf", "-infinity", "1e16", "1e999", "0x1", "1 2"] {
-            let said = encoded(&Encoding::Number, wrong).unwrap_err();
-            assert!(said.starts_with("column 'c': expected a "), "{said}");
+            let message = encoded(&Encoding::Number, wrong).unwrap_err();
+            assert!(message.starts_with("column 'c': expected a "), "{message}");
         }
     }
 
     #[test]
-    fn cycles_close() {
+    fn encode_of_a_cyclic_value_is_periodic() {
         let (column, encoding) = Encoding::cyclic("minuteofday:1440").unwrap();
         assert_eq!(column, "minuteofday");
         for (at, expected) in [("0", [0.0, 1.0]), ("360", [1.0, 0.0]), ("1440", [0.0, 1.0])] {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_many() {
+    fn encode_of_one_hot_sets_one_entry() {
         let (_, days) = Encoding::one_hot("day:7").unwrap();
         assert_eq!(encoded(&days, "6").unwrap(), [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
         assert_eq!(encoded(&days, "0.0").unwrap()[0], 1.0);
@@ -235,19 +235,22 @@ mod tests {
     }
 
     #[test]
-    fn number_is_believed_up_to_the_largest() {
+    fn encode_of_a_number_above_1e15_is_an_error() {
         for (text, value) in [("1e15", 1e15), ("-1e15", -1e15), ("+5", 5.0), ("-0", 0.0), ("1e-320", 1e-320)]
         {
             assert_eq!(encoded(&Encoding::Number, text).unwrap(), [value]);
         }
         for beyond in ["1000000000000000.2", "-1000000000000000.2"] {
-            let said = encoded(&Encoding::Number, beyond).unwrap_err();
-            assert_eq!(said, format!("column 'c': expected a finite number of at most 1e15, got '{beyond}'"));
+            let message = encoded(&Encoding::Number, beyond).unwrap_err();
+            assert_eq!(
+                message,
+                format!("column 'c': expected a finite number of at most 1e15, got '{beyond}'")
+            );
         }
     }
 
     #[test]
-    fn cyclic_value_is_sine_and_cosine_of_its_share_of_the_period() {
+    fn encode_of_a_cyclic_value_is_sine_and_cosine_of_its_phase() {
         for (text, period, value) in
             [("7", 24.0, "5"), ("a", 2.5, "-1"), ("b", 1e15, "2e14"), ("c", 0.5, "100.2")]
         {
@@ -261,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn integer_takes_every_place_below_n_and_no_other() {
+    fn encode_of_an_integer_accepts_values_below_n_only() {
         let (_, three) = Encoding::one_hot("c:3").unwrap();
         for (place, text) in ["0", "1", "2.0"].into_iter().enumerate() {
             let mut expected = [0.0; 3];
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn name_takes_the_place_it_came_in() {
+    fn encode_of_learned_names_uses_their_order_of_appearance() {
         let (_, mut seen) = Encoding::one_hot("city: seen-2").unwrap();
         assert_eq!(seen.names("city"), ["city=#0", "city=#1"]);
         for name in ["Rome", "Rome", "Oslo", "Bern"] {
@@ -293,25 +296,28 @@ mod tests {
         assert_eq!(encoded(&seen, "Oslo").unwrap(), [0.0, 1.0]);
         assert!(encoded(&seen, "Bern").unwrap_err().contains("one of 2 names (Rome, Oslo)"));
         assert!(encoded(&seen, "").unwrap_err().contains("a name in UTF-8, got an empty field"));
-        let said = seen.encode("c", b"\xff", &mut [0.0; 2]).unwrap_err().to_string();
-        assert!(said.contains("a name in UTF-8"), "{said}");
+        let message = seen.encode("c", b"\xff", &mut [0.0; 2]).unwrap_err().to_string();
+        assert!(message.contains("a name in UTF-8"), "{message}");
     }
 
     #[test]
-    fn encoding_comes_back_with_its_names() {
+    fn encoding_restored_has_its_names() {
         let (_, mut seen) = Encoding::one_hot("c:seen-3").unwrap();
         ["z", "y"].into_iter().for_each(|name| seen.learn(name.as_bytes()));
         let mut archive = Archive::writer();
         seen.archive(&mut archive).unwrap();
         let bytes = archive.into_bytes();
-        let (_, mut again) = Encoding::one_hot("c:seen-3").unwrap();
-        again.archive(&mut Archive::reader(bytes.clone())).unwrap();
-        assert_eq!(again, seen);
+        let (_, mut restored) = Encoding::one_hot("c:seen-3").unwrap();
+        restored.archive(&mut Archive::reader(bytes.clone())).unwrap();
+        assert_eq!(restored, seen);
         let (_, mut fewer) = Encoding::one_hot("c:seen-2").unwrap();
         fewer.archive(&mut Archive::reader(bytes.clone())).unwrap();
         seen.learn(b"x");
         let mut archive = Archive::writer();
         seen.archive(&mut archive).unwrap();
-        assert!(fewer.archive(&mut Archive::reader(archive.into_bytes())).is_err(), "three do not fit two");
+        assert!(
+            fewer.archive(&mut Archive::reader(archive.into_bytes())).is_err(),
+            "three names exceed a limit of two"
+        );
     }
 }

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quote_shows_forty_characters_and_says_that_there_are_more() {
+    fn quote_of_a_long_field_is_cut_after_forty_characters() {
         assert_eq!(quote(b""), "an empty field");
         assert_eq!(quote("é".repeat(40).as_bytes()), format!("'{}'", "é".repeat(40)));
         assert_eq!(quote("é".repeat(41).as_bytes()), format!("'{}…'", "é".repeat(40)));
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn misfit_names_its_column_if_it_is_of_one() {
+    fn field_error_display_names_its_column_if_any() {
         let field = FieldError::field("c", "a number", b"x");
         assert_eq!(
             (field.to_string().as_str(), field.column.as_deref()),

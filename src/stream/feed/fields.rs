@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_csv() {
+    fn splitter_of_csv_returns_fields_or_an_error() {
         let csv = |line| split(Format::Csv, &["a", "b", "c"], line);
         assert_eq!(csv("1, 2 ,3").unwrap(), ["1", "2", "3"]);
         assert_eq!(csv(r#"1,"x, ""y""",3"#).unwrap(), ["1", "x, \"y\"", "3"]);
@@ -315,19 +315,19 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_json() {
+    fn splitter_of_json_returns_fields_or_an_error() {
         let json = |line| split(Format::Jsonl, &["a", "b"], line);
         assert_eq!(json(r#"{"a": 1.5e3, "b": "x\n"}"#).unwrap(), ["1.5e3", "x"]);
         assert_eq!(json(r#"{"b": null, "other": [1, {}], "a": true}"#).unwrap(), ["true", ""]);
         assert_eq!(json("{}").unwrap(), ["", ""]);
         for bad in ["", "[1]", "{\"a\": 1", "{\"a\": 1} x", "{\"a\": NaN}", "\u{1}"] {
-            let said = json(bad).unwrap_err();
-            assert!(said.starts_with("expected a JSON object, got"), "{bad}: {said}");
+            let message = json(bad).unwrap_err();
+            assert!(message.starts_with("expected a JSON object, got"), "{bad}: {message}");
         }
     }
 
     #[test]
-    fn headers() {
+    fn splitter_header_returns_column_names_or_an_error() {
         let csv = |line: &str| Splitter::header(Format::Csv, b';', line.as_bytes());
         assert_eq!(csv("\u{feff}time; value").unwrap(), ["time", "value"]);
         assert!(csv("a;a").unwrap_err().to_string().contains("'a' twice"));
@@ -340,9 +340,9 @@ mod tests {
         assert_eq!((Format::of(b" {\"a\""), Format::of(b"a,b")), (Format::Jsonl, Format::Csv));
     }
 
-    /// One splitter for all rows: nothing of a row reaches the next.
+    /// One splitter reads all rows: no field of a row remains in the next.
     #[test]
-    fn fields_are_those_of_their_own_row() {
+    fn splitter_on_several_rows_returns_the_fields_of_each_row() {
         let all = |splitter: &mut Splitter, line: &str| {
             let fields = splitter.split(line.as_bytes()).map_err(|field_error| field_error.to_string())?;
             assert!(!fields.is_empty());
@@ -361,26 +361,26 @@ mod tests {
         assert_eq!(csv.columns(), columns());
         let mut json = Splitter::new(Format::Jsonl, b',', columns());
         assert_eq!(all(&mut json, r#"{"a": 1, "b": " x ", "c": "\u00e9"}"#), row(["1", "x", "é"]));
-        assert_eq!(all(&mut json, r#"{"c": 3}"#), row(["", "", "3"]), "what is not there is missing");
+        assert_eq!(all(&mut json, r#"{"c": 3}"#), row(["", "", "3"]), "a missing key is an empty field");
         assert_eq!(all(&mut json, r#"{"b": 2, "b": 5, "c": null, "a": -1}"#), row(["-1", "5", ""]));
         assert_eq!(all(&mut json, r#"{"x": 9, "c": "null", "b": false}"#), row(["", "false", "null"]));
     }
 
     #[test]
-    fn header_drops_its_mark_and_knows_quotes() {
+    fn splitter_header_with_mark_or_quotes_returns_plain_names() {
         let csv = |line: &[u8]| Splitter::header(Format::Csv, b',', line);
         assert_eq!(csv(b"\"a,b\", c \r").unwrap(), ["a,b", "c"]);
         assert!(csv(b"a,b,a").unwrap_err().to_string().contains("'a' twice"));
         assert!(csv(b"a,\xff").unwrap_err().to_string().contains("names of columns in UTF-8"));
         let json = |line: &str| Splitter::header(Format::Jsonl, b',', line.as_bytes());
         assert_eq!(json("\u{feff}{\"a\": 1}").unwrap(), ["a"]);
-        for (wrong, said) in [
+        for (wrong, message) in [
             (r#"{"a": 1} 2"#, "a JSON object"),
             (r#"{"a": 1, "a": 2}"#, "'a' twice"),
             (r#"{"": 1}"#, "an empty name"),
         ] {
             let error = json(wrong).unwrap_err().to_string();
-            assert!(error.starts_with("header: expected ") && error.contains(said), "{error}");
+            assert!(error.starts_with("header: expected ") && error.contains(message), "{error}");
         }
         assert_eq!(
             (Format::of(b""), Format::of(b"\t{"), Format::of(b"a{")),

@@ -120,31 +120,31 @@ mod tests {
     }
 
     #[test]
-    fn everything_comes_through() {
+    fn interruptible_read_to_end_returns_all_bytes() {
         let text: Vec<u8> = (0..3 * CHUNK + 5).map(|k| (k % 251) as u8).collect();
         let mut interruptible = InterruptibleReader::new(std::io::Cursor::new(text.clone()));
         let mut got = Vec::new();
         interruptible.read_to_end(&mut got).unwrap();
         assert_eq!(got, text);
-        assert_eq!(interruptible.read(&mut [0; 8]).unwrap(), 0, "the end stays the end");
+        assert_eq!(interruptible.read(&mut [0; 8]).unwrap(), 0, "a read after the end returns 0");
     }
 
     #[test]
-    fn a_stop_wakes_one_who_waits() {
+    fn interruptible_stop_ends_a_blocked_read() {
         let (reader, mut writer) = open();
         let mut interruptible = InterruptibleReader::new(reader);
         let stop = interruptible.stop();
         writer.write_all(b"half a row").unwrap();
         let mut buffer = [0; 64];
         assert_eq!(interruptible.read(&mut buffer).unwrap(), 10);
-        let waits = std::thread::spawn(move || interruptible.read(&mut [0; 64]).unwrap_err().to_string());
+        let blocked = std::thread::spawn(move || interruptible.read(&mut [0; 64]).unwrap_err().to_string());
         std::thread::sleep(std::time::Duration::from_millis(20));
         stop.stop(15);
-        assert_eq!((waits.join().unwrap().as_str(), stop.signal()), ("stopped", Some(15)));
+        assert_eq!((blocked.join().unwrap().as_str(), stop.signal()), ("stopped", Some(15)));
     }
 
     #[test]
-    fn an_error_comes_through() {
+    fn interruptible_read_returns_the_error_of_its_source() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> Result<usize> {
@@ -154,9 +154,9 @@ mod tests {
         assert_eq!(InterruptibleReader::new(Broken).read(&mut [0; 8]).unwrap_err().to_string(), "broken");
     }
 
-    /// What was read before the stop is still handed over; a stop stays one.
+    /// Bytes read before the stop are still returned. Every later read is an error.
     #[test]
-    fn stop_comes_after_what_was_at_hand() {
+    fn interruptible_stop_returns_buffered_bytes_first() {
         let (reader, mut writer) = open();
         let mut interruptible = InterruptibleReader::new(reader);
         let stop = interruptible.stop();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn interrupted_read_is_made_again() {
+    fn interruptible_after_an_interrupted_read_retries() {
         struct Interrupted(u32);
         impl Read for Interrupted {
             fn read(&mut self, into: &mut [u8]) -> Result<usize> {
@@ -190,7 +190,7 @@ mod tests {
                 }
             }
         }
-        // Not `read_to_end`, which would read on where a read says that it was interrupted.
+        // Not `read_to_end`, which itself retries interrupted reads.
         let (mut interruptible, mut got) = (InterruptibleReader::new(Interrupted(0)), [0; 8]);
         assert_eq!((interruptible.read(&mut got).unwrap(), &got[..2]), (2, &b"ab"[..]));
         assert_eq!(interruptible.read(&mut got).unwrap(), 0);

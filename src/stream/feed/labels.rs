@@ -98,12 +98,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn listed_and_seen() {
+    fn labels_listed_or_learned_have_the_expected_indices() {
         let listed = Labels::parse("classes", "no, yes").unwrap();
         assert_eq!((listed.index("yes"), listed.index("maybe"), listed.most()), (Some(1), None, 2));
         let mut seen = Labels::parse("classes", "2").unwrap();
         assert_eq!(seen.index("b"), Some(0));
-        assert_eq!(seen.index("b"), Some(0), "asking teaches nothing");
+        assert_eq!(seen.index("b"), Some(0), "`index` adds no name");
         seen.learn("b");
         seen.learn("a");
         seen.learn("c");
@@ -115,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn eight_names_are_shown_and_a_ninth_is_not() {
+    fn labels_expected_lists_at_most_eight_names() {
         let many = |n: usize| Labels::listed((0..n).map(|k| k.to_string()).collect()).expected();
         assert_eq!(many(8), "one of 8 names (0, 1, 2, 3, 4, 5, 6, 7)");
         assert_eq!(many(9), "one of 9 names (0, 1, 2, 3, 4, 5, 6, 7, …)");
     }
 
     #[test]
-    fn labels_are_two_to_a_hundred_thousand() {
+    fn labels_parse_accepts_two_to_100000_names() {
         assert_eq!(Labels::parse("c", " 100000 ").unwrap().most(), 100_000);
         assert_eq!(Labels::parse("c", "2").unwrap().name(1), "#1");
         assert_eq!(Labels::parse("c", "p, q").unwrap().name(1), "q");
@@ -131,9 +131,9 @@ mod tests {
         }
     }
 
-    /// With the last place taken there is none left; an index asked for twice is the same.
+    /// A new name has no index once all are in use. Repeated calls return the same index.
     #[test]
-    fn index_of_a_new_name_is_the_next_free_place() {
+    fn labels_index_of_a_new_name_is_the_next_free_one() {
         let mut seen = Labels::seen(2);
         for (name, index) in [("b", Some(0)), ("a", Some(1)), ("c", None), ("b", Some(0))] {
             assert_eq!(seen.index(name), index);

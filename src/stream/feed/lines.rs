@@ -123,30 +123,30 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_no_rows_but_count() {
+    fn lines_skip_blank_lines_and_count_them() {
         let expected = [("a,b".to_string(), 1, true), ("c".to_string(), 4, true), ("d".to_string(), 5, true)];
         assert_eq!(lines(b"a,b\r\n\n  \nc\nd"), expected);
         assert_eq!(lines(b""), []);
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    fn lines_strip_a_byte_order_mark_of_the_first_line() {
         let found = lines(b"\xef\xbb\xbf{}\n\xef\xbb\xbfx\n");
         assert_eq!((found[0].0.as_str(), found[1].0.as_str()), ("{}", "\u{feff}x"));
         assert_eq!(lines(b"\xef\xbb\xbf\nx\n"), [("x".to_string(), 2, true)]);
     }
 
     #[test]
-    fn a_last_line_may_have_no_end() {
+    fn lines_without_a_final_newline_return_the_last_line_as_not_ended() {
         let mut lines = Lines::new(&b"a\nb"[..]);
         assert!(lines.next_line().unwrap().unwrap().ended);
         assert!(!lines.next_line().unwrap().unwrap().ended);
         lines.again();
-        assert!(!lines.next_line().unwrap().unwrap().ended, "nor has it when it comes again");
+        assert!(!lines.next_line().unwrap().unwrap().ended, "the repeated line is not ended either");
     }
 
     #[test]
-    fn a_line_without_end_is_cut_and_passed_over() {
+    fn lines_of_excessive_length_are_cut() {
         let mut text = vec![b'x'; LONGEST + 5];
         text.extend(b"\nnext\n");
         let found = lines(&text);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_hand_is_known() {
+    fn lines_at_hand_is_true_for_a_buffered_line() {
         let mut lines = Lines::new(&b"1\n2\n"[..]);
         assert!(!lines.at_hand(), "nothing was read yet");
         lines.next_line().unwrap();
@@ -168,9 +168,10 @@ mod tests {
         assert!(!lines.at_hand());
     }
 
-    /// As many bytes as a line may have are a whole one, whether its end follows or not; one more is too many.
+    /// A line of the greatest length is whole, with or without a line end. A line with one more
+    /// byte is cut.
     #[test]
-    fn longest_line_is_whole_and_a_longer_one_is_cut() {
+    fn lines_of_the_greatest_length_are_whole_and_longer_ones_are_cut() {
         for end in ["", "\n", "\nnext", "\nnext\n"] {
             for (more, whole) in [(0, true), (1, false)] {
                 let text = [&vec![b'x'; LONGEST + more][..], end.as_bytes()].concat();
@@ -181,7 +182,7 @@ mod tests {
                     (LONGEST, 1, whole),
                     "{more} {end:?}"
                 );
-                assert_eq!(first.ended, !whole || !end.is_empty(), "what was cut has come to its end");
+                assert_eq!(first.ended, !whole || !end.is_empty(), "a cut line is ended");
                 let next = lines.next_line().unwrap();
                 let expected = end.contains("next").then_some((&b"next"[..], 2, true, end.ends_with("t\n")));
                 assert_eq!(next.map(|line| (line.text, line.number, line.whole, line.ended)), expected);
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn skipped_lines_count_and_those_that_are_not_there_do_not() {
+    fn lines_skip_counts_existing_lines_only() {
         let mut lines = Lines::new(&b"a\n\nb\nc"[..]);
         lines.skip(2).unwrap();
         assert_eq!(lines.next_line().unwrap().map(|line| (line.text, line.number)), Some((&b"b"[..], 3)));
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn line_comes_again_once() {
+    fn lines_again_repeats_the_line_once() {
         let mut lines = Lines::new(&b"a\nb\n"[..]);
         lines.next_line().unwrap();
         lines.again();
@@ -215,7 +216,7 @@ mod tests {
 
     /// Only one carriage return belongs to the end of a line.
     #[test]
-    fn end_of_a_line_is_no_part_of_it() {
+    fn lines_strip_one_line_end_only() {
         let expected =
             [("a\r".to_string(), 1, true), ("\rb".to_string(), 2, true), (" c".to_string(), 3, true)];
         assert_eq!(lines(b"a\r\r\n\rb\n c\r"), expected);

@@ -40,11 +40,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_values_and_constants_are_believed() {
+    fn check_of_first_values_or_constants_accepts_any_value() {
         let mut moments = Moments::default();
         let check = |moments: &Moments, value, limit| check("c", b"x", value, moments, limit).is_ok();
         (0..WARM_UP).for_each(|_| moments.observe(1.0));
-        assert!(check(&moments, 1e9, Some(10.0)), "nothing has varied yet");
+        assert!(check(&moments, 1e9, Some(10.0)), "all values so far are equal");
         (0..WARM_UP).for_each(|k| moments.observe(f64::from(k as u32 % 2)));
         assert!(check(&moments, 4.0, Some(10.0)));
         assert!(!check(&moments, 40.0, Some(10.0)));
@@ -52,17 +52,17 @@ mod tests {
     }
 
     #[test]
-    fn limit_counts_deviations_from_the_mean() {
+    fn check_with_a_limit_counts_deviations_from_the_mean() {
         assert_eq!(WARM_UP, 100);
         let mut moments = Moments::default();
         (0..100).for_each(|k| moments.observe([10.0, 14.0][k % 2]));
         assert_eq!((moments.mean(), moments.deviation()), (12.0, 2.0));
-        for (value, believed) in [(17.0, true), (17.01, false), (7.0, true), (6.99, false), (12.0, true)] {
-            assert_eq!(check("c", b"x", value, &moments, Some(2.5)).is_ok(), believed, "{value}");
+        for (value, accepted) in [(17.0, true), (17.01, false), (7.0, true), (6.99, false), (12.0, true)] {
+            assert_eq!(check("c", b"x", value, &moments, Some(2.5)).is_ok(), accepted, "{value}");
         }
-        let said = check("c", b"x", 99.0, &moments, Some(2.5)).unwrap_err().to_string();
+        let message = check("c", b"x", 99.0, &moments, Some(2.5)).unwrap_err().to_string();
         assert_eq!(
-            said,
+            message,
             "column 'c': expected a value within 2.5 standard deviations (2.000e0) of 12.000000, got 'x'"
         );
     }

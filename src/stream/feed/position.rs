@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_row_after_another_is_all_of_them_at_once() {
+    fn position_after_rows_has_the_checksum_of_all_of_them() {
         let mut position = Position::default();
         position.pass(b"1,2");
         position.pass(b"");

@@ -15,7 +15,7 @@ fn read(feed: &mut RowReader, names: &str, line: &str) -> std::result::Result<Op
 }
 
 #[test]
-fn columns_become_inputs_direct_ones_last() {
+fn row_reader_inputs_are_in_column_order_with_direct_ones_last() {
     let mut spec = RowReaderSpec::new("y");
     spec.one_hot = vec!["day:3".into()];
     spec.direct = vec!["day".into()];
@@ -29,32 +29,36 @@ fn columns_become_inputs_direct_ones_last() {
 }
 
 #[test]
-fn with_a_horizon_the_target_is_an_input_and_may_be_missing() {
+fn row_reader_with_a_horizon_has_the_target_as_input() {
     let mut spec = RowReaderSpec::new("y");
     spec.horizon = 2;
     let mut feed = RowReader::new(&spec, &columns("y,a")).unwrap();
-    assert_eq!(read(&mut feed, "y,a", ",1").unwrap(), None, "nothing is known of it yet");
+    assert_eq!(read(&mut feed, "y,a", ",1").unwrap(), None, "no earlier target replaces the missing one");
     assert_eq!(read(&mut feed, "y,a", "3,1").unwrap().unwrap().0, [3.0, 1.0]);
     assert_eq!(read(&mut feed, "y,a", ",2").unwrap().unwrap(), (vec![3.0, 2.0], None));
     assert!(read(&mut feed, "y,a", "4,").unwrap_err().contains("column 'a': expected a number"));
-    assert_eq!(read(&mut feed, "y,a", ",2").unwrap().unwrap().0[0], 3.0, "of a bad row nothing stays");
+    assert_eq!(read(&mut feed, "y,a", ",2").unwrap().unwrap().0[0], 3.0, "a bad row changes no state");
 }
 
 #[test]
-fn classes_by_name_and_in_order_of_appearance() {
+fn row_reader_of_classes_numbers_names_in_order_of_appearance() {
     let mut spec = RowReaderSpec::new("c");
     (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("2".into()), 1);
     let mut feed = RowReader::new(&spec, &columns("c,a")).unwrap();
     assert_eq!(feed.names(), ["c=#0", "c=#1", "a"]);
     assert_eq!(read(&mut feed, "c,a", "x,1").unwrap().unwrap(), (vec![1.0, 0.0, 1.0], Some(Truth::Class(0))));
     assert!(read(&mut feed, "c,a", "y,bad").is_err());
-    assert_eq!(read(&mut feed, "c,a", "z,1").unwrap().unwrap().0, [0.0, 1.0, 1.0], "y was never learned");
+    assert_eq!(
+        read(&mut feed, "c,a", "z,1").unwrap().unwrap().0,
+        [0.0, 1.0, 1.0],
+        "the bad row does not add y"
+    );
     assert!(read(&mut feed, "c,a", "y,1").unwrap_err().contains("one of 2 names (x, z), got 'y'"));
     assert_eq!(read(&mut feed, "c,a", ",1").unwrap().unwrap(), (vec![0.0, 1.0, 1.0], None));
 }
 
 #[test]
-fn many_streams_by_name() {
+fn row_reader_of_several_streams_finds_them_by_name() {
     let mut spec = RowReaderSpec::new("y");
     (spec.group, spec.streams, spec.horizon) = (Some("who".into()), 2, 1);
     let names = columns("who,y");
@@ -65,14 +69,14 @@ fn many_streams_by_name() {
         Ok::<_, String>(read.map(|row| (row.stream, row.x[0])))
     };
     assert_eq!(stream(b"a,1").unwrap(), Some((0, 1.0)));
-    assert_eq!(stream(b"b,").unwrap(), None, "what is known of a says nothing of b");
+    assert_eq!(stream(b"b,").unwrap(), None, "a target of stream a does not replace one of stream b");
     assert_eq!(stream(b"b,2").unwrap(), Some((1, 2.0)));
     assert_eq!(stream(b"a,").unwrap(), Some((0, 1.0)));
     assert_eq!(stream(b"c,1").unwrap_err(), "column 'who': expected one of 2 streams (--streams), got 'c'");
 }
 
 #[test]
-fn absurd_values_are_not_believed() {
+fn row_reader_of_an_outlier_returns_an_error() {
     let mut spec = RowReaderSpec::new("y");
     spec.outlier_limit = Some(50.0);
     let mut feed = RowReader::new(&spec, &columns("y,a")).unwrap();
@@ -87,33 +91,34 @@ fn absurd_values_are_not_believed() {
 }
 
 #[test]
-fn settings_that_do_not_fit_the_columns_are_errors() {
-    let said = |change: &dyn Fn(&mut RowReaderSpec)| {
+fn row_reader_spec_that_contradicts_the_columns_is_an_error() {
+    let message = |change: &dyn Fn(&mut RowReaderSpec)| {
         let mut spec = RowReaderSpec::new("y");
         change(&mut spec);
         RowReader::new(&spec, &columns("y,a,b")).err().map(|error| error.to_string()).unwrap_or_default()
     };
-    assert_eq!(said(&|_| {}), "");
-    assert_eq!(said(&|s| s.target = "z".into()), "target: expected one of the columns y, a, b, got z");
-    assert!(said(&|s| s.features = Some(vec!["z".into()])).starts_with("features: "));
-    assert!(said(&|s| s.features = Some(vec!["y".into()])).contains("not the target"));
-    assert!(said(&|s| s.cyclic = vec!["z:3".into()]).contains("among the features"));
+    assert_eq!(message(&|_| {}), "");
+    assert_eq!(message(&|s| s.target = "z".into()), "target: expected one of the columns y, a, b, got z");
+    assert!(message(&|s| s.features = Some(vec!["z".into()])).starts_with("features: "));
+    assert!(message(&|s| s.features = Some(vec!["y".into()])).contains("not the target"));
+    assert!(message(&|s| s.cyclic = vec!["z:3".into()]).contains("among the features"));
     assert!(
-        said(&|s| (s.cyclic, s.one_hot) = (vec!["a:3".into()], vec!["a:3".into()])).contains("one encoding")
+        message(&|s| (s.cyclic, s.one_hot) = (vec!["a:3".into()], vec!["a:3".into()]))
+            .contains("one encoding")
     );
-    assert!(said(&|s| s.direct = vec!["z".into()]).starts_with("direct: "));
-    assert!(said(&|s| s.direct = vec!["a".into(), "b".into()]).contains("for the network"));
-    assert!(said(&|s| s.group = Some("b".into())).starts_with("streams: "));
-    assert!(said(&|s| s.streams = 2).starts_with("streams: "));
-    assert!(said(&|s| s.target_kind = TargetKind::Classes).starts_with("classes: "));
-    assert!(said(&|s| s.classes = Some("3".into())).starts_with("classes: "));
-    assert!(said(&|s| s.outlier_limit = Some(-1.0)).starts_with("outlier-limit: "));
+    assert!(message(&|s| s.direct = vec!["z".into()]).starts_with("direct: "));
+    assert!(message(&|s| s.direct = vec!["a".into(), "b".into()]).contains("for the network"));
+    assert!(message(&|s| s.group = Some("b".into())).starts_with("streams: "));
+    assert!(message(&|s| s.streams = 2).starts_with("streams: "));
+    assert!(message(&|s| s.target_kind = TargetKind::Classes).starts_with("classes: "));
+    assert!(message(&|s| s.classes = Some("3".into())).starts_with("classes: "));
+    assert!(message(&|s| s.outlier_limit = Some(-1.0)).starts_with("outlier-limit: "));
     let binary = |s: &mut RowReaderSpec| (s.target_kind, s.classes) = (TargetKind::Binary, Some("3".into()));
-    assert!(said(&|s| binary(s)).contains("2, for a binary task"));
+    assert!(message(&|s| binary(s)).contains("2, for a binary task"));
 }
 
 #[test]
-fn what_was_remembered_comes_back() {
+fn row_reader_restored_reads_the_same_rows() {
     let mut spec = RowReaderSpec::new("c");
     (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
     spec.one_hot = vec!["a:seen-2".into()];
@@ -125,12 +130,12 @@ fn what_was_remembered_comes_back() {
     let mut archive = Archive::writer();
     feed.archive(&mut archive).unwrap();
     let bytes = archive.into_bytes();
-    let mut again = new();
+    let mut restored = new();
     let mut archive = Archive::reader(bytes.clone());
-    again.archive(&mut archive).unwrap();
+    restored.archive(&mut archive).unwrap();
     archive.finish().unwrap();
     for line in [",v,1", "z,u,2", "x,w,1"] {
-        assert_eq!(read(&mut feed, names, line), read(&mut again, names, line));
+        assert_eq!(read(&mut feed, names, line), read(&mut restored, names, line));
     }
     for cut in 0..bytes.len() {
         new().archive(&mut Archive::reader(bytes[..cut].to_vec())).unwrap_err();

@@ -1,4 +1,4 @@
-//! Every metric against its formula over the samples themselves, since the beginning and over windows, also after a restore.
+//! Compares every metric with its formula over all samples and over windows, also after a restore.
 
 use super::*;
 use crate::params::{Purpose, generator};
@@ -11,8 +11,8 @@ fn mean(of: impl Iterator<Item = f64> + Clone) -> f64 {
     of.clone().sum::<f64>() / of.count() as f64
 }
 
-/// A metric of `(y, p)` by its formula; nothing where it has no value.
-fn of_values(metric: Metric, samples: &[(f64, f64)]) -> Option<f64> {
+/// A metric of pairs `(y, p)` by its formula; `None` where it has no value.
+fn metric_of_values(metric: Metric, samples: &[(f64, f64)]) -> Option<f64> {
     let absolute = mean(samples.iter().map(|(y, p)| (y - p).abs()));
     let squared = mean(samples.iter().map(|(y, p)| (y - p) * (y - p)));
     let (size, center) = (mean(samples.iter().map(|(y, _)| y.abs())), mean(samples.iter().map(|(y, _)| *y)));
@@ -27,21 +27,22 @@ fn of_values(metric: Metric, samples: &[(f64, f64)]) -> Option<f64> {
     Some(value).filter(|value| value.is_finite())
 }
 
-/// The same of classes and the probabilities that were told.
-fn of_classes(metric: Metric, samples: &[(usize, Vec<f64>)]) -> Option<f64> {
+/// A metric of pairs of a class and predicted probabilities by its formula.
+fn metric_of_classes(metric: Metric, samples: &[(usize, Vec<f64>)]) -> Option<f64> {
     let of = |sample: &(usize, Vec<f64>)| {
-        let (came, told) = sample;
-        let all = if told.len() == 1 { vec![1.0 - told[0], told[0]] } else { told.clone() };
+        let (class, predicted) = sample;
+        let all =
+            if predicted.len() == 1 { vec![1.0 - predicted[0], predicted[0]] } else { predicted.clone() };
         let best = (0..all.len()).rev().max_by(|a, b| all[*a].total_cmp(&all[*b])).unwrap();
         match metric {
-            Metric::Accuracy => f64::from(u8::from(best == *came)),
-            _ => -all[*came].max(1e-15).ln(),
+            Metric::Accuracy => f64::from(u8::from(best == *class)),
+            _ => -all[*class].max(1e-15).ln(),
         }
     };
     Some(mean(samples.iter().map(of))).filter(|value| value.is_finite())
 }
 
-fn same(found: Option<f64>, expected: Option<f64>, what: &str) {
+fn assert_same(found: Option<f64>, expected: Option<f64>, what: &str) {
     assert_eq!(found.is_some(), expected.is_some(), "{what}: {found:?}, {expected:?}");
     if let (Some(found), Some(expected)) = (found, expected) {
         assert_relative_eq!(found, expected, max_relative = 1e-9, epsilon = 1e-14);
@@ -58,7 +59,7 @@ fn restored(score: &mut Score, window: usize) -> Score {
     again
 }
 
-/// Samples that repeat now and then, so that a window's targets may not vary at all.
+/// Some samples repeat, so that all targets of a window may be equal.
 #[test]
 fn metrics_of_values_equal_their_formulas_over_all_and_over_the_window() {
     let mut rng = generator(1, Purpose::Data);
@@ -76,9 +77,9 @@ fn metrics_of_values_equal_their_formulas_over_all_and_over_the_window() {
             let recent = &samples[samples.len().saturating_sub(*window)..];
             for metric in Metric::OF_VALUES {
                 let what = format!("{} after {t} rows, window {window}", metric.name());
-                same(score.overall(metric), of_values(metric, &samples), &what);
-                let expected = of_values(metric, recent).filter(|_| *window > 0);
-                same(score.recent(metric), expected, &what);
+                assert_same(score.overall(metric), metric_of_values(metric, &samples), &what);
+                let expected = metric_of_values(metric, recent).filter(|_| *window > 0);
+                assert_same(score.recent(metric), expected, &what);
             }
         }
     }
@@ -91,20 +92,24 @@ fn metrics_of_classes_equal_their_formulas_over_all_and_over_the_window() {
         let mut samples: Vec<(usize, Vec<f64>)> = Vec::new();
         let mut scores: Vec<_> = WINDOWS.map(|window| (window, Score::new(window))).into();
         for t in 0..90 {
-            let mut told: Vec<f64> = (0..classes).map(|_| rng.random_range(0.0..1.0)).collect();
+            let mut predicted: Vec<f64> = (0..classes).map(|_| rng.random_range(0.0..1.0)).collect();
             match t % 10 {
-                3 => told.fill(0.5),
-                7 => told[0] = 0.0,
+                3 => predicted.fill(0.5),
+                7 => predicted[0] = 0.0,
                 _ => {}
             }
-            samples.push((rng.random_range(0..classes.max(2)), told));
+            samples.push((rng.random_range(0..classes.max(2)), predicted));
             for (window, score) in &mut scores {
                 score.class(samples[t].0, &samples[t].1);
                 let recent = &samples[samples.len().saturating_sub(*window)..];
                 for metric in Metric::OF_CLASSES {
                     let what = format!("{} after {t} rows, window {window}", metric.name());
-                    same(score.overall(metric), of_classes(metric, &samples), &what);
-                    same(score.recent(metric), of_classes(metric, recent).filter(|_| *window > 0), &what);
+                    assert_same(score.overall(metric), metric_of_classes(metric, &samples), &what);
+                    assert_same(
+                        score.recent(metric),
+                        metric_of_classes(metric, recent).filter(|_| *window > 0),
+                        &what,
+                    );
                 }
                 if t % 7 == 2 {
                     *score = restored(score, *window);
@@ -114,10 +119,10 @@ fn metrics_of_classes_equal_their_formulas_over_all_and_over_the_window() {
     }
 }
 
-/// The first of several that are equally probable; a half is no more than the other half.
+/// Equal probabilities yield the first class, also for a single probability of one half.
 #[test]
-fn most_probable_class_is_the_first_of_equals() {
-    for (told, expected) in [
+fn most_probable_of_equal_probabilities_returns_the_first() {
+    for (predicted, expected) in [
         (vec![0.5], (0, 0.5)),
         (vec![0.6], (1, 0.6)),
         (vec![0.25], (0, 0.75)),
@@ -125,13 +130,13 @@ fn most_probable_class_is_the_first_of_equals() {
         (vec![0.2, 0.4, 0.4], (1, 0.4)),
         (vec![0.1, 0.2, 0.7], (2, 0.7)),
     ] {
-        assert_eq!(most_probable(&told), expected);
+        assert_eq!(most_probable(&predicted), expected);
     }
 }
 
-/// Nothing but the samples within the window and how many are in sums already is saved: both must be possible.
+/// The saved numbers of samples in the window and of samples in older sums must be possible.
 #[test]
-fn window_that_cannot_be_is_no_checkpoint() {
+fn score_restore_of_an_impossible_window_is_an_error() {
     let with = |samples: usize, older: usize| {
         let mut archive = Archive::writer();
         archive.field("score", &mut Sums::default()).unwrap();
@@ -144,7 +149,7 @@ fn window_that_cannot_be_is_no_checkpoint() {
 }
 
 #[test]
-fn metric_has_no_value_without_samples_or_variation() {
+fn metric_without_samples_or_variation_has_no_value() {
     let mut score = Score::new(3);
     for metric in Metric::OF_VALUES.into_iter().chain(Metric::OF_CLASSES) {
         assert_eq!((score.overall(metric), score.recent(metric)), (None, None));

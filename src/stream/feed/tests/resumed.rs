@@ -1,4 +1,4 @@
-//! A feed that was saved and restored reads every further row as one that was not.
+//! A row reader that is saved and restored reads later rows as an uninterrupted one.
 
 use super::*;
 use crate::params::{Generator, Purpose, generator};
@@ -18,8 +18,8 @@ fn restored(spec: &RowReaderSpec, names: &str, bytes: Vec<u8>) -> RowReader {
     feed
 }
 
-/// Everything a row gives: stream, inputs, target, or what is wrong with it.
-fn all(feed: &mut RowReader, names: &str, line: &str) -> String {
+/// The result of a row: stream, inputs and target, or the error.
+fn result(feed: &mut RowReader, names: &str, line: &str) -> String {
     let mut splitter = Splitter::new(Format::Csv, b',', columns(names));
     let row = match feed.read(splitter.split(line.as_bytes()).unwrap()) {
         Ok(Some(row)) => format!("{row:?}"),
@@ -30,7 +30,7 @@ fn all(feed: &mut RowReader, names: &str, line: &str) -> String {
     format!("{row} {} {:?} {labels:?}", feed.stream(), feed.stream_name(feed.stream()))
 }
 
-/// A row of `who,y,a,b,c`: what does not fit, what is missing, and, late enough, what is not believed.
+/// A row of `who,y,a,b,c` with invalid and missing fields and, if `late`, outliers.
 fn line(task: TargetKind, late: bool, rng: &mut Generator) -> String {
     let mut pick = |of: &[&str]| of[rng.random_range(0..of.len())].to_string();
     let who = pick(&["s", "q", "r", "q", "s", "r", "p"]);
@@ -48,7 +48,7 @@ fn line(task: TargetKind, late: bool, rng: &mut Generator) -> String {
 }
 
 #[test]
-fn feed_restored_after_any_row_reads_as_uninterrupted() {
+fn row_reader_restored_after_any_row_reads_as_uninterrupted() {
     const ROWS: usize = 330;
     let names = "who,y,a,b,c";
     for (task, classes) in [
@@ -64,72 +64,80 @@ fn feed_restored_after_any_row_reads_as_uninterrupted() {
         let mut rng = generator(5, Purpose::Data);
         let drawn = (1..ROWS).map(|t| line(task, t > 295, &mut rng));
         let lines: Vec<_> = std::iter::once("r,,1,w,0".to_string()).chain(drawn).collect();
-        let mut whole = RowReader::new(&spec, &columns(names)).unwrap();
+        let mut uninterrupted = RowReader::new(&spec, &columns(names)).unwrap();
         let (mut marks, mut expected) = (Vec::new(), Vec::new());
         for line in &lines {
-            marks.push((saved(&mut whole), whole.stream));
-            expected.push(all(&mut whole, names, line));
+            marks.push((saved(&mut uninterrupted), uninterrupted.stream));
+            expected.push(result(&mut uninterrupted, names, line));
         }
         for kind in ["Example", "nothing", "expected a value within 12", "one of 3"] {
-            assert!(expected.iter().any(|said| said.contains(kind)), "{task:?}: no row is {kind}");
+            assert!(expected.iter().any(|message| message.contains(kind)), "{task:?}: no row is {kind}");
         }
         for (from, (bytes, stream)) in marks.into_iter().enumerate() {
-            let mut again = restored(&spec, names, bytes.clone());
-            assert_eq!(saved(&mut again), bytes);
-            // The stream of the last row is no part of what is saved.
-            again.stream = stream;
+            let mut resumed = restored(&spec, names, bytes.clone());
+            assert_eq!(saved(&mut resumed), bytes);
+            // The stream of the last row is not saved.
+            resumed.stream = stream;
             for (line, expected) in lines[from..].iter().zip(&expected[from..]).take(40) {
-                assert_eq!(&all(&mut again, names, line), expected, "{task:?}, from row {from}, at {line}");
+                assert_eq!(
+                    &result(&mut resumed, names, line),
+                    expected,
+                    "{task:?}, from row {from}, at {line}"
+                );
             }
         }
     }
 }
 
-/// Without the moments in what is saved, a hundred rows of anything would be believed again.
+/// The moments are part of the saved state; otherwise a restored reader would accept outliers for
+/// 100 rows.
 #[test]
-fn moments_of_targets_and_features_survive_a_restore() {
+fn row_reader_restored_keeps_moments_of_targets_and_features() {
     let mut spec = RowReaderSpec::new("y");
     spec.outlier_limit = Some(20.0);
     let names = "y,a,b";
-    let mut whole = RowReader::new(&spec, &columns(names)).unwrap();
+    let mut uninterrupted = RowReader::new(&spec, &columns(names)).unwrap();
     for k in 0..150 {
-        read(&mut whole, names, &format!("{},{},{}", k % 7, k % 5, 1000 + k % 3)).unwrap();
+        read(&mut uninterrupted, names, &format!("{},{},{}", k % 7, k % 5, 1000 + k % 3)).unwrap();
     }
-    let mut again = restored(&spec, names, saved(&mut whole));
+    let mut resumed = restored(&spec, names, saved(&mut uninterrupted));
     for (line, column) in [("200,1,1001", "y"), ("1,200,1001", "a"), ("1,1,1200", "b"), ("-99,1,1001", "y")] {
-        for feed in [&mut whole, &mut again] {
-            let said = read(feed, names, line).unwrap_err();
-            assert!(said.starts_with(&format!("column '{column}': expected a value within 20")), "{said}");
+        for feed in [&mut uninterrupted, &mut resumed] {
+            let message = read(feed, names, line).unwrap_err();
+            assert!(
+                message.starts_with(&format!("column '{column}': expected a value within 20")),
+                "{message}"
+            );
         }
     }
     let ordinary = "3,2,1002";
-    assert_eq!(read(&mut again, names, ordinary), read(&mut whole, names, ordinary));
-    assert_eq!(saved(&mut again), saved(&mut whole));
+    assert_eq!(read(&mut resumed, names, ordinary), read(&mut uninterrupted, names, ordinary));
+    assert_eq!(saved(&mut resumed), saved(&mut uninterrupted));
 }
 
-/// The order in which names first come is no order that could be guessed again.
+/// The order of first appearance is not the sorted order.
 #[test]
-fn stream_names_survive_a_restore() {
+fn row_reader_restored_keeps_stream_names() {
     let mut spec = RowReaderSpec::new("y");
     (spec.group, spec.streams, spec.horizon) = (Some("who".into()), 3, 1);
     let names = "who,y";
-    let mut whole = RowReader::new(&spec, &columns(names)).unwrap();
+    let mut uninterrupted = RowReader::new(&spec, &columns(names)).unwrap();
     for line in ["c,1", "a,2"] {
-        read(&mut whole, names, line).unwrap();
+        read(&mut uninterrupted, names, line).unwrap();
     }
-    let mut again = restored(&spec, names, saved(&mut whole));
-    assert_eq!(again.stream_name(0), Some("c"));
+    let mut resumed = restored(&spec, names, saved(&mut uninterrupted));
+    assert_eq!(resumed.stream_name(0), Some("c"));
     for line in ["a,", "b,", "c,", "d,1", "b,7"] {
-        assert_eq!(all(&mut again, names, line), all(&mut whole, names, line), "{line}");
+        assert_eq!(result(&mut resumed, names, line), result(&mut uninterrupted, names, line), "{line}");
     }
     assert_eq!(
-        (again.stream_name(1), again.stream_name(2), again.stream_name(3)),
+        (resumed.stream_name(1), resumed.stream_name(2), resumed.stream_name(3)),
         (Some("a"), Some("b"), None)
     );
 }
 
 #[test]
-fn last_target_of_a_class_there_is_not_is_no_checkpoint() {
+fn row_reader_restore_of_an_unknown_last_class_is_an_error() {
     let state = |task, classes: Option<&str>, class: usize| {
         let mut spec = RowReaderSpec::new("y");
         (spec.target_kind, spec.classes, spec.horizon) = (task, classes.map(String::from), 1);
@@ -143,7 +151,7 @@ fn last_target_of_a_class_there_is_not_is_no_checkpoint() {
     assert!(state(TargetKind::Binary, None, 1) && !state(TargetKind::Binary, None, 2));
 }
 
-/// The fields in their order, whatever is in them.
+/// Writes the fields in order, without checks.
 fn saved_unchecked(feed: &mut RowReader) -> Vec<u8> {
     let mut archive = Archive::writer();
     archive.field("target moments", &mut feed.moments).unwrap();

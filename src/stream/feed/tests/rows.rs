@@ -1,4 +1,4 @@
-//! What becomes of a row: inputs in order, what is remembered of it, and where a value stops being believed.
+//! The result of a row: the order of inputs, the state that is kept, and the outlier limit.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn bytes(feed: &mut RowReader) -> Vec<u8> {
 }
 
 #[test]
-fn spec_of_a_target_has_these_defaults() {
+fn row_reader_spec_of_a_target_has_the_expected_defaults() {
     let RowReaderSpec {
         target,
         horizon,
@@ -27,18 +27,18 @@ fn spec_of_a_target_has_these_defaults() {
         direct,
         group,
         streams,
-        outlier_limit: absurd,
+        outlier_limit,
     } = RowReaderSpec::new("y");
     assert_eq!(
         (target.as_str(), horizon, task, classes, features),
         ("y", 0, TargetKind::Regression, None, None)
     );
     assert!(cyclic.is_empty() && one_hot.is_empty() && direct.is_empty() && group.is_none());
-    assert_eq!((streams, absurd), (1, Some(1000.0)));
+    assert_eq!((streams, outlier_limit), (1, Some(1000.0)));
 }
 
 #[test]
-fn features_come_in_the_order_they_are_listed() {
+fn row_reader_features_are_in_the_listed_order() {
     let names = "a,y,b,c";
     let mut feed = feed(names, |spec| {
         spec.features = Some(["c", "b", "y", "a"].map(String::from).into());
@@ -53,7 +53,7 @@ fn features_come_in_the_order_they_are_listed() {
 }
 
 #[test]
-fn group_column_is_no_feature_unless_listed() {
+fn row_reader_group_column_is_a_feature_only_if_listed() {
     let grouped = |features: Option<Vec<String>>| {
         feed("who,y,a", |spec| {
             (spec.group, spec.streams) = (Some("who".into()), 2);
@@ -66,7 +66,7 @@ fn group_column_is_no_feature_unless_listed() {
 }
 
 #[test]
-fn binary_target_is_one_standardised_input_under_a_horizon() {
+fn row_reader_binary_target_with_a_horizon_is_one_standardised_input() {
     let mut feed = feed("y,a", |spec| (spec.target_kind, spec.horizon) = (TargetKind::Binary, 1));
     assert_eq!((feed.names(), feed.widths()), (vec!["y".to_string(), "a".into()], (2, 0)));
     assert_eq!(feed.standardise(), [true, true]);
@@ -77,7 +77,7 @@ fn binary_target_is_one_standardised_input_under_a_horizon() {
 }
 
 #[test]
-fn class_target_is_unit_vector_and_not_standardised() {
+fn row_reader_class_target_with_a_horizon_is_a_unit_vector() {
     let feed = feed("y,a", |spec| {
         (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("p,q,r".into()), 1);
     });
@@ -85,11 +85,11 @@ fn class_target_is_unit_vector_and_not_standardised() {
     assert_eq!((feed.widths(), feed.standardise()), ((4, 0), vec![false, false, false, true]));
 }
 
-/// 99 values are too few to judge the next by; a hundred are enough, and the limit itself is within.
+/// The limit applies after 100 values, not after 99. A value at the limit is accepted.
 #[test]
-fn value_is_judged_from_the_hundredth_on_and_up_to_the_limit() {
+fn row_reader_after_100_values_refuses_values_beyond_the_limit() {
     let (mut feed, names) = (feed("y,a", |spec| spec.outlier_limit = Some(3.0)), "y,a");
-    // Mean 1 and deviation 1, to the bit.
+    // Mean and deviation are exactly 1.
     let row = |k: u32| if k.is_multiple_of(2) { "0,0" } else { "2,2" };
     for k in 0..98 {
         read(&mut feed, names, row(k)).unwrap();
@@ -98,24 +98,27 @@ fn value_is_judged_from_the_hundredth_on_and_up_to_the_limit() {
         RowReader { moments: feed.moments, ..self::feed(names, |spec| spec.outlier_limit = Some(3.0)) };
     early.features[0].moments = feed.features[0].moments;
     read(&mut early, names, "0,0").unwrap();
-    assert!(read(&mut early, names, "9,9").is_ok(), "99 came before");
+    assert!(read(&mut early, names, "9,9").is_ok(), "after 99 values the limit does not apply");
     for k in 98..100 {
         read(&mut feed, names, row(k)).unwrap();
     }
     let before = bytes(&mut feed);
     for (wrong, column) in [("4.0000001,1", "y"), ("-2.0000001,1", "y"), ("1,4.0000001", "a"), ("0,-3", "a")]
     {
-        let said = read(&mut feed, names, wrong).unwrap_err();
+        let message = read(&mut feed, names, wrong).unwrap_err();
         let expected = "expected a value within 3 standard deviations (1.000e0) of 1.000000, got '";
-        assert_eq!(said.split_inclusive(", got '").next(), Some(&*format!("column '{column}': {expected}")));
-        assert!(bytes(&mut feed) == before, "what is not believed is not remembered");
+        assert_eq!(
+            message.split_inclusive(", got '").next(),
+            Some(&*format!("column '{column}': {expected}"))
+        );
+        assert!(bytes(&mut feed) == before, "a refused row changes no state");
     }
     assert!(read(&mut feed, names, "4,-2").is_ok());
 }
 
-/// A missing target with nothing to stand in for it: the name of the stream is taken in, and nothing else.
+/// If a target is missing and no earlier one replaces it, only the name of the stream is kept.
 #[test]
-fn row_without_a_known_target_leaves_its_stream_only() {
+fn row_reader_without_a_known_target_keeps_only_the_stream() {
     let names = "who,y,a";
     let mut feed = feed(names, |spec| {
         (spec.group, spec.streams, spec.horizon) = (Some("who".into()), 3, 1);
@@ -125,24 +128,24 @@ fn row_without_a_known_target_leaves_its_stream_only() {
     assert_eq!(read(&mut feed, names, "m,,7").unwrap(), None);
     assert_eq!((feed.stream(), feed.stream_name(1)), (1, Some("m")));
     assert_eq!((feed.features[1].moments.count(), feed.moments.count()), (1, 1));
-    // A bad row names no stream.
+    // A bad row adds no stream.
     assert!(read(&mut feed, names, "n,2,x").is_err());
     assert_eq!((feed.stream(), feed.stream_name(2), feed.last[2]), (1, None, None));
-    // A stand-in is an input, and no target that came.
+    // The earlier target is an input and is not counted as a target.
     read(&mut feed, names, "k,,9").unwrap().unwrap();
     assert_eq!((feed.features[1].moments.count(), feed.moments.count()), (2, 1));
     assert_eq!((feed.features[1].moments.mean(), feed.moments.mean()), (7.0, 1.0));
 }
 
 #[test]
-fn missing_target_without_horizon_is_a_row_without_one() {
+fn row_reader_without_horizon_returns_a_missing_target_as_none() {
     let mut feed = feed("y,a", |_| {});
     assert_eq!(read(&mut feed, "y,a", ",4").unwrap().unwrap(), (vec![4.0], None));
     assert_eq!(feed.moments.count(), 0);
 }
 
 #[test]
-fn absurd_may_be_any_number_above_zero() {
+fn row_reader_spec_outlier_limit_accepts_any_number_above_zero() {
     let made = |limit| {
         let spec = RowReaderSpec { outlier_limit: limit, ..RowReaderSpec::new("y") };
         RowReader::new(&spec, &columns("y,a")).is_ok()
@@ -151,9 +154,10 @@ fn absurd_may_be_any_number_above_zero() {
     assert!(!made(Some(0.0)) && !made(Some(f64::NAN)));
 }
 
-/// Behind a target of three classes and a place among three names, numbers are still remembered as themselves.
+/// The moments of a number are its own, also after a target of three classes and a one-hot feature
+/// of three names.
 #[test]
-fn names_and_numbers_behind_wide_inputs_are_remembered() {
+fn row_reader_with_wide_inputs_keeps_names_and_moments() {
     let names = "y,b,a";
     let mut feed = feed(names, |spec| {
         (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("3".into()), 1);
@@ -161,11 +165,11 @@ fn names_and_numbers_behind_wide_inputs_are_remembered() {
     });
     let mut row = |line: &str| read(&mut feed, names, line).map(|row| row.unwrap());
     assert_eq!(row("p,u,10").unwrap(), (vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 10.0], Some(Truth::Class(0))));
-    assert!(row("q,v,x").is_err(), "of a bad row no name stays");
+    assert!(row("q,v,x").is_err(), "a bad row adds no name");
     assert_eq!(row("r,w,30").unwrap(), (vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 30.0], Some(Truth::Class(1))));
     assert_eq!(row("q,v,20").unwrap(), (vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 20.0], Some(Truth::Class(2))));
     assert_eq!(row("p,u,60").unwrap().0, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 60.0]);
-    assert!(row("p,t,1").is_err() && row("s,u,1").is_err(), "there is no room for a fourth");
+    assert!(row("p,t,1").is_err() && row("s,u,1").is_err(), "a fourth name is an error");
     assert_eq!(feed.names(), ["y=p", "y=r", "y=q", "b=u", "b=w", "b=v", "a"]);
     let moments = feed.features[2].moments;
     assert_eq!((moments.count(), moments.mean()), (4, 30.0));
