@@ -1,4 +1,4 @@
-//! What a run records: costs against the formulas, the paper's measure, and where thresholds of accuracy were passed.
+//! Rows and summaries of a run: MACs, compute-adjusted iterations, bytes, accuracies.
 
 mod keep;
 
@@ -35,10 +35,10 @@ fn config(change: impl Fn(&mut Config)) -> Config {
 }
 
 #[test]
-fn dense_macs_are_those_of_dense_rtrl_without_masks() {
+fn dense_macs_equal_macs_of_dense_rtrl_without_masks() {
     let (n, m, o) = (16, 2, 2);
     let p = 3 * n * n + 3 * n * m + 3 * n + n;
-    // Steps of the batch, and those with a loss: 7 of 17.
+    // Steps of the batch, and steps with a loss: 7 of 17.
     let (steps, losses) = (4 * 17, 4 * 7);
     let influence = n * n * p + 2 * n * p + p + n * n * (2 * n + 1 + m);
     let forward = p + n * o;
@@ -49,7 +49,7 @@ fn dense_macs_are_those_of_dense_rtrl_without_masks() {
             assert_eq!(row.macs_dense, row.iteration as u64 * expected, "ω = {sparsity}");
         }
     }
-    // And the oracle really does that much: all but the forward step, in which silent sources cost nothing.
+    // The count of the oracle is equal, except for sources that are zero in the forward step.
     let (_, rows) = run(&config(|c| c.rule = "rtrl-dense".into()));
     let last = rows.last().unwrap();
     let most_forward = (rows.len() as u64) * steps * forward;
@@ -57,8 +57,8 @@ fn dense_macs_are_those_of_dense_rtrl_without_masks() {
 }
 
 #[test]
-fn compute_adjusted_iterations_are_the_papers() {
-    // Without activity sparsity β̃ = 1, so that an iteration counts ω̃².
+fn compute_adjusted_iteration_without_activity_sparsity_grows_by_kept_share_squared() {
+    // Without activity sparsity β̃ = 1: each iteration adds ω̃².
     for (sparsity, kept) in [(0.0, 1.0), (0.5, 0.5), (0.9, 26.0 / 256.0)] {
         let (_, rows) = run(&config(|c| (c.mask.sparsity, c.cell_config.activity) = (sparsity, false)));
         for row in &rows {
@@ -69,8 +69,8 @@ fn compute_adjusted_iterations_are_the_papers() {
     }
 }
 
-/// The seed's data in the order a run shows them, and a learner of its own; `each` sees every batch, before and after.
-fn by_hand(
+/// Calls `each` with a new learner and each batch of the seed's data, in the order of a run.
+fn each_batch(
     config: &Config,
     mut each: impl FnMut(&mut SequenceLearner<f32>, &[&Sequence<f32>], &Dataset<f32>),
 ) {
@@ -84,8 +84,8 @@ fn by_hand(
     }
 }
 
-/// β̃(t)β̃(t−1), the shares of units with a pseudo-derivative, from steps made here: the mean over the steps of a batch that have a
-/// predecessor.
+/// Mean of β̃(t)β̃(t−1) over the steps of a batch that have a predecessor. β̃ is the share of units
+/// with a nonzero pseudo-derivative, computed from a separate forward pass.
 fn beta_product(learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> f64 {
     let (network, mut products) = (&learner.model().network, Vec::new());
     let wiring = network.wiring();
@@ -96,8 +96,8 @@ fn beta_product(learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> f64
             .map(|t| {
                 network.forward(w, sequence.input(t), &state, &mut step);
                 state.follow(&step);
-                let steep = wiring.units().iter().filter(|&&unit| step.slope[unit] != 0.0).count();
-                steep as f64 / wiring.units().len() as f64
+                let nonzero = wiring.units().iter().filter(|&&unit| step.slope[unit] != 0.0).count();
+                nonzero as f64 / wiring.units().len() as f64
             })
             .collect();
         products.extend(shares.windows(2).map(|pair| pair[0] * pair[1]));
@@ -107,11 +107,11 @@ fn beta_product(learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> f64
 }
 
 #[test]
-fn compute_adjusted_iteration_grows_by_the_product_of_successive_shares() {
+fn compute_adjusted_iteration_grows_by_product_of_successive_shares() {
     for (sparsity, on) in [(0.5, MaskOn::Recurrent), (0.9, MaskOn::All)] {
         let config = config(|c| {
             (c.mask.sparsity, c.mask.on) = (sparsity, on);
-            // Narrow, so that many units are outside of it.
+            // A narrow pseudo-derivative is zero for many units.
             c.cell_config.surrogate.epsilon = 0.1;
         });
         let (_, rows) = run(&config);
@@ -122,7 +122,7 @@ fn compute_adjusted_iteration_grows_by_the_product_of_successive_shares() {
             MaskOn::All => (kept(n * n) + kept(n * m)) / (n * n + n * m) as f64,
         };
         let (mut sum, mut k) = (0.0, 0);
-        by_hand(&config, |learner, batch, _| {
+        each_batch(&config, |learner, batch, _| {
             let product = beta_product(learner, batch);
             sum += share * share * product;
             assert_relative_eq!(rows[k].compute_adjusted_iteration, sum, max_relative = 1e-12);
@@ -134,9 +134,9 @@ fn compute_adjusted_iteration_grows_by_the_product_of_successive_shares() {
     }
 }
 
-/// Every column of a run's rows, from a learner that is trained on the same batches by hand.
+/// Compares every column with a learner that is trained on the same batches.
 #[test]
-fn rows_of_a_run_are_those_of_its_learner() {
+fn rows_of_run_equal_tallies_of_its_learner() {
     for config in [
         config(|c| (c.mask.sparsity, c.reference_rule) = (0.9, Some("rtrl-dense".into()))),
         config(|c| (c.rule, c.reference_rule, c.continuous) = ("rflo".into(), Some("rtrl".into()), true)),
@@ -146,13 +146,13 @@ fn rows_of_a_run_are_those_of_its_learner() {
         let (run, rows) = run(&config);
         let (mut k, mut macs, mut macs_dense, mut density, mut bytes) = (0, 0, 0, 0.0, Vec::new());
         let mut sums = [0.0; 5];
-        by_hand(&config, |learner, batch, data| {
+        each_batch(&config, |learner, batch, data| {
             let tally = learner.train(batch, config.loss_at).unwrap();
             let row = &rows[k];
             k += 1;
             assert_eq!((row.iteration, row.seed, &row.rule), (k, SEED, &config.rule));
             assert_eq!(row.param_sparsity, config.mask.sparsity);
-            row_is_of(row, &tally);
+            assert_row_equals(row, &tally);
             let tested = (k.is_multiple_of(config.test_every) || k == 6).then(|| learner.test(&data.test));
             assert_eq!(row.test_accuracy, tested);
             macs += tally.macs.total();
@@ -171,7 +171,7 @@ fn rows_of_a_run_are_those_of_its_learner() {
             sums.iter_mut().zip(of).for_each(|(sum, value)| *sum += value / 6.0);
         });
         assert_eq!((k, run.last.iteration, run.last.macs), (6, 6, macs));
-        assert_eq!(run.bytes, *bytes.iter().max().unwrap(), "the most of one stream, and no sum");
+        assert_eq!(run.bytes, *bytes.iter().max().unwrap(), "expected the maximum over streams");
         let mean = run.mean;
         let means = [
             mean.activity_sparsity,
@@ -187,7 +187,8 @@ fn rows_of_a_run_are_those_of_its_learner() {
     }
 }
 
-fn row_is_of(row: &Row, tally: &Tally) {
+/// Compares the columns of a row that come from a tally.
+fn assert_row_equals(row: &Row, tally: &Tally) {
     let optional = |x: f64| Some(x).filter(|x| x.is_finite());
     assert_eq!((row.loss, row.train_accuracy), (tally.mean_loss(), tally.accuracy()));
     assert_eq!(row.activity_sparsity, tally.activity_sparsity());
@@ -207,7 +208,8 @@ fn row_is_of(row: &Row, tally: &Tally) {
     }
 }
 
-/// What dense RTRL without masks would do on a batch: n = 16 EGRU units, m inputs, o outputs, a credit at each step with a loss.
+/// MACs of dense RTRL without masks on a batch: n = 16 EGRU units, m inputs, o outputs, and a
+/// credit at each step with a loss.
 fn dense_macs(config: &Config, learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> u64 {
     let (n, m, o) = (16, learner.model().network.wiring().inputs(), learner.model().readout.outputs);
     let p = 3 * n * n + 3 * n * m + 3 * n + n;
@@ -225,9 +227,10 @@ fn dense_macs(config: &Config, learner: &SequenceLearner<f32>, batch: &[&Sequenc
     macs as u64
 }
 
-/// Influence of n = 16 units without masks, held as S, Y twice and M̄ over all rows, couplings A and B, and a gradient.
+/// Without masks, n = 16 units store S, Y twice and M̄ over all rows, couplings A and B, and a
+/// gradient.
 #[test]
-fn bytes_are_those_of_one_stream_in_its_precision() {
+fn bytes_of_dense_rule_equal_formula_in_both_precisions() {
     let config = config(|c| (c.rule, c.cell) = ("rtrl-dense".into(), "rnn".into()));
     let (n, m) = (16, 2);
     let p = n * n + n * m + n;
@@ -237,16 +240,16 @@ fn bytes_are_those_of_one_stream_in_its_precision() {
     assert_eq!(double.bytes, 8 * expected);
 }
 
-/// Streams hold the columns of sources that were active in their sequence; the last sequence is not the one with the most.
+/// A stream stores the active columns of its sequence. The last sequence does not have the most.
 #[test]
-fn bytes_are_the_most_of_all_iterations() {
+fn bytes_of_run_are_maximum_over_iterations() {
     let config = config(|c| {
         (c.cell, c.batch, c.mask.sparsity) = ("event-rnn".into(), 1, 0.9);
         c.init.threshold = ThresholdInit::Beta { mean: 0.4 };
     });
     let (run, _) = run(&config);
     let mut bytes = Vec::new();
-    by_hand(&config, |learner, batch, _| {
+    each_batch(&config, |learner, batch, _| {
         learner.train(batch, config.loss_at).unwrap();
         bytes.push(learner.streams()[0].rule().bytes());
     });
@@ -255,34 +258,34 @@ fn bytes_are_the_most_of_all_iterations() {
 }
 
 #[test]
-fn run_knows_what_its_masks_keep() {
+fn run_with_masks_reports_kept_parameters() {
     let (n, m) = (16, 2);
     for (on, kept, of) in [(MaskOn::Recurrent, 26, n * n), (MaskOn::All, 26 + 3, n * n + n * m)] {
         let (run, rows) = run(&config(|c| (c.mask.sparsity, c.mask.on, c.iterations) = (0.9, on, 1)));
         let dense = 3 * n * n + 3 * n * m + 3 * n + n;
         assert_eq!(run.parameters, (dense - 3 * (of - kept), dense));
         assert_relative_eq!(run.param_sparsity, 1.0 - kept as f64 / of as f64, max_relative = 1e-12);
-        assert_eq!(rows[0].param_sparsity, 0.9, "as asked for");
+        assert_eq!(rows[0].param_sparsity, 0.9, "expected the requested sparsity");
     }
 }
 
 #[test]
-fn run_ends_with_the_error_of_who_looks_on() {
-    let mut seen = 0;
+fn run_with_failing_callback_returns_its_error() {
+    let mut calls = 0;
     let ended = experiment::run::<f32>(&config(|_| {}), SEED, |row| {
-        seen += 1;
+        calls += 1;
         match row.iteration {
             3 => Err(Error::Threads { threads: 3, why: "enough".into() }),
             _ => Ok(()),
         }
     });
     assert!(matches!(ended, Err(Error::Threads { threads: 3, .. })));
-    assert_eq!(seen, 3);
+    assert_eq!(calls, 3);
 }
 
-/// What stops being finite is said with the iteration, from 1, after every row before it was seen.
+/// The error names the iteration, counted from 1. All rows before it are reported.
 #[test]
-fn run_that_diverges_says_at_which_iteration() {
+fn run_that_diverges_reports_iteration() {
     let config = config(|c| (c.optimiser, c.learning_rate, c.clip) = ("sgd".into(), 1e38, None));
     let mut rows = 0;
     let ended = experiment::run::<f32>(&config, SEED, |_| {
@@ -291,11 +294,11 @@ fn run_that_diverges_says_at_which_iteration() {
     });
     let Err(Error::Diverged { iteration, .. }) = ended else { panic!("{:?}", ended.map(|run| run.last)) };
     assert_eq!(iteration, rows + 1);
-    assert!(rows >= 1, "the first step of sgd is finite");
+    assert!(rows >= 1, "expected a finite first iteration");
 }
 
 #[test]
-fn a_run_sums_up_its_rows() {
+fn run_summary_equals_means_of_rows() {
     let (run, rows) = run(&config(|c| c.reference_rule = Some("bptt".into())));
     let mean = |f: &dyn Fn(&Row) -> f64| rows.iter().map(f).sum::<f64>() / rows.len() as f64;
     assert_relative_eq!(run.mean.activity_sparsity, mean(&|r| r.activity_sparsity), max_relative = 1e-12);
@@ -314,18 +317,18 @@ fn a_run_sums_up_its_rows() {
 }
 
 #[test]
-fn the_first_time_is_what_counts_as_reached() {
+fn run_reached_is_first_iteration_above_99_percent() {
     let (run, rows) = run(&config(|c| (c.iterations, c.batch, c.test_every) = (260, 32, 20)));
-    let good: Vec<_> =
+    let reached: Vec<_> =
         rows.iter().filter(|r| r.test_accuracy.is_some_and(|a| a >= 0.99)).map(|r| r.iteration).collect();
-    assert!(good.len() > 1, "a dense net learns this in 260 iterations: {good:?}");
-    assert_eq!(run.reached, Some(good[0]));
+    assert!(reached.len() > 1, "expected 99 % accuracy within 260 iterations, got {reached:?}");
+    assert_eq!(run.reached, Some(reached[0]));
     let late = &rows[rows.len() - 20..];
     assert!(late.iter().map(|r| r.train_accuracy).sum::<f64>() / 20.0 > 0.9);
 }
 
 #[test]
-fn zeros_of_the_influence_matrix_are_accounted_for() {
+fn zeros_of_influence_matrix_add_up_by_cause() {
     for (sparsity, activity, continuous) in
         [(0.0, true, false), (0.9, true, false), (0.9, true, true), (0.5, false, false)]
     {
@@ -348,12 +351,12 @@ fn zeros_of_the_influence_matrix_are_accounted_for() {
             );
             let rest = 1.0 - rows - columns - masked - value(row.influence_density);
             assert!((-1e-12..0.5).contains(&rest), "{rest}");
-            assert!(activity || rows == 0.0, "a unit that always shows its state has a derivative");
-            // At the first step after a reset no unit has spoken yet.
+            assert!(activity || rows == 0.0, "expected a derivative of every unit without activity sparsity");
+            // At the first step after a reset all emissions are zero, and their columns inactive.
             assert!(columns > 0.0 || continuous);
             density += value(row.influence_density);
             assert_relative_eq!(value(row.density_adjusted_iteration), density, max_relative = 1e-12);
-            // The same matrix, whatever is skipped; single precision parts the weights a little from the first update on.
+            // The matrix does not depend on skips. After the first update weights differ by rounding.
             if row.iteration == 1 {
                 assert_eq!(row.influence_density_recurrent, other.influence_density_recurrent);
                 assert_eq!(row.columns_inactive, other.columns_inactive);
@@ -362,10 +365,10 @@ fn zeros_of_the_influence_matrix_are_accounted_for() {
     }
 }
 
-/// The update of iteration k takes the share of η at (k − 1) / iterations: with plain descent, weights after the first update are those of a
-/// constant rate, and what follows is not.
+/// The weight update of iteration k scales the learning rate by the schedule at (k − 1) /
+/// iterations. With SGD the first update is that of a constant rate, and the others are not.
 #[test]
-fn run_with_a_schedule_scales_the_rate_from_the_second_update_on() {
+fn run_with_schedule_scales_rate_from_second_update_on() {
     let rows = |schedule: &str, rate: f64| {
         run(&config(|c| {
             c.schedule = schedule.into();
@@ -374,17 +377,17 @@ fn run_with_a_schedule_scales_the_rate_from_the_second_update_on() {
         .1
     };
     let (constant, cosine, cooldown) = (rows("constant", 0.5), rows("cosine", 0.5), rows("cooldown", 0.5));
-    // Losses are taken before the update: the second row sees the first update.
+    // Losses are those before the update: the second row depends on the first update only.
     assert_eq!([cosine[1].loss, cooldown[1].loss], [constant[1].loss; 2]);
     assert_ne!(cosine[2].loss, constant[2].loss);
-    // The second half of six begins with the share at 3/6, which is still 1; the fifth update is the first smaller one.
+    // Cooldown begins at 3/6, with the factor 1. The fifth update is the first smaller one.
     assert_eq!(cooldown[4].loss, constant[4].loss);
     assert_ne!(cooldown[5].loss, constant[5].loss);
 }
 
-/// Configurations from before there were schedules, and a choice of weights.
+/// Configurations without the settings `schedule` and `keep`, which were added later.
 #[test]
-fn config_without_newer_settings_is_read_as_it_was_meant() {
+fn config_without_later_settings_has_their_old_values() {
     for preset in [Preset::Default, Preset::Paper] {
         let config = Config { keep: Keep::Last, ..Config::spiral(preset) };
         let mut json = serde_json::to_value(&config).unwrap();

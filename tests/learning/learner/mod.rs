@@ -8,7 +8,8 @@ mod updates;
 use approx::assert_relative_eq;
 use sparse_rtrl::error::Error;
 use sparse_rtrl::learner::sequence::Sequence;
-use sparse_rtrl::learner::sequence::{LossAt, Model, SequenceLearner, SequenceLearnerSpec, Stream, Update};
+use sparse_rtrl::learner::sequence::{LossAt, SequenceLearner, SequenceLearnerSpec, Stream, Update};
+use sparse_rtrl::model::Model;
 use sparse_rtrl::network::Network;
 use sparse_rtrl::params::{Kind, Purpose, generator};
 use sparse_rtrl::readout::{Loss, Target};
@@ -31,7 +32,7 @@ fn sequence(seed: usize, steps: usize) -> Sequence<f64> {
     Sequence { inputs, width: 2, classes, judged_from: steps - 1 }
 }
 
-/// The sum of the gradients of a sequence at weights `w`, from the oracle, and the number of losses.
+/// The sum of the gradients of a sequence at weights `w`, from the oracle; the number of losses.
 fn gradient(
     spec: &SequenceLearnerSpec,
     seed: u64,
