@@ -1,19 +1,19 @@
-//! What a learner begins with: masks, weights and noise drawn from its seed, each from a generator of its own.
+//! Masks, initial values and noise of a learner, each new_learner from its own generator of the seed.
 
 use super::*;
 use rand_distr::{Distribution, Normal};
 use sparse_rtrl::params::{BiasInit, Purpose, generator};
 
-fn drawn(bias: BiasInit) -> (StreamLearnerSpec, StreamLearner<f64>) {
+fn new_learner(bias: BiasInit) -> (StreamLearnerSpec, StreamLearner<f64>) {
     let mut spec = StreamLearnerSpec::new(3, 6, 2);
-    (spec.mask.sparsity, spec.init.bias, spec.direct, spec.least) = (0.5, bias, 2, None);
+    (spec.model.mask.sparsity, spec.model.init.bias, spec.direct, spec.least_squares) = (0.5, bias, 2, None);
     let learner = StreamLearner::new(&spec, 7).unwrap();
     (spec, learner)
 }
 
 #[test]
-fn online_drawn_equals_pinned_numbers() {
-    let (_, learner) = drawn(BiasInit::Uniform);
+fn stream_learner_new_equals_pinned_mask_and_weights() {
+    let (_, learner) = new_learner(BiasInit::Uniform);
     let wiring = learner.network().wiring();
     let kept: Vec<_> = wiring.layout().block("layer0.wu_y").unwrap().kept.entries().take(5).collect();
     assert_eq!(kept, PINNED_MASK);
@@ -25,20 +25,21 @@ const PINNED_MASK: [(usize, usize); 5] = [(0, 1), (0, 2), (0, 3), (0, 5), (1, 4)
 const PINNED_WEIGHTS: [f64; 4] =
     [-0.3533059021093225, -0.5529543508589032, 0.13283250152156284, 0.014286087021261896];
 
-/// Masks from the generator for masks; cells, then the readout of emissions, then its biases, from the one for initial values.
+/// Masks come from the generator `Mask`. Parameters of the cells, readout weights of emissions and
+/// readout biases come from the generator `Init`, in this order.
 #[test]
-fn online_drawn_equals_its_generators_in_order() {
+fn stream_learner_new_equals_draws_of_its_generators_in_order() {
     for bias in [BiasInit::Zero, BiasInit::Uniform] {
-        let (spec, learner) = drawn(bias);
+        let (spec, learner) = new_learner(bias);
         let wiring = learner.network().wiring();
         let blocks: Vec<_> = wiring.layout().blocks().iter().map(|b| b.spec.clone()).collect();
-        let masks = spec.mask.draw(&blocks, &mut generator(7, Purpose::Mask)).unwrap();
+        let masks = spec.model.mask.draw(&blocks, &mut generator(7, Purpose::Mask)).unwrap();
         for (block, mask) in wiring.layout().blocks().iter().zip(&masks) {
             assert!(block.kept.entries().eq(mask.entries()), "{}", block.spec.name);
         }
         let mut rng = generator(7, Purpose::Init);
-        let mut expected: Vec<f64> = spec.init.draw(wiring.layout(), &mut rng).unwrap();
-        // 6 emissions and 2 outputs; nothing from 2 direct and 3 echoed inputs.
+        let mut expected: Vec<f64> = spec.model.init.draw(wiring.layout(), &mut rng).unwrap();
+        // 6 emissions and 2 outputs. Readout weights of 2 direct and 3 echoed inputs are zero.
         let glorot = Normal::new(0.0, (2.0f64 / 8.0).sqrt()).unwrap();
         for _ in 0..2 {
             expected.extend((0..6).map(|_| glorot.sample(&mut rng)));
@@ -53,7 +54,7 @@ fn online_drawn_equals_its_generators_in_order() {
 }
 
 #[test]
-fn online_with_least_squares_begins_with_a_readout_of_zeros() {
+fn stream_learner_with_least_squares_has_initial_readout_of_zeros() {
     let learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 3).unwrap();
     let p = learner.network().wiring().parameters();
     assert_eq!(learner.weights()[p..], [0.0; 13]);
@@ -61,22 +62,25 @@ fn online_with_least_squares_begins_with_a_readout_of_zeros() {
 }
 
 #[test]
-fn online_other_seed_gives_other_masks_and_weights() {
-    let of = |seed| StreamLearner::<f64>::new(&spec(Trainer::default()), seed).unwrap();
+fn stream_learner_with_other_seed_has_other_masks_and_weights() {
+    let learner_of = |seed| StreamLearner::<f64>::new(&spec(Trainer::default()), seed).unwrap();
     let kept = |learner: &StreamLearner<f64>| -> Vec<_> {
         learner.network().wiring().layout().block("layer0.wu_y").unwrap().kept.entries().collect()
     };
-    assert_eq!((kept(&of(1)), of(1).weights()), (kept(&of(1)), of(1).weights()));
-    assert_ne!(kept(&of(1)), kept(&of(2)));
-    assert_ne!(of(1).weights(), of(2).weights());
+    assert_eq!(
+        (kept(&learner_of(1)), learner_of(1).weights()),
+        (kept(&learner_of(1)), learner_of(1).weights())
+    );
+    assert_ne!(kept(&learner_of(1)), kept(&learner_of(2)));
+    assert_ne!(learner_of(1).weights(), learner_of(2).weights());
 }
 
-/// A rule that draws random numbers draws others in every stream; exact rules know of no stream.
+/// A random rule draws different numbers in each stream. An exact rule does not depend on the stream.
 #[test]
-fn online_streams_draw_noise_of_their_own() {
+fn stream_learner_streams_of_random_rule_draw_different_noise() {
     let learned = |rule: &str, seed, stream| {
         let mut spec = spec(Trainer::default());
-        (spec.rule, spec.streams, spec.least) = (rule.into(), 3, None);
+        (spec.model.rule, spec.streams, spec.least_squares) = (rule.into(), 3, None);
         let mut learner = StreamLearner::<f64>::new(&spec, seed).unwrap();
         for t in 0..20 {
             learner.step_in(stream, &input(t), Some(Target::Values(&[signal(t)]))).unwrap();

@@ -63,9 +63,9 @@ fn number_beyond_single_precision_is_refused() {
 #[test]
 fn error_in_learning_leaves_weights_and_resets_its_stream() {
     for trainer in trainers() {
-        let least = spec(trainer.clone()).least;
+        let least = spec(trainer.clone()).least_squares;
         for least in [None, least] {
-            let spec = StreamLearnerSpec { least, streams: 2, ..spec(trainer.clone()) };
+            let spec = StreamLearnerSpec { least_squares: least, streams: 2, ..spec(trainer.clone()) };
             if spec.check().is_err() {
                 continue;
             }
@@ -102,7 +102,8 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
 fn update_that_is_not_finite_is_taken_back() {
     for frozen in [false, true] {
         let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
-        let mut spec = StreamLearnerSpec { frozen, least: None, standardise_target: false, ..spec(trainer) };
+        let mut spec =
+            StreamLearnerSpec { frozen, least_squares: None, standardise_target: false, ..spec(trainer) };
         spec.error_clip = None;
         let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         let before = learner.weights().to_vec();
@@ -117,7 +118,7 @@ fn update_that_is_not_finite_is_taken_back() {
 #[test]
 fn output_that_is_not_finite_is_an_error() {
     for horizon in [0, 2] {
-        let mut spec = StreamLearnerSpec { horizon, least: None, ..spec(Trainer::default()) };
+        let mut spec = StreamLearnerSpec { horizon, least_squares: None, ..spec(Trainer::default()) };
         spec.standardise = vec![false; 2];
         let draw = |blocks: &[ParamBlockSpec]| {
             Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
@@ -161,7 +162,10 @@ fn prediction_of_large_outputs_is_a_probability() {
         (Loss::BinaryCrossEntropy, vec![2e3], vec![1.0]),
         (Loss::BinaryCrossEntropy, vec![-2e3], vec![0.0]),
     ] {
-        let spec = StreamLearnerSpec { loss, outputs: biases.len(), least: None, ..spec(Trainer::default()) };
+        let mut spec = StreamLearnerSpec { least_squares: None, ..spec(Trainer::default()) };
+        spec.model.loss = loss;
+        spec.model.outputs = biases.len();
+
         let draw = |blocks: &[ParamBlockSpec]| {
             Ok(blocks.iter().map(|b| Pattern::full(b.shape().0, b.shape().1)).collect())
         };

@@ -9,8 +9,8 @@ fn filtered(
 ) -> StreamLearnerSpec {
     let trainer = Trainer::Kalman { grouping, variance, error, forgetting, noise };
     let mut spec = StreamLearnerSpec::new(2, 5, 3);
-    spec.mask.sparsity = 0.3;
-    (spec.least, spec.standardise_target, spec.trainer) = (None, false, trainer);
+    spec.model.mask.sparsity = 0.3;
+    (spec.least_squares, spec.standardise_target, spec.trainer) = (None, false, trainer);
     spec
 }
 
@@ -21,7 +21,7 @@ fn targets(t: usize) -> [f64; 3] {
 fn taught(spec: &StreamLearnerSpec, steps: usize) -> Vec<f64> {
     let mut learner = StreamLearner::<f64>::new(spec, 6).unwrap();
     for t in 0..steps {
-        let target = match spec.loss {
+        let target = match spec.model.loss {
             Loss::SquaredError => Target::Values(&targets(t)[..]),
             _ => Target::Class((t * t) % 3),
         };
@@ -52,7 +52,9 @@ fn filter_without_variance_is_gradient_descent() {
             let (v, r) = (1e-7, 0.5);
             // r belongs to the squared error alone.
             let rate = if loss == Loss::SquaredError { v / r } else { v };
-            let filter = StreamLearnerSpec { loss, ..filtered(grouping, (v, r, 1.0, 0.0)) };
+            let mut filter = filtered(grouping, (v, r, 1.0, 0.0));
+            filter.model.loss = loss;
+
             let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
             let descent = StreamLearnerSpec { trainer, ..filter.clone() };
             let start = StreamLearner::<f64>::new(&filter, 6).unwrap().weights().to_vec();

@@ -1,5 +1,4 @@
-//! The streaming learner: causal, late targets without look-ahead, exact gradients behind every trainer, every update as its equations say,
-//! and nothing lost to bad data.
+//! The streaming learner: causality, late targets, exact gradients, weight updates, errors.
 
 mod causal;
 mod draw;
@@ -12,10 +11,10 @@ mod rates;
 mod reference;
 mod rules;
 mod saved;
+mod scenarios;
 mod settings;
 mod sizes;
 mod streams;
-mod worlds;
 
 use sparse_rtrl::archive::Archive;
 use sparse_rtrl::learner::online::{Grouping, StreamLearner, StreamLearnerSpec, Trainer};
@@ -32,7 +31,7 @@ fn trainers() -> [Trainer; 4] {
 
 fn spec(trainer: Trainer) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 10, 1);
-    spec.mask.sparsity = 0.5;
+    spec.model.mask.sparsity = 0.5;
     spec.trainer = trainer;
     spec
 }
@@ -45,14 +44,14 @@ fn input(t: usize) -> [f64; 2] {
     [signal(t), (t % 7) as f64]
 }
 
-/// Learns from those rows, whose targets are what the signal will be `ahead` steps on.
+/// Learns the given rows. The target of a row is the signal `ahead` rows later.
 fn run(learner: &mut StreamLearner<f64>, rows: Range<usize>, ahead: usize) {
     for t in rows {
         learner.learn(&input(t), Some(Target::Values(&[signal(t + ahead)]))).unwrap();
     }
 }
 
-/// The state of a learner, to the bit.
+/// The state of a learner as bytes.
 fn bytes(learner: &mut StreamLearner<f64>) -> Vec<u8> {
     let mut archive = Archive::writer();
     learner.archive(&mut archive).unwrap();

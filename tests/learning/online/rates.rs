@@ -8,9 +8,9 @@ use sparse_rtrl::params::{Kind, ThresholdInit};
 fn descent(rate: f64, decay: f64, clip: Option<f64>) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 6, 2);
     // No threshold is to be put back into its range.
-    spec.network.layers[0].cell = "gru".into();
+    spec.model.network.layers[0].cell = "gru".into();
     spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
-    (spec.least, spec.standardise_target) = (None, false);
+    (spec.least_squares, spec.standardise_target) = (None, false);
     spec
 }
 
@@ -51,7 +51,7 @@ fn retune_to_another_trainer_changes_nothing() {
     let mut learner = StreamLearner::<f64>::new(&descent(0.2, 0.0, Some(0.01)), 1).unwrap();
     let mut other = descent(0.2, 0.0, Some(0.01));
     other.trainer = kalman(Grouping::Node);
-    other.outputs = 7;
+    other.model.outputs = 7;
     learner.retune(&other);
     assert_eq!(*learner.spec(), descent(0.2, 0.0, Some(0.01)));
     assert_relative_eq!(distance(&mut learner, 0), 0.002, max_relative = 1e-9);
@@ -61,9 +61,13 @@ fn retune_to_another_trainer_changes_nothing() {
 #[test]
 fn error_clip_makes_large_errors_alike() {
     for trainer in trainers() {
-        let least = spec(trainer.clone()).least;
+        let least = spec(trainer.clone()).least_squares;
         for least in [None, least] {
-            let mut spec = StreamLearnerSpec { trainer: trainer.clone(), least, ..descent(0.1, 0.0, None) };
+            let mut spec = StreamLearnerSpec {
+                trainer: trainer.clone(),
+                least_squares: least,
+                ..descent(0.1, 0.0, None)
+            };
             spec.error_clip = Some(0.5);
             if spec.check().is_err() {
                 continue;
@@ -92,10 +96,10 @@ fn error_clip_makes_large_errors_alike() {
 #[test]
 fn thresholds_of_all_layers_stay_in_zero_to_one() {
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
-    let mut spec = StreamLearnerSpec { least: None, ..spec(trainer) };
-    spec.init.threshold = ThresholdInit::Beta { mean: 0.5 };
-    spec.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);
-    spec.network.layers = vec![spec.network.layers[0].clone(); 2];
+    let mut spec = StreamLearnerSpec { least_squares: None, ..spec(trainer) };
+    spec.model.init.threshold = ThresholdInit::Beta { mean: 0.5 };
+    spec.model.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);
+    spec.model.network.layers = vec![spec.model.network.layers[0].clone(); 2];
     let mut met = [[0, 0]; 2];
     for seed in 0..6 {
         let mut learner = StreamLearner::<f64>::new(&spec, seed).unwrap();

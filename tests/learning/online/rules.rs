@@ -7,9 +7,11 @@ use sparse_rtrl::rule::{self, Claim};
 #[test]
 fn every_exact_rule_teaches_the_same() {
     for trainer in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
-        for least in [None, spec(trainer.clone()).least] {
+        for least in [None, spec(trainer.clone()).least_squares] {
             let learned = |rule: &str| {
-                let spec = StreamLearnerSpec { rule: rule.into(), least, ..spec(trainer.clone()) };
+                let mut spec = StreamLearnerSpec { least_squares: least, ..spec(trainer.clone()) };
+                spec.model.rule = rule.into();
+
                 let mut learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
                 run(&mut learner, 0..150, 2);
                 learner.weights().to_vec()
@@ -38,11 +40,11 @@ fn classes_are_learned() {
         {
             let classes = outputs.max(2);
             let mut spec = StreamLearnerSpec::new(3, 16, outputs);
-            spec.loss = loss;
+            spec.model.loss = loss;
             spec.standardise = vec![false; 3];
             spec.standardise_target = false;
             spec.trainer = trainer.clone();
-            spec.least = None;
+            spec.least_squares = None;
             let mut learner = StreamLearner::<f64>::new(&spec, 8).unwrap();
             let (mut symbol, mut right) = (0, 0);
             for t in 0..3000 {
@@ -66,17 +68,19 @@ fn classes_are_learned() {
 /// What `rtrl-auto` stands for is decided once: the learner, and so its checkpoint, has the chosen rule by name.
 #[test]
 fn online_with_rtrl_auto_keeps_the_chosen_rule() {
-    let spec = StreamLearnerSpec { rule: "rtrl-auto".into(), ..spec(Trainer::default()) };
+    let mut spec = spec(Trainer::default());
+    spec.model.rule = "rtrl-auto".into();
+
     let learner = StreamLearner::<f64>::new(&spec, 3).unwrap();
     let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
     assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
-    assert_eq!(learner.spec().rule, chosen);
+    assert_eq!(learner.spec().model.rule, chosen);
     // A seed's result, and what it costs, depend on the choice: it is the same on every machine and in every version of these constants.
     let chosen = |cell: &str, units: usize, sparsity: f64| {
         let mut spec = StreamLearnerSpec::new(16, units, 1);
-        spec.network.layers[0].cell = cell.into();
-        (spec.mask.sparsity, spec.rule) = (sparsity, "rtrl-auto".into());
-        StreamLearner::<f32>::new(&spec, 0).unwrap().spec().rule.clone()
+        spec.model.network.layers[0].cell = cell.into();
+        (spec.model.mask.sparsity, spec.model.rule) = (sparsity, "rtrl-auto".into());
+        StreamLearner::<f32>::new(&spec, 0).unwrap().spec().model.rule.clone()
     };
     let found = [
         ("egru", 16, 0.9),

@@ -87,7 +87,7 @@ fn waiting_changed(
 #[test]
 fn restore_of_rows_that_wait_elsewhere_is_an_error() {
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.1, decay: 0.0, clip: None };
-    let spec = StreamLearnerSpec { horizon: 3, least: None, ..spec(trainer) };
+    let spec = StreamLearnerSpec { horizon: 3, least_squares: None, ..spec(trainer) };
     // Nothing changed: the end of these bytes is met only in the rule.
     assert!(waiting_changed(&spec, |_, _| {}).contains("the end of the data"));
     let refused = |change: &dyn Fn(&mut Rows, &mut Rows)| {

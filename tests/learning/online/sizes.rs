@@ -16,9 +16,9 @@ fn covariances_larger_than_memory_are_counted_from_their_groups() {
     };
     let said = |trainer: Trainer, least: bool, sparsity: f64, direct: usize, outputs: usize| {
         let mut spec = StreamLearnerSpec::new(3, units as usize, outputs);
-        (spec.rule, spec.trainer, spec.direct, spec.mask.sparsity) =
+        (spec.model.rule, spec.trainer, spec.direct, spec.model.mask.sparsity) =
             ("rflo".into(), trainer, direct, sparsity);
-        spec.least = least.then(LeastSquares::default);
+        spec.least_squares = least.then(LeastSquares::default);
         match spec.check_size::<f64>() {
             Err(sparse_rtrl::Error::TooLarge { what, gib, .. }) => {
                 assert!(what.contains("covariances"), "{what}");
@@ -67,9 +67,9 @@ fn untrained_network_needs_no_room_for_influence() {
 #[test]
 fn masked_network_needs_room_for_what_is_kept() {
     let mut spec = StreamLearnerSpec::new(1, 2000, 1);
-    spec.mask.sparsity = 0.99;
+    spec.model.mask.sparsity = 0.99;
     spec.check_size::<f32>().unwrap();
-    spec.mask.sparsity = 0.0;
+    spec.model.mask.sparsity = 0.0;
     assert!(spec.check_size::<f32>().is_err());
 }
 

@@ -55,7 +55,7 @@ impl Reference {
         let spec = learner.spec().clone();
         let layout = learner.network().wiring().layout();
         let kept = layout.blocks().iter().map(|block| block.kept.clone()).collect();
-        let network = Network::<f64>::new(&spec.network, |_| Ok(kept)).unwrap();
+        let network = Network::<f64>::new(&spec.model.network, |_| Ok(kept)).unwrap();
         let wiring = network.wiring().clone();
         let stream = |_| Stream {
             state: State::new(&wiring),
@@ -65,7 +65,7 @@ impl Reference {
             learned: 0,
             forecasts: Vec::new(),
         };
-        let (inputs, outputs) = (spec.width(), spec.outputs);
+        let (inputs, outputs) = (spec.width(), spec.model.outputs);
         Self {
             w: learner.weights().iter().map(|w| w.as_f64()).collect(),
             macs: Macs::default(),
@@ -157,7 +157,7 @@ impl Reference {
     }
 
     fn by_value(&self) -> bool {
-        self.spec.loss == Loss::SquaredError && self.spec.standardise_target
+        self.spec.model.loss == Loss::SquaredError && self.spec.standardise_target
     }
 
     fn see_target(&mut self, values: &[f64]) {
@@ -179,7 +179,7 @@ impl Reference {
             Target::Class(class) => Some(class),
             Target::Values(_) => None,
         };
-        let (loss, mut slope, curvature) = evaluate(self.spec.loss, &o, class, &values);
+        let (loss, mut slope, curvature) = evaluate(self.spec.model.loss, &o, class, &values);
         if let Some(limit) = self.spec.error_clip {
             slope.iter_mut().for_each(|s| *s = s.clamp(-limit, limit));
         }
@@ -238,7 +238,7 @@ impl Reference {
 
     /// Emissions, then the inputs that go to the readout only, then the network's own.
     fn read(&self, state: &State<f64>, x: &[f64]) -> Vec<f64> {
-        let m = self.spec.network.inputs;
+        let m = self.spec.model.network.inputs;
         let mut features = state.y[self.network.wiring().outputs()].to_vec();
         features.extend(&x[m..]);
         if self.spec.echo {
@@ -248,10 +248,10 @@ impl Reference {
     }
 
     fn output(&mut self, features: &[f64]) -> Output {
-        let k = self.spec.outputs;
+        let k = self.spec.model.outputs;
         let readout = &self.w[self.network.wiring().parameters()..];
         self.macs.forward += (k * features.iter().filter(|f| **f != 0.0).count()) as u64;
-        let mut output = readout::output(self.spec.loss, k, readout, features);
+        let mut output = readout::output(self.spec.model.loss, k, readout, features);
         if self.by_value() {
             for (k, prediction) in output.prediction.iter_mut().enumerate() {
                 let (mean, deviation) = moments(&self.targets[k]);

@@ -33,7 +33,7 @@ impl Updates {
     pub fn new(spec: &StreamLearnerSpec, network: &Network<f64>) -> Self {
         let wiring = network.wiring();
         let (p, emissions) = (wiring.parameters(), wiring.outputs().len());
-        let d = emissions + spec.direct + if spec.echo { spec.network.inputs } else { 0 };
+        let d = emissions + spec.direct + if spec.echo { spec.model.network.inputs } else { 0 };
         let mut units = BTreeMap::<(usize, usize), Vec<usize>>::new();
         for block in wiring.layout().blocks() {
             for ((unit, _), &place) in block.kept.entries().zip(&block.places) {
@@ -41,9 +41,9 @@ impl Updates {
             }
         }
         let mut groups: Vec<Vec<usize>> = units.into_values().collect();
-        if spec.least.is_none() {
-            for k in 0..spec.outputs {
-                let bias = p + spec.outputs * d + k;
+        if spec.least_squares.is_none() {
+            for k in 0..spec.model.outputs {
+                let bias = p + spec.model.outputs * d + k;
                 groups.push((p + k * d..p + (k + 1) * d).chain([bias]).collect());
             }
         }
@@ -57,8 +57,9 @@ impl Updates {
             }
             _ => None,
         };
-        let least = spec.least.map(|least| LeastSquares::new(d + 1, least.variance, least.forgetting));
-        let moments = vec![(0.0, 0.0, 0.0); p + spec.outputs * (d + 1)];
+        let least =
+            spec.least_squares.map(|least| LeastSquares::new(d + 1, least.variance, least.forgetting));
+        let moments = vec![(0.0, 0.0, 0.0); p + spec.model.outputs * (d + 1)];
         Self { done: 0, p, emissions, moments, filter, least }
     }
 
@@ -77,7 +78,7 @@ impl Updates {
             Trainer::Gradient { .. } => self.descend(spec, w, rule, update_of, macs),
             Trainer::Kalman { error, .. } => {
                 let rows = self.rows(spec, w, rule, update_of, macs);
-                let r = if spec.loss == Loss::SquaredError { *error } else { 1.0 };
+                let r = if spec.model.loss == Loss::SquaredError { *error } else { 1.0 };
                 let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
                 let filter = self.filter.as_mut().expect("a filter");
                 let (done, loose) =
@@ -126,7 +127,7 @@ impl Updates {
             rule.credit(&credit, macs);
             rule.drain(&mut g[..p], macs);
         }
-        let taught = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { w.len() };
+        let taught = if spec.frozen { p } else { 0 }..if spec.least_squares.is_some() { p } else { w.len() };
         let norm = g[taught.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
         let scale = clip.map_or(1.0, |clip| (clip / norm).min(1.0));
         let rate = rate / (1.0 + decay * self.done as f64);
@@ -162,7 +163,7 @@ impl Updates {
         for (o, row) in rows.iter_mut().enumerate() {
             rule.credit(&w[p + o * d..p + o * d + self.emissions], macs);
             rule.drain(&mut row[..p], macs);
-            if spec.least.is_none() {
+            if spec.least_squares.is_none() {
                 row[p + o * d..p + (o + 1) * d].copy_from_slice(update_of.features);
                 row[p + k * d + o] = 1.0;
             }
