@@ -14,7 +14,7 @@ fn signal(t: usize) -> f32 {
 
 fn main() -> sparse_rtrl::Result<()> {
     let mut spec = SequenceLearnerSpec::new(1, 32, 1); // one input, 32 EGRU units, one output
-    spec.mask.sparsity = 0.9; // nine in ten recurrent weights are pruned
+    spec.model.mask.sparsity = 0.9; // nine in ten recurrent weights are pruned
     spec.learning_rate = 3e-3;
     let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
 

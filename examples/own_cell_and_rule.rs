@@ -5,8 +5,9 @@
 use sparse_rtrl::archive::Archive;
 use sparse_rtrl::cell::{Cell, CellConfig, CellEntry};
 use sparse_rtrl::check::{check_cell, check_rule};
-use sparse_rtrl::learner::sequence::{Model, Stream};
+use sparse_rtrl::learner::sequence::Stream;
 use sparse_rtrl::macs::Macs;
+use sparse_rtrl::model::Model;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
 use sparse_rtrl::readout::{Loss, Target};

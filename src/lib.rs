@@ -20,7 +20,7 @@
 //! use sparse_rtrl::{SequenceLearner, SequenceLearnerSpec, Target};
 //!
 //! let mut spec = SequenceLearnerSpec::new(1, 32, 1); // inputs, EGRU units, outputs
-//! spec.mask.sparsity = 0.9; // 90 % of the recurrent weights are pruned
+//! spec.model.mask.sparsity = 0.9; // 90 % of the recurrent weights are pruned
 //! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?; // 0 is the seed
 //! for t in 0..100 {
 //!     let (now, next) = ((0.2 * t as f32).sin(), (0.2 * (t + 1) as f32).sin());
@@ -65,9 +65,11 @@ pub mod file;
 pub mod learner;
 pub mod macs;
 pub mod metrics;
+pub mod model;
 pub mod network;
 pub mod optim;
 pub mod params;
+mod range;
 pub mod readout;
 pub mod rule;
 pub mod scalar;
@@ -84,6 +86,7 @@ pub use experiment::Config;
 pub use learner::online::{Grouping, LeastSquares, StepReport, StreamLearner, StreamLearnerSpec, Trainer};
 pub use learner::sequence::{LossAt, Sequence, SequenceLearner, SequenceLearnerSpec, Update};
 pub use macs::Macs;
+pub use model::{Model, ModelSpec};
 pub use network::{LayerSpec, Network, NetworkSpec};
 pub use params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, ThresholdInit};
 pub use readout::{Loss, Readout, Target};

@@ -1,9 +1,10 @@
 //! Networks: layers of cells with one wiring, advanced step by step.
 
 use crate::cell::{Cell, CellConfig, CellEntry, Trace, find};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::macs::Macs;
 use crate::params::{Kind, MaskSpec, ParamBlockSpec};
+use crate::range::{below_one, within};
 use crate::scalar::{self, Real};
 use crate::sparse::Pattern;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
@@ -211,27 +212,13 @@ impl NetworkSpec {
     }
 
     fn check_sizes(&self) -> Result<()> {
-        if self.inputs == 0 {
-            return Err(Error::setting("inputs", "at least 1", self.inputs));
-        }
-        if self.layers.is_empty() {
-            return Err(Error::setting("layers", "at least 1", 0));
-        }
+        within("inputs", self.inputs, 1..=usize::MAX)?;
+        within("layers", self.layers.len(), 1..=usize::MAX)?;
         for layer in &self.layers {
-            if layer.units == 0 {
-                return Err(Error::setting("units", "at least 1", layer.units));
-            }
-            if layer.units > 1_000_000 {
-                return Err(Error::setting("units", "at most 1000000", layer.units));
-            }
+            within("units", layer.units, 1..=1_000_000)?;
             layer.config.surrogate.check()?;
             layer.mask.map_or(Ok(()), |mask| mask.check())?;
         }
-        match self.trace {
-            Some(keep) if !(0.0..1.0).contains(&keep) => {
-                Err(Error::setting("trace", "a number in [0, 1)", keep))
-            }
-            _ => Ok(()),
-        }
+        self.trace.map_or(Ok(()), |keep| below_one("trace", keep))
     }
 }

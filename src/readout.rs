@@ -103,6 +103,24 @@ impl Loss {
         }
     }
 
+    /// Writes the probabilities of classes at `output` into `probabilities`: softmax(o), or σ(o) of class 1.
+    /// For a squared error, these are the outputs themselves.
+    ///
+    /// # Panics
+    /// If there is not one probability per output.
+    pub fn probabilities<T: Real>(self, output: &[T], probabilities: &mut [f64]) {
+        assert_eq!(output.len(), probabilities.len(), "there must be one probability per output");
+        match self {
+            Self::CrossEntropy => {
+                softmax(output, probabilities);
+            }
+            Self::BinaryCrossEntropy => probabilities[0] = sigmoid(output[0].as_f64()),
+            Self::SquaredError => {
+                probabilities.iter_mut().zip(output).for_each(|(to, o)| *to = o.as_f64());
+            }
+        }
+    }
+
     /// Returns the predicted class: the index of the largest output or, for a binary cross-entropy,
     /// 1 if the output is positive and else 0.
     pub fn class<T: Real>(self, output: &[T]) -> usize {

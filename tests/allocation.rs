@@ -46,11 +46,11 @@ fn allocations(work: impl FnOnce()) -> u64 {
 
 fn spec(rule: &str, update: Update) -> SequenceLearnerSpec {
     let mut spec = SequenceLearnerSpec::new(2, 8, 2);
-    spec.network.layers.push(spec.network.layers[0].clone());
-    spec.network.trace = Some(0.9);
-    spec.mask.sparsity = 0.5;
+    spec.model.network.layers.push(spec.model.network.layers[0].clone());
+    spec.model.network.trace = Some(0.9);
+    spec.model.mask.sparsity = 0.5;
     spec.clip = Some(1.0);
-    spec.rule = rule.into();
+    spec.model.rule = rule.into();
     spec.update = update;
     spec
 }
@@ -69,8 +69,9 @@ fn allocator_after_allocation_counts_it() {
 fn train_after_first_batch_allocates_nothing() {
     for rule in rule::registry::<f64>() {
         for update in [Update::Sequence, Update::Steps(3)] {
-            let spec =
-                SequenceLearnerSpec { loss: Loss::CrossEntropy, streams: 4, ..spec(&rule.name, update) };
+            let mut spec = SequenceLearnerSpec { streams: 4, ..spec(&rule.name, update) };
+            spec.model.loss = Loss::CrossEntropy;
+
             // One thread, so that allocations of the scheduler are not counted.
             let count: sparse_rtrl::Result<u64> = experiment::pool(1).unwrap().install(|| {
                 let mut learner = SequenceLearner::<f64>::new(&spec, 1)?;

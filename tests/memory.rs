@@ -73,7 +73,7 @@ fn allocator_after_allocation_counts_its_bytes() {
 fn stream_learner_after_many_steps_uses_same_memory_as_after_warm_up() {
     for horizon in [0, 3] {
         let mut spec = StreamLearnerSpec::new(2, 4, 1);
-        (spec.horizon, spec.mask.sparsity) = (horizon, 0.5);
+        (spec.horizon, spec.model.mask.sparsity) = (horizon, 0.5);
         let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
         let mut after_warm_up = 0;
         for t in 0..steps() {

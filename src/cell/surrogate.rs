@@ -1,6 +1,7 @@
 //! The event function and its pseudo-derivative. [`Surrogate`] has the equations.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::range::{not_negative, positive};
 use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
@@ -46,13 +47,8 @@ impl Surrogate {
     /// # Errors
     /// If γ is not finite or is below 0, or if ε is not finite or is not above 0.
     pub fn check(&self) -> Result<()> {
-        if !(self.gamma.is_finite() && self.gamma >= 0.0) {
-            return Err(Error::setting("gamma", "a finite number, at least 0", self.gamma));
-        }
-        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
-            return Err(Error::setting("epsilon", "a finite number above 0", self.epsilon));
-        }
-        Ok(())
+        not_negative("gamma", self.gamma)?;
+        positive("epsilon", self.epsilon)
     }
 
     /// Returns H(v), or G(v) if `smooth`. NaN gives NaN.

@@ -2,12 +2,14 @@
 
 use super::Keep;
 use crate::cell::{CellConfig, EventReset, ResetGate};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::dataset::{self, DatasetOptions};
 use crate::learner::sequence::{LossAt, SequenceLearnerSpec, Update};
-use crate::network::{LayerSpec, NetworkSpec};
+use crate::model::ModelSpec;
+use crate::network::LayerSpec;
 use crate::optim;
 use crate::params::{BiasInit, Init, MaskSpec, ThresholdInit};
+use crate::range::within;
 use crate::readout::Loss;
 use serde::{Deserialize, Serialize};
 
@@ -144,13 +146,13 @@ impl Config {
     /// The learner this configuration asks for, on data with that many inputs and classes.
     pub fn learner(&self, inputs: usize, classes: usize) -> SequenceLearnerSpec {
         let layer = LayerSpec::new(&self.cell, self.units, self.cell_config);
+        let outputs = if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes };
+        let mut model = ModelSpec::stacked(inputs, layer, self.layers, outputs);
+        model.network.trace = self.trace;
+        (model.loss, model.mask, model.init) = (self.loss, self.mask, self.init);
+        model.rule.clone_from(&self.rule);
         SequenceLearnerSpec {
-            network: NetworkSpec { inputs, layers: vec![layer; self.layers], trace: self.trace },
-            outputs: if self.loss == Loss::BinaryCrossEntropy { 1 } else { classes },
-            loss: self.loss,
-            mask: self.mask,
-            init: self.init,
-            rule: self.rule.clone(),
+            model,
             reference_rule: self.reference_rule.clone(),
             optimiser: self.optimiser.clone(),
             learning_rate: self.learning_rate,
@@ -170,12 +172,7 @@ impl Config {
             ("layers", self.layers, 1_000),
             ("test-every", self.test_every, usize::MAX),
         ] {
-            if n == 0 {
-                return Err(Error::setting(name, "at least 1", n));
-            }
-            if n > most {
-                return Err(Error::setting(name, &format!("at most {most}"), n));
-            }
+            within(name, n, 1..=most)?;
         }
         dataset::find::<f64>(&self.dataset)?;
         self.dataset_options.check()?;

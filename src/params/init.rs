@@ -58,9 +58,7 @@ impl ThresholdInit {
     /// Draws one threshold. The caller must have called [`Init::check`].
     fn sample(&self, rng: &mut impl Rng) -> f64 {
         match *self {
-            Self::Beta { mean } => {
-                Beta::new(3.0, 3.0 / mean - 3.0).expect("mean is in (0, 1)").sample(rng)
-            }
+            Self::Beta { mean } => Beta::new(3.0, 3.0 / mean - 3.0).expect("mean is in (0, 1)").sample(rng),
             Self::Logistic { mean, std } => {
                 let tau = Normal::new(mean, std).expect("std is finite and at least 0").sample(rng);
                 1.0 / (1.0 + (-tau).exp())

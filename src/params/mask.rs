@@ -2,7 +2,8 @@
 //! 6).
 
 use super::{Kind, ParamBlockSpec};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::range::below_one;
 use crate::sparse::Pattern;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -57,10 +58,7 @@ impl MaskSpec {
     /// # Errors
     /// If ω is outside [0, 1).
     pub fn check(&self) -> Result<()> {
-        match (0.0..1.0).contains(&self.sparsity) {
-            true => Ok(()),
-            false => Err(Error::setting("param-sparsity", "a number in [0, 1)", self.sparsity)),
-        }
+        below_one("param-sparsity", self.sparsity)
     }
 
     /// Draws the kept entries of every block: `round((1 − ω) · rows · cols)` of a block that is

@@ -20,7 +20,7 @@ const MAGIC: [u8; 16] = *b"sparse-rtrl\0\0\0\0\0";
 const HEADER: usize = 32;
 
 /// Version of the format. No other version is read or written.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Writes an archive to a checkpoint file.
 ///

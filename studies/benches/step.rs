@@ -17,9 +17,9 @@ fn steps(c: &mut Criterion) {
                     continue; // seconds a step tell nothing new
                 }
                 let mut spec = SequenceLearnerSpec::new(2, units, 1);
-                spec.network.layers[0].cell = cell.name.into();
-                spec.mask.sparsity = sparsity;
-                spec.rule = rule.name.clone();
+                spec.model.network.layers[0].cell = cell.name.into();
+                spec.model.mask.sparsity = sparsity;
+                spec.model.rule = rule.name.clone();
                 // A window of 32 steps: what a tape is drained over, and what a learner would update after.
                 spec.update = Update::Steps(32);
                 let mut learner = SequenceLearner::<f32>::new(&spec, 0).expect("a sound specification");

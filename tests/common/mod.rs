@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use sparse_rtrl::cell::{CellConfig, EventReset, ResetGate, Surrogate};
 pub use sparse_rtrl::check::{Trial, normal, relative_error};
-use sparse_rtrl::learner::sequence::Model;
+use sparse_rtrl::model::Model;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::sparse::Pattern;

@@ -177,7 +177,7 @@ fn what_a_seed_gives_is_pinned() {
     assert_eq!(drawn, PINNED_NUMBERS);
 
     let mut spec = SequenceLearnerSpec::new(2, 4, 1);
-    spec.mask.sparsity = 0.5;
+    spec.model.mask.sparsity = 0.5;
     let learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
     let wiring = learner.model().network.wiring();
     let kept: Vec<_> = wiring.layout().block("layer0.wu_y").unwrap().kept.entries().collect();

@@ -53,7 +53,7 @@ fn run(case: &Case, rule: &RuleEntry<f64>, skips: Skips) -> f64 {
 
 fn compare_gradient(
     case: &Case,
-    model: &sparse_rtrl::learner::sequence::Model<f64>,
+    model: &sparse_rtrl::model::Model<f64>,
     gradient: &[f64],
     worst: &mut Worst,
 ) {

@@ -236,7 +236,8 @@ fn forward_macs_equal_a_count_by_brute_force() {
 
 #[test]
 fn stream_macs_include_the_readout() {
-    use sparse_rtrl::learner::sequence::{Model, Stream};
+    use sparse_rtrl::learner::sequence::Stream;
+    use sparse_rtrl::model::Model;
     use sparse_rtrl::readout::{Loss, Target};
     for trial in Trial::all(4, false).iter().step_by(5) {
         let (net, mut w) = trial.build(1);

@@ -121,12 +121,12 @@ fn rules_with_fading_credit_store_no_subnormal_number() {
 fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
     let mut spec = StreamLearnerSpec::new(2, 3, 1);
     (spec.horizon, spec.trainer, spec.standardise) = (2, Trainer::Untrained, vec![false; 2]);
-    spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
+    spec.least_squares = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
     let drawn = StreamLearner::<f32>::new(&spec, 0).unwrap();
     let mut learner = StreamLearner::<f32>::with_weights(
         &spec,
         0,
-        |blocks| spec.mask.draw(blocks, &mut generator(0, Purpose::Mask)),
+        |blocks| spec.model.mask.draw(blocks, &mut generator(0, Purpose::Mask)),
         |_| Ok(vec![1e-40; drawn.weights().len()]),
     )
     .unwrap();
@@ -216,9 +216,9 @@ fn online_learner_after_20000_fading_steps_stores_no_subnormal_number() {
     for trainer in trainers {
         for cell in cell::registry::<f32>() {
             let mut spec = StreamLearnerSpec::new(2, 3, 1);
-            spec.network.layers[0].cell = cell.name.into();
+            spec.model.network.layers[0].cell = cell.name.into();
             spec.trainer = trainer.clone();
-            spec.least = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
+            spec.least_squares = Some(LeastSquares { variance: 10.0, forgetting: 0.99 });
             let label = format!("{} {trainer:?}", cell.name);
             let mut learner = StreamLearner::<f32>::new(&spec, 0).unwrap();
             for t in 0..STEPS {

@@ -20,9 +20,9 @@ use std::path::PathBuf;
   sparse-rtrl inspect sensor.ckpt --json | jq .metrics
   sparse-rtrl inspect sensor.ckpt --export weights.safetensors
 
-Tensors are named by block: layer0.wu_x (units x inputs), layer0.wu_y (units x units, 0 where a weight is pruned) with
-layer0.wu_y.mask (1 where it is kept), layer0.bu and layer0.theta (units), readout.weight (outputs x features: emissions, direct
-inputs, the network's inputs), readout.bias (outputs).
+There is one tensor per parameter block: layer0.wu_x (units x inputs), layer0.wu_y (units x units,
+0 if a weight is pruned) with layer0.wu_y.mask (1 if it is kept), layer0.bu and layer0.theta (units),
+readout.weight (outputs x features: emissions, direct inputs, network inputs), readout.bias (outputs).
 
 {EXIT_CODES}"))]
 pub struct Args {
@@ -58,7 +58,7 @@ struct Description {
     blocks: Vec<BlockNorm>,
 }
 
-/// How an input or the target is standardised.
+/// The standardisation of an input or of the target. `None`: it is not standardised.
 #[derive(Serialize)]
 struct Moments {
     name: String,
@@ -66,7 +66,7 @@ struct Moments {
     deviation: Option<f64>,
 }
 
-/// A block of weights.
+/// Size and norm of a parameter block.
 #[derive(Serialize)]
 struct BlockNorm {
     name: String,
@@ -79,7 +79,8 @@ struct BlockNorm {
 pub fn run(args: &Args) -> Outcome {
     let export = args.export.as_deref();
     check_distinct([Purpose::Read(&args.file)].into_iter().chain(export.map(Purpose::Replace)))?;
-    // The checkpoint is read without a lock: it is whole at any moment. What is exported belongs to one process at a time.
+    // The checkpoint is read without a lock: it is replaced atomically. The exported file is
+    // locked, so that no two processes write it.
     let export = export.map(Lock::take_where_possible).transpose()?;
     let mut archive = checkpoint::read(&args.file)?;
     let about = |error: sparse_rtrl::Error| {
@@ -107,7 +108,7 @@ fn look<T: Real>(export: Option<&Lock>, session: &Session<T>) -> Outcome<Descrip
     Ok(describe(session))
 }
 
-/// Norms of the blocks of weights, and of the readout.
+/// Returns sizes and norms of the parameter blocks and of the readout.
 fn block_norms<T: Real>(learner: &StreamLearner<T>) -> Vec<BlockNorm> {
     let (wiring, w) = (learner.network().wiring(), learner.weights());
     let norm =
@@ -162,7 +163,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         updates: learner.updates(),
         parameters: p,
         parameters_unmasked: wiring.unmasked().parameters(),
-        param_sparsity: 1.0 - wiring.layout().kept_share(learner.spec().mask.on.kinds()),
+        param_sparsity: 1.0 - wiring.layout().kept_share(learner.spec().model.mask.on.kinds()),
         macs: learner.macs().total(),
         bytes: learner.bytes(),
         metrics,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cell::Surrogate;
+use crate::network::NetworkSpec;
 use crate::params::{MaskOn, MaskSharing};
 
 fn config(change: impl Fn(&mut Config)) -> Config {
@@ -84,13 +85,16 @@ fn config_with_changed_fields_yields_the_expected_learner() {
     let spec = changed.learner(2, 3);
     let layer = LayerSpec::new("event-rnn", 5, changed.cell_config);
     let network = NetworkSpec { inputs: 2, layers: vec![layer; 3], trace: Some(0.5) };
-    let expected = SequenceLearnerSpec {
+    let model = ModelSpec {
         network,
         outputs: 3,
         loss: Loss::CrossEntropy,
         mask: changed.mask,
         init: changed.init,
         rule: "snap-1".into(),
+    };
+    let expected = SequenceLearnerSpec {
+        model,
         reference_rule: Some("bptt".into()),
         optimiser: "sgd".into(),
         learning_rate: 0.25,
@@ -100,8 +104,8 @@ fn config_with_changed_fields_yields_the_expected_learner() {
         streams: 7,
     };
     assert_eq!(spec, expected);
-    assert_eq!(config(|c| c.loss = Loss::BinaryCrossEntropy).learner(2, 2).outputs, 1);
-    assert_eq!(config(|c| c.loss = Loss::SquaredError).learner(2, 4).outputs, 4);
+    assert_eq!(config(|c| c.loss = Loss::BinaryCrossEntropy).learner(2, 2).model.outputs, 1);
+    assert_eq!(config(|c| c.loss = Loss::SquaredError).learner(2, 4).model.outputs, 4);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod spiral;
 
 use crate::error::{Error, Result};
 use crate::learner::sequence::Sequence;
+use crate::range::within;
 use crate::scalar::{Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +45,7 @@ impl DatasetOptions {
     /// # Errors
     /// If the pattern is empty, or pattern and delay are longer than 10,000 steps together.
     pub fn check(&self) -> Result<()> {
-        if self.length == 0 {
-            return Err(Error::setting("length", "at least 1", self.length));
-        }
+        within("length", self.length, 1..=usize::MAX)?;
         match self.length.checked_add(self.delay) {
             Some(steps) if steps <= 10_000 => Ok(()),
             _ => Err(Error::setting("delay", "at most 10000 steps with the pattern", self.delay)),

@@ -22,17 +22,23 @@ impl<T: Real> StreamLearner<T> {
 
     /// Its network.
     pub fn network(&self) -> &Network<T> {
-        &self.network
+        &self.core.model.network
     }
 
     /// All weights: the network's p, then the readout's, `W` row-major and `b`.
     pub fn weights(&self) -> &[T] {
-        &self.w
+        &self.core.w
     }
 
     /// The outputs o of the last prediction: values in standardised units, or logits.
     pub fn output(&self) -> &[T] {
-        &self.said.output
+        if self.spec.horizon == 0 { &self.evaluation.output } else { &self.forecast.output }
+    }
+
+    /// The prediction, made h steps earlier, of the target that arrived with the last step. It is there with a horizon also if learning
+    /// from that target failed. `None` if no target was due.
+    pub fn predicted(&self) -> Option<&[f64]> {
+        self.has_predicted.then_some(&self.predicted[..])
     }
 
     /// Statistics of inputs and of targets so far.
@@ -43,13 +49,13 @@ impl<T: Real> StreamLearner<T> {
     /// With a horizon: the prediction of the target that the next step of a stream brings.
     pub fn due(&self, stream: usize) -> Option<&[f64]> {
         let stream_state = &self.stream_states[stream];
-        let due = self.spec.horizon > 0 && stream_state.waiting.len() == self.spec.horizon;
+        let due = self.spec.horizon > 0 && stream_state.pending.len() == self.spec.horizon;
         stream_state.forecasts.front().filter(|_| due).map(Vec::as_slice)
     }
 
     /// Number of updates.
     pub fn updates(&self) -> u64 {
-        self.train.updates()
+        self.core.updates
     }
 
     /// MACs of all streams: networks, rules and readouts, and updates with covariances (recursive least squares, Kalman filters).

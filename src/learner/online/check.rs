@@ -1,4 +1,4 @@
-//! No number that is not finite goes unnoticed.
+//! Checks for numbers that are not finite.
 
 use super::StreamLearner;
 use crate::error::{Error, Result};
@@ -20,22 +20,19 @@ impl<T: Real> StreamLearner<T> {
 
     pub(super) fn check_target(&self, stream: usize, target: Option<Target<'_, f64>>) -> Result<()> {
         let Some(Target::Values(values)) = target else { return Ok(()) };
-        assert_eq!(values.len(), self.spec.outputs, "a target must have one value per output");
+        assert_eq!(values.len(), self.spec.model.outputs, "a target must have one value per output");
         match values.iter().find(|v| !T::of(**v).is_finite()) {
             Some(&bad) => Err(self.not_finite(stream, "target", bad)),
             None => Ok(()),
         }
     }
 
-    pub(super) fn check_output(&mut self, stream: usize) -> Result<()> {
-        match self.said.output.iter().find(|o| !o.is_finite()).map(|o| o.as_f64()) {
-            Some(bad) => Err(self.give_up(stream, "output", bad)),
-            None => Ok(()),
-        }
+    pub(super) fn check_output(&mut self, stream: usize, not_finite: Option<f64>) -> Result<()> {
+        not_finite.map_or(Ok(()), |bad| Err(self.give_up(stream, "output", bad)))
     }
 
     fn not_finite(&self, stream: usize, what: &'static str, value: f64) -> Error {
-        let update = self.train.updates() as usize + 1;
+        let update = self.core.updates as usize + 1;
         Error::NotFinite { what, update, step: self.stream_states[stream].steps as usize, value }
     }
 

@@ -31,6 +31,7 @@ mod build;
 mod check;
 mod saved;
 pub mod scaler;
+mod scratch;
 mod spec;
 mod step;
 mod stream_state;
@@ -39,11 +40,12 @@ mod train;
 pub use spec::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
 
 use crate::error::Result;
-use crate::network::Network;
-use crate::readout::{Readout, Target};
+use crate::learner::core::Core;
+use crate::readout::Target;
 use crate::scalar::Real;
-use crate::wiring::{State, Step};
 use scaler::Scaler;
+use scratch::{Evaluation, Forecast};
+use step::first_not_finite;
 use stream_state::StreamState;
 use train::TrainerState;
 
@@ -62,38 +64,20 @@ pub struct StepReport<'a> {
 /// A network that learns from one stream or from several streams that share its weights.
 pub struct StreamLearner<T: Real> {
     spec: StreamLearnerSpec,
-    network: Network<T>,
-    readout: Readout,
-    w: Vec<T>,
+    core: Core<T>,
     train: TrainerState<T>,
     inputs: Scaler,
     targets: Scaler,
     stream_states: Vec<StreamState<T>>,
-    /// The copy that runs forward, the scratch of the last prediction, and whether that step waits for credit.
-    ahead: (State<T>, Step<T>),
-    said: Said<T>,
-    credit_pending: bool,
-}
-
-/// Scratch for one prediction.
-struct Said<T> {
-    features: Vec<T>,
-    output: Vec<T>,
-    slope: Vec<T>,
-    curvature: Vec<f64>,
-    target: Vec<T>,
-    prediction: Vec<f64>,
+    /// Scratch of predictions ahead of the target.
+    forecast: Forecast<T>,
+    /// Scratch of the step whose target arrived last.
+    evaluation: Evaluation<T>,
+    /// The prediction of the target that arrived last, if `has_predicted`. [outputs]
     predicted: Vec<f64>,
-    /// Room for the features and output of another prediction.
-    aside: (Vec<T>, Vec<T>),
-}
-
-impl<T> Said<T> {
-    /// Swaps features and output with `aside`.
-    fn turn_aside(&mut self) {
-        std::mem::swap(&mut self.features, &mut self.aside.0);
-        std::mem::swap(&mut self.output, &mut self.aside.1);
-    }
+    has_predicted: bool,
+    /// Whether [`credit`](Self::credit) may follow: the last step of stream 0 was [observed](Self::observe).
+    credit_pending: bool,
 }
 
 impl<T: Real> StreamLearner<T> {
@@ -115,11 +99,8 @@ impl<T: Real> StreamLearner<T> {
     pub fn predict_in(&mut self, stream: usize, x: &[f64]) -> Result<&[f64]> {
         self.check_input(stream, x)?;
         let z = self.standardise(x);
-        // Credit may still come for the step made last: what the readout read of it must stay.
-        self.said.turn_aside();
         self.look_ahead(stream, Some(&z));
-        self.said.turn_aside();
-        Ok(&self.said.prediction)
+        Ok(&self.forecast.prediction)
     }
 
     /// Stream 0 reads `x` and learns from the target that arrived with it: that of this step, or of the step h steps ago.
@@ -155,41 +136,35 @@ impl<T: Real> StreamLearner<T> {
         x: &[f64],
         target: Option<Target<'_, f64>>,
     ) -> Result<StepReport<'_>> {
+        self.has_predicted = false;
         self.check_input(stream, x)?;
         self.check_target(stream, target)?;
         self.inputs.observe(x);
         let z = self.standardise(x);
-        let horizon = self.spec.horizon;
-        let stream_state = &mut self.stream_states[stream];
-        let due = stream_state.waiting.len() == horizon;
-        if horizon == 0 {
-            stream_state.waiting.push_back(z);
+        if self.spec.horizon == 0 {
+            self.stream_states[stream].pending.push_back(z);
             let loss = self.learn_oldest(stream, target)?;
-            self.said.predicted.copy_from_slice(&self.said.prediction);
-            return Ok(StepReport {
-                prediction: &self.said.prediction,
-                predicted: Some(&self.said.predicted),
-                loss,
-            });
+            self.predicted.copy_from_slice(&self.evaluation.prediction);
+            self.has_predicted = true;
+            let prediction = &self.evaluation.prediction;
+            return Ok(StepReport { prediction, predicted: self.predicted(), loss });
         }
+        let stream_state = &mut self.stream_states[stream];
         let mut loss = None;
-        if due {
-            self.said
-                .predicted
-                .clone_from(&stream_state.forecasts.pop_front().expect("one for each that waits"));
+        if stream_state.pending.len() == self.spec.horizon {
+            let forecast = stream_state.forecasts.pop_front().expect("one forecast per pending step");
+            self.predicted.copy_from_slice(&forecast);
+            self.has_predicted = true;
             loss = self.learn_oldest(stream, target)?;
         } else {
-            self.see_target(target);
+            self.observe_target(target);
         }
-        self.stream_states[stream].waiting.push_back(z);
+        self.stream_states[stream].pending.push_back(z);
         self.look_ahead(stream, None);
-        self.check_output(stream)?;
-        self.stream_states[stream].forecasts.push_back(self.said.prediction.clone());
-        Ok(StepReport {
-            prediction: &self.said.prediction,
-            predicted: due.then_some(&self.said.predicted[..]),
-            loss,
-        })
+        self.check_output(stream, first_not_finite(&self.forecast.output))?;
+        self.stream_states[stream].forecasts.push_back(self.forecast.prediction.clone());
+        let prediction = &self.forecast.prediction;
+        Ok(StepReport { prediction, predicted: self.predicted(), loss })
     }
 
     /// Makes a step of stream 0 and returns its outputs o, neither converted to units nor to probabilities. [`credit`](Self::credit)
@@ -201,14 +176,14 @@ impl<T: Real> StreamLearner<T> {
     /// # Panics
     /// If there is a horizon, or `x` does not have one entry per input.
     pub fn observe(&mut self, x: &[f64]) -> Result<&[T]> {
-        assert_eq!(self.spec.horizon, 0, "a loss of your own needs its step at hand: the horizon must be 0");
+        assert_eq!(self.spec.horizon, 0, "a loss of your own needs a horizon of 0");
         self.check_input(0, x)?;
         self.inputs.observe(x);
         let z = self.standardise(x);
-        self.stream_states[0].waiting.push_back(z);
+        self.stream_states[0].pending.push_back(z);
         self.advance_oldest(0)?;
         self.credit_pending = true;
-        Ok(&self.said.output)
+        Ok(&self.evaluation.output)
     }
 
     /// Learns from the last step of stream 0, given `∂L/∂o`.
@@ -219,18 +194,18 @@ impl<T: Real> StreamLearner<T> {
     /// # Panics
     /// If `slope` does not have one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
-        assert_eq!(slope.len(), self.spec.outputs, "∂L/∂o must have one entry per output");
+        let k = self.spec.model.outputs;
+        assert_eq!(slope.len(), k, "∂L/∂o must have one entry per output");
         assert!(std::mem::take(&mut self.credit_pending), "credit must follow a step that was observed");
-        self.said.slope.copy_from_slice(slope);
-        let k = self.spec.outputs;
-        self.said.curvature.fill(0.0);
-        self.said.curvature.iter_mut().step_by(k + 1).for_each(|f| *f = 1.0);
-        self.train(0)
+        self.evaluation.slope.copy_from_slice(slope);
+        self.evaluation.curvature.fill(0.0);
+        self.evaluation.curvature.iter_mut().step_by(k + 1).for_each(|f| *f = 1.0);
+        self.update(0)
     }
 
     /// Resets one stream: its state, its influence and pending inputs are cleared. Weights and statistics remain.
     pub fn reset(&mut self, stream: usize) {
-        // Only the first stream has a step at hand.
+        // Only stream 0 can have a step that waits for credit.
         self.credit_pending &= stream != 0;
         self.stream_states[stream].reset();
     }

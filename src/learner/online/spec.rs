@@ -1,10 +1,9 @@
 //! The specification of a streaming learner, as plain data.
 
-use crate::cell::CellConfig;
 use crate::error::{Error, Result};
-use crate::network::{LayerSpec, NetworkSpec};
+use crate::model::ModelSpec;
 use crate::optim;
-use crate::params::{Init, MaskSpec};
+use crate::range::{not_negative, positive, share, within};
 use crate::readout::Loss;
 use crate::rule;
 use serde::{Deserialize, Serialize};
@@ -89,28 +88,18 @@ impl Default for LeastSquares {
 /// The specification of a [`StreamLearner`](super::StreamLearner). Fields can be set one by one over the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamLearnerSpec {
-    /// Inputs, layers and trace of the network.
-    pub network: NetworkSpec,
+    /// Network, outputs, loss, masks, initial values and learning rule.
+    pub model: ModelSpec,
     /// Further inputs, after the network's, that only the readout reads.
     pub direct: usize,
     /// Whether the readout reads the network's inputs as well.
     pub echo: bool,
-    /// Number of outputs.
-    pub outputs: usize,
-    /// The loss. It determines the kind of target: values, one of two classes, or one of several classes.
-    pub loss: Loss,
-    /// Masks: which parameters are kept.
-    pub mask: MaskSpec,
-    /// Initial values.
-    pub init: Init,
-    /// Name of the learning rule.
-    pub rule: String,
     /// How the network is trained.
     pub trainer: Trainer,
     /// Whether the trainer updates the readout alone, and the network keeps its initial weights.
     pub frozen: bool,
     /// Recursive least squares for the readout. Without, the trainer of the network trains it. Squared error only.
-    pub least: Option<LeastSquares>,
+    pub least_squares: Option<LeastSquares>,
     /// Errors ∂L/∂o are limited to this, in standardised units.
     pub error_clip: Option<f64>,
     /// h: the target of step t arrives with step t + h.
@@ -127,19 +116,13 @@ impl StreamLearnerSpec {
     /// One layer of `units` EGRU units between `inputs` and `outputs` values, with recursive least squares for the readout. The other defaults:
     /// exact RTRL, Adam, no horizon.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
-        let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {
-            network: NetworkSpec { inputs, layers: vec![layer], trace: None },
+            model: ModelSpec::new(inputs, units, outputs),
             direct: 0,
             echo: true,
-            outputs,
-            loss: Loss::SquaredError,
-            mask: MaskSpec::default(),
-            init: Init::default(),
-            rule: "rtrl".into(),
             trainer: Trainer::default(),
             frozen: false,
-            least: Some(LeastSquares::default()),
+            least_squares: Some(LeastSquares::default()),
             error_clip: None,
             horizon: 0,
             standardise: Vec::new(),
@@ -150,7 +133,12 @@ impl StreamLearnerSpec {
 
     /// Number of inputs per step: the network's and the direct ones.
     pub fn width(&self) -> usize {
-        self.network.inputs + self.direct
+        self.model.network.inputs + self.direct
+    }
+
+    /// Number of features of the readout besides emissions.
+    pub(super) fn further_features(&self) -> usize {
+        self.direct + if self.echo { self.model.network.inputs } else { 0 }
     }
 
     /// Checks names, ranges and combinations.
@@ -158,17 +146,11 @@ impl StreamLearnerSpec {
     /// # Errors
     /// If a name is unknown, a number is out of range, or two settings contradict each other.
     pub fn check(&self) -> Result<()> {
-        self.network.check()?;
-        self.mask.check()?;
-        self.init.check()?;
-        if rule::find::<f64>(&self.rule)?.grows {
-            return Err(Error::setting(
-                "rule",
-                "a rule whose memory does not grow with the stream",
-                &self.rule,
-            ));
+        self.model.check()?;
+        if rule::find::<f64>(&self.model.rule)?.grows {
+            let expected = "a rule whose memory does not grow with the stream";
+            return Err(Error::setting("rule", expected, &self.model.rule));
         }
-        within("outputs", self.outputs, 1..=100_000)?;
         within("streams", self.streams, 1..=1_000_000)?;
         within("horizon", self.horizon, 0..=1_000_000)?;
         within("direct", self.direct, 0..=1_000_000)?;
@@ -176,28 +158,21 @@ impl StreamLearnerSpec {
             let expected = format!("nothing, or one entry for each of {} inputs", self.width());
             return Err(Error::setting("standardise", &expected, self.standardise.len()));
         }
-        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
-            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
-        }
-        if let Some(LeastSquares { variance, forgetting }) = self.least {
+        if let Some(LeastSquares { variance, forgetting }) = self.least_squares {
             positive("readout-variance", variance)?;
             share("readout-forgetting", forgetting)?;
-            if self.loss != Loss::SquaredError {
-                return Err(Error::setting(
-                    "loss",
-                    "squared-error for least squares",
-                    format!("{:?}", self.loss),
-                ));
+            if self.model.loss != Loss::SquaredError {
+                let expected = "squared-error for least squares";
+                return Err(Error::setting("loss", expected, format!("{:?}", self.model.loss)));
             }
         }
-        if let Some(clip) = self.error_clip {
-            positive("error-clip", clip)?;
-        }
+        self.error_clip.map_or(Ok(()), |clip| positive("error-clip", clip))?;
         self.check_trainer()
     }
 
     fn check_trainer(&self) -> Result<()> {
-        if self.frozen && (self.least.is_some() || !matches!(self.trainer, Trainer::Gradient { .. })) {
+        if self.frozen && (self.least_squares.is_some() || !matches!(self.trainer, Trainer::Gradient { .. }))
+        {
             let got = "frozen, with something else";
             return Err(Error::setting(
                 "trainer",
@@ -206,7 +181,7 @@ impl StreamLearnerSpec {
             ));
         }
         match &self.trainer {
-            Trainer::Untrained if self.least.is_none() => Err(Error::setting(
+            Trainer::Untrained if self.least_squares.is_none() => Err(Error::setting(
                 "trainer",
                 "one that learns, where the readout has no least squares",
                 "untrained",
@@ -215,41 +190,15 @@ impl StreamLearnerSpec {
             Trainer::Gradient { optimiser, rate, decay, clip } => {
                 optim::find::<f64>(optimiser)?;
                 positive("learning-rate", *rate)?;
-                if !(decay.is_finite() && *decay >= 0.0) {
-                    return Err(Error::setting("decay", "a finite number of at least 0", decay));
-                }
+                not_negative("decay", *decay)?;
                 clip.map_or(Ok(()), |clip| positive("clip", clip))
             }
             Trainer::Kalman { grouping: _, variance, error, forgetting, noise } => {
                 positive("variance", *variance)?;
                 positive("error-variance", *error)?;
                 share("forgetting", *forgetting)?;
-                match noise.is_finite() && *noise >= 0.0 {
-                    true => Ok(()),
-                    false => Err(Error::setting("noise", "a finite number of at least 0", noise)),
-                }
+                not_negative("noise", *noise)
             }
         }
-    }
-}
-
-fn within(name: &str, got: usize, range: std::ops::RangeInclusive<usize>) -> Result<()> {
-    match range.contains(&got) {
-        true => Ok(()),
-        false => Err(Error::setting(name, &format!("{} to {}", range.start(), range.end()), got)),
-    }
-}
-
-fn positive(name: &str, got: f64) -> Result<()> {
-    match got.is_finite() && got > 0.0 {
-        true => Ok(()),
-        false => Err(Error::setting(name, "a finite number above 0", got)),
-    }
-}
-
-fn share(name: &str, got: f64) -> Result<()> {
-    match got > 0.0 && got <= 1.0 {
-        true => Ok(()),
-        false => Err(Error::setting(name, "a number in (0, 1]", got)),
     }
 }

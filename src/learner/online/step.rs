@@ -2,132 +2,126 @@
 //!
 //! `o = W [y; x] + b`,  `c̄ = W_outᵀ ∂L/∂o`.
 
-use super::train::WeightUpdate;
+use super::scaler::Scaler;
 use super::{StreamLearner, StreamLearnerSpec};
 use crate::error::Result;
-use crate::network::Network;
+use crate::model::Model;
 use crate::readout::{Loss, Target};
-use crate::scalar::{Real, exp_flushed, sigmoid};
-use crate::wiring::State;
+use crate::scalar::Real;
+use crate::wiring::{State, Wiring};
 
 impl<T: Real> StreamLearner<T> {
-    /// Makes the oldest pending step, and learns from it if its target arrived.
+    /// Makes the oldest pending step, and learns from it if its target arrived. Returns the loss.
     pub(super) fn learn_oldest(
         &mut self,
         stream: usize,
         target: Option<Target<'_, f64>>,
     ) -> Result<Option<f64>> {
         self.advance_oldest(stream)?;
-        // Predicted before the target was known, in the units of that moment.
-        self.say();
+        let (loss, evaluation) = (self.core.model.loss, &mut self.evaluation);
+        // Before the target changes the statistics of its units.
+        convert(loss, &self.targets, &evaluation.output, &mut evaluation.prediction);
         let Some(target) = target else { return Ok(None) };
-        self.see_target(Some(target));
-        let said = &mut self.said;
+        self.observe_target(Some(target));
+        let evaluation = &mut self.evaluation;
         let target = match target {
             Target::Class(k) => Target::Class(k),
-            Target::Values(_) => Target::Values(&said.target[..]),
+            Target::Values(_) => Target::Values(&evaluation.target[..]),
         };
-        let loss = self.spec.loss.evaluate(&said.output, target, &mut said.slope).as_f64();
-        if !said.curvature.is_empty() {
-            self.spec.loss.curvature(&said.output, &mut said.curvature);
+        let value = loss.evaluate(&evaluation.output, target, &mut evaluation.slope).as_f64();
+        if !evaluation.curvature.is_empty() {
+            loss.curvature(&evaluation.output, &mut evaluation.curvature);
         }
-        if !loss.is_finite() {
-            return Err(self.give_up(stream, "loss", loss));
+        if !value.is_finite() {
+            return Err(self.give_up(stream, "loss", value));
         }
         if let Some(limit) = self.spec.error_clip.map(T::of) {
-            self.said.slope.iter_mut().for_each(|s| *s = s.max(-limit).min(limit));
+            self.evaluation.slope.iter_mut().for_each(|s| *s = s.max(-limit).min(limit));
         }
-        self.train(stream)?;
-        Ok(Some(loss))
+        self.update(stream)?;
+        Ok(Some(value))
     }
 
+    /// Makes the oldest pending step: state, influence and outputs.
     pub(super) fn advance_oldest(&mut self, stream: usize) -> Result<()> {
         self.credit_pending = false;
         let stream_state = &mut self.stream_states[stream];
-        let x = stream_state.waiting.pop_front().expect("a step that waits");
-        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
-        stream_state.advance(&self.network, &self.w[..p], &x[..m], self.train.trains_network());
-        read(&self.network, &self.spec, &stream_state.state, &x, &mut self.said.features);
-        stream_state.macs.forward +=
-            self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
-        self.check_output(stream)
+        let (Model { network, readout, .. }, evaluation) = (&self.core.model, &mut self.evaluation);
+        let x = stream_state.pending.pop_front().expect("a pending step");
+        let (w, w_out) = self.core.w.split_at(network.wiring().parameters());
+        stream_state.advance(network, w, &x[..network.wiring().inputs()], self.train.trains_network());
+        fill_features(network.wiring(), &self.spec, &stream_state.state, &x, &mut evaluation.features);
+        stream_state.macs.forward += readout.forward(w_out, &evaluation.features, &mut evaluation.output);
+        let bad = first_not_finite(&evaluation.output);
+        self.check_output(stream, bad)
     }
 
-    /// The prediction after all pending inputs, and `more`.
+    /// Predicts after all pending inputs, and `more`. The stream's state does not change.
     pub(super) fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
         let stream_state = &mut self.stream_states[stream];
-        let (m, p) = (self.network.wiring().inputs(), self.network.wiring().parameters());
-        let (state, step) = &mut self.ahead;
-        state.clone_from(&stream_state.state);
+        let (Model { network, readout, loss }, forecast) = (&self.core.model, &mut self.forecast);
+        let wiring = network.wiring();
+        let (w, w_out) = self.core.w.split_at(wiring.parameters());
+        forecast.state.clone_from(&stream_state.state);
         let mut last = None;
-        for x in stream_state.waiting.iter().chain(more) {
-            stream_state.macs.forward += self.network.forward(&self.w[..p], &x[..m], state, step);
-            state.follow(step);
+        for x in stream_state.pending.iter().chain(more) {
+            let x_network = &x[..wiring.inputs()];
+            stream_state.macs.forward += network.forward(w, x_network, &forecast.state, &mut forecast.step);
+            forecast.state.follow(&forecast.step);
             last = Some(x);
         }
         let Some(x) = last else { return };
-        read(&self.network, &self.spec, state, x, &mut self.said.features);
-        stream_state.macs.forward +=
-            self.readout.forward(&self.w[p..], &self.said.features, &mut self.said.output);
-        self.say();
+        fill_features(wiring, &self.spec, &forecast.state, x, &mut forecast.features);
+        stream_state.macs.forward += readout.forward(w_out, &forecast.features, &mut forecast.output);
+        convert(*loss, &self.targets, &forecast.output, &mut forecast.prediction);
     }
 
-    /// Converts outputs to a prediction.
-    fn say(&mut self) {
-        let said = &mut self.said;
-        let o = |k: usize| said.output[k].as_f64();
-        match self.spec.loss {
-            Loss::SquaredError => {
-                for (k, prediction) in said.prediction.iter_mut().enumerate() {
-                    *prediction = self.targets.restore(k, said.output[k].as_f64());
-                }
-            }
-            Loss::BinaryCrossEntropy => said.prediction[0] = sigmoid(o(0)),
-            Loss::CrossEntropy => {
-                let top = said.output.iter().map(|o| o.as_f64()).fold(f64::NEG_INFINITY, f64::max);
-                let total: f64 = said.output.iter().map(|o| exp_flushed(o.as_f64() - top)).sum();
-                for (prediction, o) in said.prediction.iter_mut().zip(&said.output) {
-                    *prediction = exp_flushed(o.as_f64() - top) / total;
-                }
-            }
-        }
-    }
-
-    pub(super) fn train(&mut self, stream: usize) -> Result<()> {
-        let said = &self.said;
-        let update_of =
-            WeightUpdate { features: &said.features, slope: &said.slope, curvature: &said.curvature };
+    /// Updates the weights from the slope and curvature of the last evaluation.
+    pub(super) fn update(&mut self, stream: usize) -> Result<()> {
+        let (train, evaluation) = (&mut self.train, &self.evaluation);
         let stream_state = &mut self.stream_states[stream];
-        let done = self.train.learn(&self.network, &self.readout, &mut self.w, stream_state, &update_of);
-        done.map_err(|(what, value)| self.give_up(stream, what, value))
+        let updated =
+            self.core.update(|model, w, updates| train.update(model, w, updates, stream_state, evaluation));
+        updated.map_err(|bad| self.give_up(stream, bad.what, bad.value))
     }
 
     /// Adds a target to the running statistics, and standardises it.
-    pub(super) fn see_target(&mut self, target: Option<Target<'_, f64>>) {
+    pub(super) fn observe_target(&mut self, target: Option<Target<'_, f64>>) {
         if let Some(Target::Values(values)) = target {
             self.targets.observe(values);
-            for (k, (to, &value)) in self.said.target.iter_mut().zip(values).enumerate() {
+            for (k, (to, &value)) in self.evaluation.target.iter_mut().zip(values).enumerate() {
                 *to = T::of(self.targets.standardise(k, value));
             }
         }
     }
 
+    /// Standardises inputs with the statistics so far.
     pub(super) fn standardise(&self, x: &[f64]) -> Vec<T> {
         x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x)).flushed()).collect()
     }
 }
 
-/// The features of the readout: emissions, direct inputs and, with `echo`, the network's inputs.
-fn read<T: Real>(
-    network: &Network<T>,
+/// The first output that is not finite.
+pub(super) fn first_not_finite<T: Real>(output: &[T]) -> Option<f64> {
+    output.iter().find(|o| !o.is_finite()).map(|o| o.as_f64())
+}
+
+/// Converts outputs to a prediction: values in the units of the target, or probabilities.
+fn convert<T: Real>(loss: Loss, targets: &Scaler, output: &[T], prediction: &mut [f64]) {
+    loss.probabilities(output, prediction);
+    prediction.iter_mut().enumerate().for_each(|(k, value)| *value = targets.restore(k, *value));
+}
+
+/// Writes the features of the readout: emissions, direct inputs and, with `echo`, the network's inputs.
+fn fill_features<T: Real>(
+    wiring: &Wiring,
     spec: &StreamLearnerSpec,
     state: &State<T>,
     x: &[T],
     features: &mut [T],
 ) {
-    let y = &state.y[network.wiring().outputs()];
-    let (own, direct) = x.split_at(spec.network.inputs);
-    let echo = if spec.echo { own } else { &[] };
-    let all = y.iter().chain(direct).chain(echo);
+    let (x_network, direct) = x.split_at(wiring.inputs());
+    let echo = if spec.echo { x_network } else { &[] };
+    let all = state.y[wiring.outputs()].iter().chain(direct).chain(echo);
     features.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
 }

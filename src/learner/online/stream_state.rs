@@ -18,7 +18,7 @@ pub struct StreamState<T> {
     /// The rule that observes it.
     pub rule: Box<dyn Rule<T>>,
     /// Standardised inputs of steps whose targets have not arrived, oldest first.
-    pub waiting: VecDeque<Vec<T>>,
+    pub pending: VecDeque<Vec<T>>,
     /// The predictions at those steps.
     pub forecasts: VecDeque<Vec<f64>>,
     /// MACs so far.
@@ -35,7 +35,7 @@ impl<T: Real> StreamState<T> {
             state: State::new(wiring),
             step: Step::new(wiring),
             rule,
-            waiting: VecDeque::new(),
+            pending: VecDeque::new(),
             forecasts: VecDeque::new(),
             macs: Macs::default(),
             steps: 0,
@@ -46,7 +46,7 @@ impl<T: Real> StreamState<T> {
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
-        self.waiting.clear();
+        self.pending.clear();
         self.forecasts.clear();
         self.steps = 0;
     }
@@ -76,13 +76,13 @@ impl<T: Real> StreamState<T> {
     ) -> Result<()> {
         archive.list("state.c", &mut self.state.c)?;
         archive.list("state.y", &mut self.state.y)?;
-        archive.field("waiting", &mut self.waiting)?;
+        archive.field("waiting", &mut self.pending)?;
         archive.field("forecasts", &mut self.forecasts)?;
         archive.field("macs", &mut self.macs)?;
         archive.field("steps", &mut self.steps)?;
-        let (steps, said) = (self.waiting.len(), self.forecasts.len());
-        let of_steps = steps <= horizon && said == steps;
-        let of_values = self.waiting.iter().all(|x| x.len() == inputs)
+        let steps = self.pending.len();
+        let of_steps = steps <= horizon && self.forecasts.len() == steps;
+        let of_values = self.pending.iter().all(|x| x.len() == inputs)
             && self.forecasts.iter().all(|o| o.len() == outputs);
         if !(of_steps && of_values) {
             return Err(Error::State { field: "waiting", found: "steps of another learner".into() });

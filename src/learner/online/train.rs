@@ -6,11 +6,13 @@
 //!
 //! The readout is trained with the network, or by recursive least squares.
 
+use super::scratch::Evaluation;
 use super::spec::{Grouping, StreamLearnerSpec, Trainer};
 use super::stream_state::StreamState;
 use crate::archive::Archive;
 use crate::error::Result;
-use crate::network::Network;
+use crate::learner::core::{NonFinite, descend};
+use crate::model::Model;
 use crate::optim::{self, Kalman, Optimiser, Rls};
 use crate::readout::{Loss, Readout};
 use crate::scalar::Real;
@@ -25,11 +27,10 @@ pub struct TrainerState<T> {
     trained: Range<usize>,
     /// Number of emissions among the features of the readout; they come first.
     emissions: usize,
-    updates: u64,
-    /// Scratch: the gradient of all weights, credit for all features, the weights before an update.
+    /// Scratch: the gradient of all weights. [p + parameters of the readout]
     gradient: Vec<T>,
+    /// Scratch: credit of all features of the readout. [features]
     credit: Vec<T>,
-    before: Vec<T>,
 }
 
 enum By<T> {
@@ -38,25 +39,16 @@ enum By<T> {
     Kalman { filter: Kalman, rows: Vec<T>, error: f64 },
 }
 
-/// The error of one step, for a weight update.
-pub struct WeightUpdate<'a, T> {
-    /// Features of the readout: emissions, then inputs.
-    pub features: &'a [T],
-    /// ∂L/∂o.
-    pub slope: &'a [T],
-    /// ∂²L/∂o², k × k.
-    pub curvature: &'a [f64],
-}
-
 impl<T: Real> TrainerState<T> {
     /// The trainer of a checked specification.
     ///
     /// # Errors
     /// If the optimiser is unknown.
-    pub fn new(spec: &StreamLearnerSpec, network: &Network<T>, readout: &Readout) -> Result<Self> {
-        let p = network.wiring().parameters();
+    pub fn new(spec: &StreamLearnerSpec, model: &Model<T>) -> Result<Self> {
+        let (wiring, readout) = (model.network.wiring(), &model.readout);
+        let p = wiring.parameters();
         let all = p + readout.parameters();
-        let trained = if spec.frozen { p } else { 0 }..if spec.least.is_some() { p } else { all };
+        let trained = if spec.frozen { p } else { 0 }..if spec.least_squares.is_some() { p } else { all };
         let by = match &spec.trainer {
             Trainer::Untrained => By::Nothing,
             Trainer::Gradient { optimiser, rate, decay, clip } => By::Gradient {
@@ -67,10 +59,10 @@ impl<T: Real> TrainerState<T> {
             },
             Trainer::Kalman { grouping, variance, error, forgetting, noise } => {
                 let mut groups = match grouping {
-                    Grouping::Node => nodes(network.wiring()),
+                    Grouping::Node => nodes(wiring),
                     Grouping::Full => vec![(0..p).collect()],
                 };
-                if spec.least.is_none() {
+                if spec.least_squares.is_none() {
                     let of_readout = outputs(readout, p);
                     match grouping {
                         Grouping::Node => groups.extend(of_readout),
@@ -79,22 +71,21 @@ impl<T: Real> TrainerState<T> {
                 }
                 let groups = groups.into_iter().map(|places| (places, *variance));
                 By::Kalman {
-                    filter: Kalman::new(groups, spec.outputs, *forgetting, *noise),
-                    rows: vec![T::zero(); spec.outputs * trained.len()],
-                    error: if spec.loss == Loss::SquaredError { *error } else { 1.0 },
+                    filter: Kalman::new(groups, spec.model.outputs, *forgetting, *noise),
+                    rows: vec![T::zero(); spec.model.outputs * trained.len()],
+                    error: if spec.model.loss == Loss::SquaredError { *error } else { 1.0 },
                 }
             }
         };
-        let readout_by = spec.least.map(|own| Rls::new(readout.inputs + 1, own.variance, own.forgetting));
+        let readout_by =
+            spec.least_squares.map(|own| Rls::new(readout.inputs + 1, own.variance, own.forgetting));
         Ok(Self {
             network: by,
             readout: readout_by,
             trained,
-            emissions: network.wiring().outputs().len(),
-            updates: 0,
+            emissions: wiring.outputs().len(),
             gradient: vec![T::zero(); all],
             credit: vec![T::zero(); readout.inputs],
-            before: vec![T::zero(); all],
         })
     }
 
@@ -114,50 +105,32 @@ impl<T: Real> TrainerState<T> {
         !matches!(self.network, By::Nothing) && self.trained.start == 0
     }
 
-    /// Number of updates.
-    pub fn updates(&self) -> u64 {
-        self.updates
-    }
-
-    /// Updates `w`.
+    /// Updates `w` after an evaluation of the loss, given the number of earlier updates.
     ///
     /// # Errors
-    /// The quantity that is not finite, with its value; `w` is unchanged.
-    pub fn learn(
+    /// If the gradient norm or a gain is not finite. `w` may have changed.
+    pub fn update(
         &mut self,
-        network: &Network<T>,
-        readout: &Readout,
+        model: &Model<T>,
         w: &mut [T],
+        updates: u64,
         stream_state: &mut StreamState<T>,
-        update_of: &WeightUpdate<'_, T>,
-    ) -> std::result::Result<(), (&'static str, f64)> {
-        self.before.copy_from_slice(w);
-        let p = network.wiring().parameters();
-        let done = self
-            .train_network(p, readout, w, stream_state, update_of)
-            .and_then(|()| self.train_readout(p, w, stream_state, update_of));
-        let bad = || optim::not_finite(w).map(|value| ("weight", value));
-        match done.err().or_else(bad) {
-            Some(trouble) => {
-                w.copy_from_slice(&self.before);
-                Err(trouble)
-            }
-            None => {
-                network.constrain(&mut w[..p]);
-                self.updates += 1;
-                Ok(())
-            }
-        }
+        evaluation: &Evaluation<T>,
+    ) -> std::result::Result<(), NonFinite> {
+        let p = model.network.wiring().parameters();
+        self.update_network(&model.readout, w, updates, stream_state, evaluation)?;
+        self.update_readout(p, w, stream_state, evaluation)
     }
 
-    fn train_network(
+    fn update_network(
         &mut self,
-        p: usize,
         readout: &Readout,
         w: &mut [T],
+        updates: u64,
         stream_state: &mut StreamState<T>,
-        update_of: &WeightUpdate<'_, T>,
-    ) -> std::result::Result<(), (&'static str, f64)> {
+        evaluation: &Evaluation<T>,
+    ) -> std::result::Result<(), NonFinite> {
+        let p = w.len() - readout.parameters();
         match &mut self.network {
             By::Nothing => Ok(()),
             By::Gradient { optimiser, rate, decay, clip } => {
@@ -167,8 +140,8 @@ impl<T: Real> TrainerState<T> {
                 let w_out = &w[p..];
                 stream_state.macs.gradient += readout.backward(
                     w_out,
-                    update_of.features,
-                    update_of.slope,
+                    &evaluation.features,
+                    &evaluation.slope,
                     of_readout,
                     &mut self.credit,
                 );
@@ -177,13 +150,8 @@ impl<T: Real> TrainerState<T> {
                     stream_state.rule.drain(of_network, &mut stream_state.macs);
                 }
                 let gradient = &mut self.gradient[self.trained.clone()];
-                let norm = optim::clip(gradient, *clip);
-                if !norm.is_finite() {
-                    return Err(("gradient norm", norm));
-                }
-                optimiser.set_rate(*rate / (1.0 + *decay * self.updates as f64));
-                optimiser.update(&mut w[self.trained.clone()], gradient);
-                Ok(())
+                optimiser.set_rate(*rate / (1.0 + *decay * updates as f64));
+                descend(optimiser.as_mut(), *clip, &mut w[self.trained.clone()], gradient)
             }
             By::Kalman { filter, rows, error } => {
                 rows.fill(T::zero());
@@ -193,41 +161,41 @@ impl<T: Real> TrainerState<T> {
                     stream_state.rule.drain(&mut row[..p], &mut stream_state.macs);
                     if self.trained.end > p {
                         let own = p + k * readout.inputs;
-                        row[own..own + readout.inputs].copy_from_slice(update_of.features);
+                        row[own..own + readout.inputs].copy_from_slice(&evaluation.features);
                         row[p + readout.outputs * readout.inputs + k] = T::one();
                     }
                 }
-                let slope: Vec<f64> = update_of.slope.iter().map(|s| s.as_f64() / *error).collect();
-                let curvature: Vec<f64> = update_of.curvature.iter().map(|f| f / *error).collect();
+                let slope: Vec<f64> = evaluation.slope.iter().map(|s| s.as_f64() / *error).collect();
+                let curvature: Vec<f64> = evaluation.curvature.iter().map(|f| f / *error).collect();
                 let done = filter.update(&mut w[..self.trained.end], rows, &slope, &curvature);
-                stream_state.macs.update += done.ok_or(("Kalman gain", f64::NAN))?;
+                stream_state.macs.update += done.ok_or(NonFinite { what: "Kalman gain", value: f64::NAN })?;
                 Ok(())
             }
         }
     }
 
-    fn train_readout(
+    fn update_readout(
         &mut self,
         p: usize,
         w: &mut [T],
         stream_state: &mut StreamState<T>,
-        update_of: &WeightUpdate<'_, T>,
-    ) -> std::result::Result<(), (&'static str, f64)> {
+        evaluation: &Evaluation<T>,
+    ) -> std::result::Result<(), NonFinite> {
         let Some(rls) = &mut self.readout else { return Ok(()) };
-        let inputs = update_of.features.len();
-        let features = update_of.features.iter().copied().chain([T::one()]);
-        let (weights, biases) = w[p..].split_at_mut(update_of.slope.len() * inputs);
+        let inputs = evaluation.features.len();
+        let features = evaluation.features.iter().copied().chain([T::one()]);
+        let (weights, biases) = w[p..].split_at_mut(evaluation.slope.len() * inputs);
         let done = rls.update(features, |gain| {
             for ((&slope, row), bias) in
-                update_of.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
+                evaluation.slope.iter().zip(weights.chunks_exact_mut(inputs)).zip(biases)
             {
                 let slope = slope.as_f64();
                 row.iter_mut().zip(gain).for_each(|(w, gain)| *w = (*w - T::of(slope * gain)).flushed());
                 *bias = (*bias - T::of(slope * gain[inputs])).flushed();
             }
         });
-        stream_state.macs.update += done.ok_or(("least-squares gain", f64::NAN))?;
-        stream_state.macs.update += (update_of.slope.len() * (inputs + 1)) as u64;
+        stream_state.macs.update += done.ok_or(NonFinite { what: "least-squares gain", value: f64::NAN })?;
+        stream_state.macs.update += (evaluation.slope.len() * (inputs + 1)) as u64;
         Ok(())
     }
 
@@ -236,7 +204,6 @@ impl<T: Real> TrainerState<T> {
     /// # Errors
     /// If the archive belongs to another trainer or size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        archive.field("updates", &mut self.updates)?;
         match &mut self.network {
             By::Nothing => Ok(()),
             By::Gradient { optimiser, .. } => optimiser.archive(archive),

@@ -19,26 +19,26 @@
 //! ```
 
 mod data;
-mod size;
 mod spec;
 mod stream;
 
 pub use data::Sequence;
-pub use size::check_memory;
 pub use spec::{SequenceLearnerSpec, Update};
-pub use stream::{Model, NonFinite, Stream};
+pub use stream::Stream;
 
 use crate::error::{Error, Result};
+use crate::learner::core::{Core, NonFinite, descend, stream_seed};
 use crate::metrics::{Fidelity, Tally};
+use crate::model::Model;
 use crate::network::Network;
 use crate::optim::{self, Optimiser};
-use crate::params::{Purpose, generator};
 use crate::readout::Target;
-use crate::rule::{self, Skips};
+use crate::rule::Rule;
 use crate::scalar::Real;
-use crate::wiring::{State, Step};
+use crate::wiring::{State, Step, Wiring};
 use rayon::prelude::*;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The steps of a sequence that have a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -68,20 +68,17 @@ const TEST_RUN: usize = 64;
 
 /// A network that learns online from sequences, with one rule per stream and an optimiser.
 pub struct SequenceLearner<T: Real> {
-    model: Model<T>,
-    w: Vec<T>,
+    core: Core<T>,
     optimiser: Box<dyn Optimiser<T>>,
     clip: Option<f64>,
     update: Update,
     continuous: bool,
     streams: Vec<Stream<T>>,
+    /// The gradient of all weights: [p + parameters of the readout].
     gradient: Vec<T>,
-    /// The weights before an update, to restore them if it fails.
-    before: Vec<T>,
-    /// The reference rule's gradient; empty without one.
+    /// The reference rule's gradient, [p]; empty without one.
     exact: Vec<T>,
-    /// Number of updates, and of steps of [`step`](Self::step) since the last update.
-    updates: usize,
+    /// Steps of [`step`](Self::step) since the last update.
     since_update: usize,
 }
 
@@ -93,55 +90,68 @@ impl<T: Real> SequenceLearner<T> {
     /// If a name is unknown, a number is out of range, or the learner does not fit into memory.
     pub fn new(spec: &SequenceLearnerSpec, seed: u64) -> Result<Self> {
         spec.check()?;
-        size::check::<T>(spec)?;
-        let mut masks = generator(seed, Purpose::Mask);
-        let network =
-            Network::new(&spec.network, |blocks| spec.network.draw_masks(&spec.mask, blocks, &mut masks))?;
-        let model = Model::new(network, spec.outputs, spec.loss);
-        let mut values = generator(seed, Purpose::Init);
-        let mut w = spec.init.draw(model.network.wiring().layout(), &mut values)?;
-        w.extend(model.readout.draw::<T>(&spec.init, &mut values));
-        let build = rule::find::<T>(&spec.rule)?.build;
-        // Streams draw different noise: their seeds are the run's, spread far apart.
-        let noise = |k: usize| seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let reference_rule = spec.reference_rule.as_ref().map(|name| rule::find::<T>(name)).transpose()?;
-        let wiring = model.network.wiring();
-        let stream = |k| {
-            let stream = Stream::new(&model, build(wiring, Skips::ALL, noise(k)));
-            match &reference_rule {
-                Some(reference_rule) => {
-                    stream.with_reference((reference_rule.build)(wiring, Skips::ALL, noise(k)))
-                }
-                None => stream,
+        spec.check_size::<T>()?;
+        let core = Core::draw(&spec.model, seed, 0, true)?;
+        let rules = (0..spec.streams).map(|k| core.rule(&spec.model.rule, seed, k));
+        let rules = rules.collect::<Result<Vec<_>>>()?;
+        Self::from_parts(spec, seed, core, rules)
+    }
+
+    /// A learner of a network and a rule of your own: cells outside the registry, masks by hand, rules outside the registry.
+    ///
+    /// `rule` builds the rule of one stream from the network's wiring and a seed for noise. `spec.model.network`, `spec.model.mask` and
+    /// `spec.model.rule` are not used. Initial values are drawn from `seed`.
+    ///
+    /// # Errors
+    /// If a name is unknown or a number is out of range.
+    pub fn with_network(
+        spec: &SequenceLearnerSpec,
+        seed: u64,
+        network: Network<T>,
+        rule: impl Fn(&Arc<Wiring>, u64) -> Box<dyn Rule<T>>,
+    ) -> Result<Self> {
+        spec.check()?;
+        let core = Core::with_network(network, &spec.model, seed, 0, true)?;
+        let wiring = core.model.network.wiring();
+        let rules = (0..spec.streams).map(|k| rule(wiring, stream_seed(seed, k))).collect();
+        Self::from_parts(spec, seed, core, rules)
+    }
+
+    fn from_parts(
+        spec: &SequenceLearnerSpec,
+        seed: u64,
+        core: Core<T>,
+        rules: Vec<Box<dyn Rule<T>>>,
+    ) -> Result<Self> {
+        let mut streams: Vec<_> = rules.into_iter().map(|rule| Stream::new(&core.model, rule)).collect();
+        let mut exact = Vec::new();
+        if let Some(name) = &spec.reference_rule {
+            exact = vec![T::zero(); core.model.network.wiring().parameters()];
+            for (k, stream) in streams.iter_mut().enumerate() {
+                stream.set_reference(core.rule(name, seed, k)?);
             }
-        };
-        let streams = (0..spec.streams).map(stream).collect();
-        let exact = if reference_rule.is_some() { vec![T::zero(); wiring.parameters()] } else { Vec::new() };
-        let optimiser = (optim::find(&spec.optimiser)?.build)(w.len(), spec.learning_rate);
+        }
         Ok(Self {
-            gradient: vec![T::zero(); w.len()],
-            before: w.clone(),
+            gradient: vec![T::zero(); core.w.len()],
             exact,
-            optimiser,
+            optimiser: (optim::find(&spec.optimiser)?.build)(core.w.len(), spec.learning_rate),
             clip: spec.clip,
             update: spec.update,
             continuous: spec.continuous,
             streams,
-            updates: 0,
             since_update: 0,
-            model,
-            w,
+            core,
         })
     }
 
     /// Network, readout and loss.
     pub fn model(&self) -> &Model<T> {
-        &self.model
+        &self.core.model
     }
 
     /// All parameters: the network's p, then the readout's.
     pub fn parameters(&self) -> &[T] {
-        &self.w
+        &self.core.w
     }
 
     /// The streams, with their measurements.
@@ -173,7 +183,7 @@ impl<T: Real> SequenceLearner<T> {
     /// # Panics
     /// If `x` does not have m entries or the target does not fit the loss.
     pub fn step(&mut self, x: &[T], target: Option<Target<'_, T>>) -> Result<Option<T>> {
-        let loss = self.streams[0].step(&self.model, &self.w, x, target);
+        let loss = self.streams[0].step(&self.core.model, &self.core.w, x, target);
         self.since_update += 1;
         let due = matches!(self.update, Update::Steps(k) if self.since_update >= k);
         self.settle(due)?;
@@ -226,7 +236,7 @@ impl<T: Real> SequenceLearner<T> {
         self.since_update = 0;
         for start in (0..steps).step_by(segment) {
             let end = (start + segment).min(steps);
-            let (model, w) = (&self.model, &self.w);
+            let (model, w) = (&self.core.model, &self.core.w);
             let run = |(stream, sequence): (&mut Stream<T>, &&Sequence<T>)| {
                 run_segment(stream, model, w, sequence, loss_at, start..end)
             };
@@ -251,7 +261,7 @@ impl<T: Real> SequenceLearner<T> {
     /// # Panics
     /// If an input does not have m entries.
     pub fn test(&self, sequences: &[Sequence<T>]) -> f64 {
-        self.test_with(&self.w, sequences)
+        self.test_with(&self.core.w, sequences)
     }
 
     /// [`test`](Self::test) with other parameters `w` in place of the learner's: the network's p, then the readout's.
@@ -259,8 +269,12 @@ impl<T: Real> SequenceLearner<T> {
     /// # Panics
     /// If `w` does not have the length of [`parameters`](Self::parameters), or an input does not have m entries.
     pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
-        assert_eq!(w.len(), self.w.len(), "w must have p entries for the network and those of the readout");
-        let (model, continuous) = (&self.model, self.continuous);
+        assert_eq!(
+            w.len(),
+            self.core.w.len(),
+            "w must have p entries for the network and those of the readout"
+        );
+        let (model, continuous) = (&self.core.model, self.continuous);
         let wiring = model.network.wiring();
         let (w, w_out) = w.split_at(wiring.parameters());
         let judge = |chunk: &[Sequence<T>]| {
@@ -290,17 +304,17 @@ impl<T: Real> SequenceLearner<T> {
 
     /// Returns an error if a stream has had a number that is not finite.
     fn check_streams(&mut self) -> Result<()> {
-        match self.streams.iter().find_map(Stream::trouble) {
-            Some(NonFinite { what, step, value }) => Err(self.give_up(what, step, value)),
+        match self.streams.iter().find_map(Stream::non_finite) {
+            Some((non_finite, step)) => Err(self.give_up(non_finite, step)),
             None => Ok(()),
         }
     }
 
     /// Drops the gathered gradients and resets all streams. Returns the error.
-    fn give_up(&mut self, what: &'static str, step: usize, value: f64) -> Error {
+    fn give_up(&mut self, NonFinite { what, value }: NonFinite, step: usize) -> Error {
         self.streams.iter_mut().for_each(Stream::discard);
         self.since_update = 0;
-        Error::NotFinite { what, update: self.updates + 1, step, value }
+        Error::NotFinite { what, update: self.core.updates as usize + 1, step, value }
     }
 
     /// Updates the weights with the mean of the drained gradients over all losses since the last update; without losses there is no update.
@@ -322,20 +336,9 @@ impl<T: Real> SequenceLearner<T> {
         }
         let scale = T::of(1.0 / losses as f64);
         self.gradient.iter_mut().for_each(|g| *g *= scale);
-        let norm = optim::clip(&mut self.gradient, self.clip);
-        if !norm.is_finite() {
-            return Err(self.give_up("gradient norm", step, norm));
-        }
-        self.before.copy_from_slice(&self.w);
-        self.optimiser.update(&mut self.w, &self.gradient);
-        if let Some(bad) = optim::not_finite(&self.w) {
-            self.w.copy_from_slice(&self.before);
-            return Err(self.give_up("weight", step, bad));
-        }
-        let p = self.model.network.wiring().parameters();
-        self.model.network.constrain(&mut self.w[..p]);
-        self.updates += 1;
-        Ok(())
+        let (optimiser, gradient) = (self.optimiser.as_mut(), &mut self.gradient);
+        let updated = self.core.update(|_, w, _| descend(optimiser, self.clip, w, gradient));
+        updated.map_err(|non_finite| self.give_up(non_finite, step))
     }
 }
 

@@ -1,12 +1,11 @@
-//! What a learner is made of, as plain data.
+//! The specification of a sequence learner, as plain data.
 
-use crate::cell::CellConfig;
 use crate::error::{Error, Result};
-use crate::network::{LayerSpec, NetworkSpec};
+use crate::model::ModelSpec;
 use crate::optim;
-use crate::params::{Init, MaskSpec};
-use crate::readout::Loss;
+use crate::range::{positive, within};
 use crate::rule::{self, Claim};
+use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
 /// When weights are updated.
@@ -24,18 +23,8 @@ pub enum Update {
 /// The specification of a [`SequenceLearner`](super::SequenceLearner). Fields can be set one by one over the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SequenceLearnerSpec {
-    /// Inputs, layers and trace.
-    pub network: NetworkSpec,
-    /// Number of outputs.
-    pub outputs: usize,
-    /// The loss.
-    pub loss: Loss,
-    /// Masks: which parameters are kept.
-    pub mask: MaskSpec,
-    /// Initial values.
-    pub init: Init,
-    /// Name of the learning rule.
-    pub rule: String,
+    /// Network, outputs, loss, masks, initial values and learning rule.
+    pub model: ModelSpec,
     /// Name of an exact rule that is run beside the rule, to measure the error of its gradient at every update.
     pub reference_rule: Option<String>,
     /// Name of the optimiser.
@@ -56,14 +45,8 @@ impl SequenceLearnerSpec {
     /// One layer of `units` EGRU units between `inputs` and `outputs`. The other defaults: exact RTRL, Adam with learning rate
     /// 1e-2, an update at every step, squared error.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
-        let layer = LayerSpec::new("egru", units, CellConfig::default());
         Self {
-            network: NetworkSpec { inputs, layers: vec![layer], trace: None },
-            outputs,
-            loss: Loss::SquaredError,
-            mask: MaskSpec::default(),
-            init: Init::default(),
-            rule: "rtrl".into(),
+            model: ModelSpec::new(inputs, units, outputs),
             reference_rule: None,
             optimiser: "adam".into(),
             learning_rate: 1e-2,
@@ -74,22 +57,21 @@ impl SequenceLearnerSpec {
         }
     }
 
+    /// The learning rule, and the reference rule if there is one.
+    fn rules(&self) -> Vec<&str> {
+        std::iter::once(&self.model.rule).chain(&self.reference_rule).map(String::as_str).collect()
+    }
+
     /// Checks names and ranges.
     ///
     /// # Errors
     /// If a name is unknown or a number is out of range.
     pub fn check(&self) -> Result<()> {
-        self.network.check()?;
-        self.mask.check()?;
-        self.init.check()?;
-        let reference_rule = self.reference_rule.as_ref().map(|name| ("reference-rule", name));
-        for (what, name) in std::iter::once(("rule", &self.rule)).chain(reference_rule) {
+        self.model.check()?;
+        for (setting, name) in ["rule", "reference-rule"].into_iter().zip(self.rules()) {
             if rule::find::<f64>(name)?.grows && self.continuous {
-                return Err(Error::setting(
-                    what,
-                    "a rule whose memory does not grow on an endless stream",
-                    name,
-                ));
+                let expected = "a rule whose memory does not grow on an endless stream";
+                return Err(Error::setting(setting, expected, name));
             }
         }
         if let Some(reference_rule) = &self.reference_rule
@@ -98,27 +80,19 @@ impl SequenceLearnerSpec {
             return Err(Error::setting("reference-rule", "an exact rule", reference_rule));
         }
         optim::find::<f64>(&self.optimiser)?;
-        let at_least_one = |name, n: usize| match n {
-            0 => Err(Error::setting(name, "at least 1", n)),
-            1..=1_000_000 => Ok(()),
-            _ => Err(Error::setting(name, "at most 1000000", n)),
-        };
-        at_least_one("outputs", self.outputs)?;
-        at_least_one("streams", self.streams)?;
+        within("streams", self.streams, 1..=1_000_000)?;
         if let Update::Steps(k) = self.update {
-            at_least_one("update", k)?;
+            within("update", k, 1..=1_000_000)?;
         }
-        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
-            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return Err(Error::setting("learning-rate", "a finite number above 0", self.learning_rate));
-        }
-        match self.clip {
-            Some(clip) if !(clip.is_finite() && clip > 0.0) => {
-                Err(Error::setting("clip", "a finite number above 0", clip))
-            }
-            _ => Ok(()),
-        }
+        positive("learning-rate", self.learning_rate)?;
+        self.clip.map_or(Ok(()), |clip| positive("clip", clip))
+    }
+
+    /// Checks that the learner fits into the free memory. [`check`](Self::check) must have passed.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    pub fn check_size<T: Real>(&self) -> Result<()> {
+        self.model.check_memory::<T>(&self.rules(), self.streams)
     }
 }

@@ -1,51 +1,13 @@
-//! One stream of data through one network: the five lines that every online learner is made of.
+//! One stream of data through one network: forward step, rule, loss, credit.
 
+use crate::learner::core::NonFinite;
 use crate::macs::Macs;
 use crate::metrics::{DenseSize, ReachedColumns, Tally};
-use crate::network::Network;
-use crate::readout::{Loss, Readout, Target};
+use crate::model::Model;
+use crate::readout::Target;
 use crate::rule::{self, Rule};
 use crate::scalar::Real;
 use crate::wiring::{State, Step};
-
-/// What streams share: the network, its readout and the loss. Parameters are separate, in one flat buffer: the
-/// network's p, then the readout's.
-pub struct Model<T> {
-    /// The recurrent network.
-    pub network: Network<T>,
-    /// The linear readout of its output rows.
-    pub readout: Readout,
-    /// The loss on the readout.
-    pub loss: Loss,
-    /// Number of entries of the influence matrix without masks.
-    dense_influence: DenseSize,
-}
-
-impl<T: Real> Model<T> {
-    /// A network with a readout of `outputs` outputs.
-    pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
-        let wiring = network.wiring();
-        let readout = Readout { inputs: wiring.outputs().len(), outputs };
-        let dense_influence = DenseSize::new(wiring);
-        Self { network, readout, loss, dense_influence }
-    }
-
-    /// Length of the flat buffer: p and the readout's parameters.
-    pub fn parameters(&self) -> usize {
-        self.network.wiring().parameters() + self.readout.parameters()
-    }
-}
-
-/// The first number of a stream that is not finite.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NonFinite {
-    /// "input", "loss" or "output".
-    pub what: &'static str,
-    /// The step since the reset.
-    pub step: usize,
-    /// The value.
-    pub value: f64,
-}
 
 /// An exact rule that is run beside the rule, to measure the error of its gradient. Its MACs are not counted.
 struct ReferenceRule<T> {
@@ -66,10 +28,13 @@ pub struct Stream<T> {
     /// Share of units with nonzero pseudo-derivative at the previous step.
     steep: Option<f64>,
     reached: ReachedColumns,
+    /// Number of entries of the influence matrix without masks.
+    dense_influence: DenseSize,
     /// Steps since the reset; losses since the gradient was drained.
     t: usize,
     losses: u64,
-    trouble: Option<NonFinite>,
+    /// The first number that was not finite since the reset, and its step.
+    non_finite: Option<(NonFinite, usize)>,
     /// Measurements since the tally was last taken.
     pub tally: Tally,
 }
@@ -90,18 +55,18 @@ impl<T: Real> Stream<T> {
             gradient: zeros(model.parameters()),
             steep: None,
             reached: ReachedColumns::new(wiring),
+            dense_influence: DenseSize::new(wiring),
             t: 0,
             losses: 0,
-            trouble: None,
+            non_finite: None,
             tally: Tally::default(),
         }
     }
 
     /// Adds a reference rule; [`drain_reference_into`](Self::drain_reference_into) gives its gradient.
-    pub fn with_reference(mut self, rule: Box<dyn Rule<T>>) -> Self {
+    pub fn set_reference(&mut self, rule: Box<dyn Rule<T>>) {
         let p = self.gradient.len() - self.readout_parameters();
         self.reference_rule = Some(ReferenceRule { rule, gradient: vec![T::zero(); p] });
-        self
     }
 
     fn readout_parameters(&self) -> usize {
@@ -117,7 +82,7 @@ impl<T: Real> Stream<T> {
         }
         self.steep = None;
         self.reached.reset();
-        self.trouble = None;
+        self.non_finite = None;
         self.t = 0;
     }
 
@@ -152,8 +117,8 @@ impl<T: Real> Stream<T> {
 
         self.steep = Some(self.tally.observe(wiring, &self.step, self.steep));
         if let Some(influence) = self.rule.influence() {
-            let zeros = self.reached.observe(wiring, &self.step, model.dense_influence);
-            self.tally.influence(influence, zeros, model.dense_influence);
+            let zeros = self.reached.observe(wiring, &self.step, self.dense_influence);
+            self.tally.influence(influence, zeros, self.dense_influence);
         }
         if let Some(loss) = loss {
             self.tally.loss(loss.as_f64());
@@ -184,11 +149,11 @@ impl<T: Real> Stream<T> {
 
     /// Records the first input, loss or output that is not finite.
     fn watch(&mut self, x: &[T], loss: Option<T>) {
-        let bad = |what, x: &T| NonFinite { what, step: self.t, value: x.as_f64() };
+        let bad = |what, x: &T| (NonFinite { what, value: x.as_f64() }, self.t);
         let input = x.iter().find(|x| !x.is_finite()).map(|x| bad("input", x));
         let output = || self.output.iter().find(|o| !o.is_finite()).map(|o| bad("output", o));
         let loss = loss.filter(|loss| !loss.is_finite()).map(|loss| bad("loss", &loss));
-        self.trouble = self.trouble.or(input).or(loss).or_else(output);
+        self.non_finite = self.non_finite.or(input).or(loss).or_else(output);
     }
 
     /// Steps since the reset.
@@ -196,9 +161,9 @@ impl<T: Real> Stream<T> {
         self.t
     }
 
-    /// The first input, loss or output that was not finite since the reset.
-    pub fn trouble(&self) -> Option<NonFinite> {
-        self.trouble
+    /// The first input, loss or output that was not finite since the reset, and its step.
+    pub fn non_finite(&self) -> Option<(NonFinite, usize)> {
+        self.non_finite
     }
 
     /// Drains the rule into [`gradient`](Self::gradient).

@@ -158,21 +158,18 @@ impl<T: Real> Session<T> {
             Truth::Value(_) => Target::Values(&value),
             Truth::Class(class) => Target::Class(class),
         });
-        // What was forecast stays said, whatever becomes of the learner now.
-        self.predicted.extend(self.online.due(stream).unwrap_or_default());
         let failed = match self.online.step_in(stream, x, trained) {
-            Ok(answer) => {
-                self.counts.learned += u64::from(answer.loss.is_some());
-                self.predicted.clear();
-                self.predicted.extend(answer.predicted.unwrap_or_default());
+            Ok(report) => {
+                self.counts.learned += u64::from(report.loss.is_some());
                 if self.settings.feed.horizon > 0 {
-                    self.next.extend(answer.prediction);
+                    self.next.extend(report.prediction);
                 }
                 let far = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
                 far.map(|far| format!("an output of {far:.3e}, beyond ±{FURTHEST:e}"))
             }
             Err(error) => Some(error.to_string()),
         };
+        self.predicted.extend(self.online.predicted().unwrap_or_default());
         match (target, &self.predicted[..]) {
             (_, []) | (None, _) => {}
             (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
 use crate::network::LayerSpec;
 use crate::params::MaskOn;
+use crate::range::within;
 use crate::readout::Loss;
 use crate::stream::feed::{Format, RowReader, RowReaderSpec, TargetKind};
 use crate::stream::score::Metric;
@@ -247,9 +248,7 @@ impl Settings {
             ("every", self.every, 1..=u64::MAX),
             ("layers", self.layers as u64, 1..=1000),
         ] {
-            if !range.contains(&got) {
-                return Err(Error::setting(name, &format!("{} to {}", range.start(), range.end()), got));
-            }
+            within(name, got, range)?;
         }
         self.delimiter()?;
         let (inputs, direct) = feed.widths();
@@ -260,18 +259,18 @@ impl Settings {
         let mut spec = StreamLearnerSpec::new(inputs, self.units, outputs);
         let config = CellConfig { reset_gate: self.reset_gate, ..CellConfig::default() };
         let layer = LayerSpec::new(&self.cell, self.units, config);
-        spec.network.layers = vec![layer; self.layers];
+        spec.model.network.layers = vec![layer; self.layers];
         spec.direct = direct;
-        spec.loss = match self.feed.target_kind {
+        spec.model.loss = match self.feed.target_kind {
             TargetKind::Regression => Loss::SquaredError,
             TargetKind::Binary => Loss::BinaryCrossEntropy,
             TargetKind::Classes => Loss::CrossEntropy,
         };
-        (spec.mask.sparsity, spec.mask.on) = (self.param_sparsity, self.mask);
-        spec.rule.clone_from(&self.rule);
+        (spec.model.mask.sparsity, spec.model.mask.on) = (self.param_sparsity, self.mask);
+        spec.model.rule.clone_from(&self.rule);
         spec.trainer = self.trainer();
         let least = LeastSquares { variance: self.readout_variance, forgetting: self.readout_forgetting };
-        spec.least = (self.readout == Some(ReadoutBy::Rls)).then_some(least);
+        spec.least_squares = (self.readout == Some(ReadoutBy::Rls)).then_some(least);
         spec.error_clip = self.error_clip;
         spec.horizon = self.feed.horizon;
         spec.standardise = feed.standardise();

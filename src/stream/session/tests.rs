@@ -2,7 +2,7 @@ use super::*;
 use crate::archive::Archive;
 use crate::stream::feed::Lines;
 
-/// A row of a load that follows the hour.
+/// Rows of a load that depends on the hour.
 fn text(rows: std::ops::Range<usize>) -> String {
     let load = |t: usize| 50.0 + 10.0 * (t as f64 * 0.26).sin();
     rows.map(|t| format!("{},{}\n", t % 24, load(t))).collect()
@@ -18,11 +18,11 @@ fn session(change: impl Fn(&mut Settings)) -> Session<f32> {
 
 fn feed(session: &mut Session<f32>, text: &str) -> Vec<String> {
     let mut lines = Lines::new(text.as_bytes());
-    let mut said = Vec::new();
+    let mut reports = Vec::new();
     while let Some(line) = lines.next_line().unwrap() {
-        said.push(format!("{:?}", session.row(line).unwrap()));
+        reports.push(format!("{:?}", session.row(line).unwrap()));
     }
-    said
+    reports
 }
 
 fn saved(session: &mut Session<f32>) -> Vec<u8> {
@@ -40,47 +40,47 @@ fn resumed(bytes: Vec<u8>) -> Result<Session<f32>> {
 }
 
 #[test]
-fn resumed_is_uninterrupted() {
+fn session_resumed_continues_as_uninterrupted() {
     for horizon in [0, 3] {
         let mut whole = session(|s| s.feed.horizon = horizon);
         feed(&mut whole, &text(0..40));
         whole.mark().unwrap();
         feed(&mut whole, &text(40..70));
-        let mut again = resumed(saved(&mut whole)).unwrap();
-        assert_eq!(saved(&mut again), saved(&mut whole));
-        assert_eq!(feed(&mut again, &text(70..150)), feed(&mut whole, &text(70..150)));
-        assert_eq!(whole.roll_back().unwrap(), again.roll_back().unwrap());
-        assert_eq!(feed(&mut again, &text(150..200)), feed(&mut whole, &text(150..200)));
-        assert_eq!(saved(&mut again), saved(&mut whole));
+        let mut restored = resumed(saved(&mut whole)).unwrap();
+        assert_eq!(saved(&mut restored), saved(&mut whole));
+        assert_eq!(feed(&mut restored, &text(70..150)), feed(&mut whole, &text(70..150)));
+        assert_eq!(whole.roll_back().unwrap(), restored.roll_back().unwrap());
+        assert_eq!(feed(&mut restored, &text(150..200)), feed(&mut whole, &text(150..200)));
+        assert_eq!(saved(&mut restored), saved(&mut whole));
     }
 }
 
 #[test]
-fn a_row_that_does_not_fit_leaves_no_trace() {
+fn session_given_a_bad_row_keeps_its_state() {
     let (mut with, mut without) = (session(|s| s.feed.horizon = 2), session(|s| s.feed.horizon = 2));
     feed(&mut with, &text(0..20));
     feed(&mut without, &text(0..20));
     let before = saved(&mut with);
     for bad in ["1\n", "1,2,3\n", "x,1\n", ",1\n", "1,x\n", "1,inf\n", "NaN,1\n", "1,1e16\n", "\"1,2\n"] {
         let mut lines = Lines::new(bad.as_bytes());
-        let trouble = with.row(lines.next_line().unwrap().unwrap()).unwrap_err();
-        assert!(matches!(trouble, RowError::Row(_)), "{bad}: {trouble:?}");
+        let error = with.row(lines.next_line().unwrap().unwrap()).unwrap_err();
+        assert!(matches!(error, RowError::Row(_)), "{bad}: {error:?}");
         assert_eq!(saved(&mut with), before, "{bad}");
     }
     assert_eq!(feed(&mut with, &text(20..60)), feed(&mut without, &text(20..60)));
 }
 
 #[test]
-fn a_missing_target_is_predicted_and_not_learned() {
+fn session_given_a_missing_target_predicts_without_learning() {
     let mut session = session(|_| {});
     feed(&mut session, &text(0..20));
-    let said = feed(&mut session, "5,\n");
-    assert!(said[0].contains("target: None") && said[0].contains("predicted: Some"), "{}", said[0]);
+    let reports = feed(&mut session, "5,\n");
+    assert!(reports[0].contains("target: None") && reports[0].contains("predicted: Some"), "{}", reports[0]);
     assert_eq!((session.counts().learned, session.position().rows, session.score().count()), (20, 21, 20));
 }
 
 #[test]
-fn the_learner_rolls_back_and_begins_anew() {
+fn session_roll_back_and_reset_restore_weights() {
     let mut session = session(|_| {});
     assert!(session.roll_back().is_err());
     let weights = session.learner().weights().to_vec();
@@ -95,9 +95,9 @@ fn the_learner_rolls_back_and_begins_anew() {
     assert_eq!((session.counts().diverged, session.position().rows), (2, 60));
 }
 
-/// Time has passed since the mark: what waited for its target then waits no longer.
+/// A rollback drops predictions whose targets are not yet known.
 #[test]
-fn roll_back_with_a_horizon_begins_streams_afresh() {
+fn session_rolled_back_with_a_horizon_resets_its_streams() {
     for streams in [1, 2] {
         let named = |rows: std::ops::Range<usize>| -> String {
             let names = ["a", "b"];
@@ -111,54 +111,54 @@ fn roll_back_with_a_horizon_begins_streams_afresh() {
         let mut session = Session::<f32>::begin(&settings.resolved(), columns).unwrap();
         feed(&mut session, &named(0..30));
         session.mark().unwrap();
-        let said = feed(&mut session, &named(30..40));
-        assert!(said.iter().all(|said| said.contains("predicted: Some")), "{said:?}");
+        let reports = feed(&mut session, &named(30..40));
+        assert!(reports.iter().all(|report| report.contains("predicted: Some")), "{reports:?}");
         session.roll_back().unwrap();
-        let said = feed(&mut session, &named(40..44));
-        for (row, said) in said.iter().enumerate() {
+        let reports = feed(&mut session, &named(40..44));
+        for (row, report) in reports.iter().enumerate() {
             let first = row < streams;
-            assert_eq!(said.contains("predicted: None"), first, "{row}: {said}");
+            assert_eq!(report.contains("predicted: None"), first, "{row}: {report}");
         }
     }
 }
 
 #[test]
-fn a_learner_made_otherwise_begins_anew_as_it_was_made() {
+fn session_with_a_given_learner_resets_to_its_first_weights() {
     let settings = session(|_| {}).settings().clone();
     let make = |spec: &crate::learner::online::StreamLearnerSpec| StreamLearner::new(spec, 77);
     let mut made = Session::<f32>::with(&settings, vec!["hour".into(), "load".into()], make).unwrap();
     let weights = made.learner().weights().to_vec();
     feed(&mut made, &text(0..30));
     assert_ne!(made.learner().weights(), weights);
-    let mut again = resumed(saved(&mut made)).unwrap();
-    for session in [&mut made, &mut again] {
+    let mut restored = resumed(saved(&mut made)).unwrap();
+    for session in [&mut made, &mut restored] {
         session.reset().unwrap();
         assert_eq!(session.learner().weights(), weights);
     }
 }
 
 #[test]
-fn a_wild_output_is_divergence() {
+fn session_with_a_large_output_reports_divergence() {
     let mut session = session(|s| {
         (s.trainer, s.learning_rate, s.decay) = ("sgd".into(), 1e6, 0.0);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
     let mut lines = Lines::new(text.as_bytes());
-    let trouble = loop {
-        let line = lines.next_line().unwrap().expect("it diverges");
-        if let Err(trouble) = session.row(line) {
-            break trouble;
+    let error = loop {
+        let line = lines.next_line().unwrap().expect("the session diverges");
+        if let Err(error) = session.row(line) {
+            break error;
         }
     };
-    assert!(matches!(trouble, RowError::Diverged(_)), "{trouble:?}");
-    let predicted = session.said().predicted.expect("it is said")[0];
-    assert!((predicted - 50.0).abs() > 100.0, "as wild as it is: {predicted}");
-    assert_eq!(session.score().count(), session.position().rows, "and scored");
+    assert!(matches!(error, RowError::Diverged(_)), "{error:?}");
+    let predicted = session.said().predicted.expect("the prediction is reported")[0];
+    assert!((predicted - 50.0).abs() > 100.0, "expected a large error, got {predicted}");
+    assert_eq!(session.score().count(), session.position().rows, "the prediction is scored");
 }
 
 #[test]
-fn a_forecast_is_scored_even_where_learning_from_it_fails() {
+fn session_with_a_failing_update_scores_its_prediction() {
     let mut session = session(|s| {
         (s.trainer, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
         s.readout = Some(ReadoutBy::Trainer);
@@ -168,26 +168,26 @@ fn a_forecast_is_scored_even_where_learning_from_it_fails() {
     let mut forecast = None;
     while let Some(line) = lines.next_line().unwrap() {
         match session.row(line) {
-            Ok(said) => forecast = said.next.map(<[f64]>::to_vec),
+            Ok(report) => forecast = report.next.map(<[f64]>::to_vec),
             Err(_) => break,
         }
     }
-    assert!(session.position().rows < 50, "it diverges");
+    assert!(session.position().rows < 50, "expected divergence");
     assert_eq!(session.said().predicted, forecast.as_deref());
     assert_eq!(session.score().count(), session.position().rows - 1);
 }
 
 #[test]
-fn settings_know_their_names() {
+fn settings_overlaid_by_name_change_or_return_an_error() {
     let settings = Settings::new("load");
     let mut others = serde_json::Map::new();
     others.insert("units".into(), 7.into());
     others.insert("outlier-limit".into(), serde_json::Value::Null);
-    let laid = settings.overlaid(&others).unwrap();
-    assert_eq!((laid.units, laid.feed.outlier_limit), (7, None));
-    assert!(laid.check_same(&others).is_ok());
-    let said = settings.check_same(&others).unwrap_err().to_string();
-    assert!(said.contains("as in the checkpoint"), "{said}");
+    let overlaid = settings.overlaid(&others).unwrap();
+    assert_eq!((overlaid.units, overlaid.feed.outlier_limit), (7, None));
+    assert!(overlaid.check_same(&others).is_ok());
+    let message = settings.check_same(&others).unwrap_err().to_string();
+    assert!(message.contains("as in the checkpoint"), "{message}");
     others.insert("unit".into(), 7.into());
     assert!(settings.overlaid(&others).is_err());
     for (name, value) in [("target-kind", "x"), ("precision", "f16"), ("format", "xml"), ("metrics", "mae")] {
@@ -199,7 +199,7 @@ fn settings_know_their_names() {
 }
 
 #[test]
-fn nonsense_is_an_error() {
+fn session_resume_of_cut_bytes_is_an_error() {
     let mut session = session(|s| s.feed.horizon = 1);
     feed(&mut session, &text(0..20));
     let bytes = saved(&mut session);
@@ -209,15 +209,19 @@ fn nonsense_is_an_error() {
 }
 
 #[test]
-fn session_rolled_back_begins_its_streams_afresh() {
+fn session_rolled_back_makes_no_prediction_for_the_next_row() {
     let mut session = session(|s| s.feed.horizon = 1);
     feed(&mut session, &text(0..30));
     session.mark().unwrap();
-    assert!(!feed(&mut session, &text(30..31))[0].contains("predicted: None"), "it was forecast");
+    assert!(!feed(&mut session, &text(30..31))[0].contains("predicted: None"), "expected a prediction");
     session.roll_back().unwrap();
-    let said = feed(&mut session, &text(31..33));
-    assert!(said[0].contains("predicted: None"), "the forecast of row 30 is not of this row: {}", said[0]);
-    assert!(!said[1].contains("predicted: None"), "{}", said[1]);
+    let reports = feed(&mut session, &text(31..33));
+    assert!(
+        reports[0].contains("predicted: None"),
+        "the prediction made at row 30 is dropped: {}",
+        reports[0]
+    );
+    assert!(!reports[1].contains("predicted: None"), "{}", reports[1]);
 }
 mod differential;
 mod divergence;

@@ -4,7 +4,7 @@ use crate::readout::{Loss, Target};
 
 fn spec() -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 5, 2);
-    spec.mask.sparsity = 0.5;
+    spec.model.mask.sparsity = 0.5;
     spec.direct = 1;
     spec
 }
@@ -18,7 +18,7 @@ fn trained<T: Real>(spec: &StreamLearnerSpec) -> StreamLearner<T> {
     learner
 }
 
-fn said<T: Real>(spec: &StreamLearnerSpec, bytes: &[u8]) -> String {
+fn outcome<T: Real>(spec: &StreamLearnerSpec, bytes: &[u8]) -> String {
     match unpack::<T>(spec, 0, bytes) {
         Ok(_) => "fine".into(),
         Err(ImportError::Format(why)) => why,
@@ -26,7 +26,7 @@ fn said<T: Real>(spec: &StreamLearnerSpec, bytes: &[u8]) -> String {
     }
 }
 
-/// A file with one tensor changed, or left out.
+/// Returns the file with one tensor changed, or without it if `change` returns `None`.
 fn altered(
     bytes: &[u8],
     name: &str,
@@ -45,27 +45,27 @@ fn altered(
 }
 
 #[test]
-fn every_cell_goes_there_and_back() {
+fn unpack_of_packed_weights_restores_every_cell() {
     for cell in cell::registry::<f32>() {
         let mut spec = spec();
-        spec.network.layers[0].cell = cell.name.into();
-        spec.network.layers.push(spec.network.layers[0].clone());
+        spec.model.network.layers[0].cell = cell.name.into();
+        spec.model.network.layers.push(spec.model.network.layers[0].clone());
         let learner = trained::<f32>(&spec);
         let bytes = pack(&learner);
-        let again = unpack::<f32>(&spec, 9, &bytes).unwrap();
-        assert_eq!(again.weights(), learner.weights(), "{}", cell.name);
+        let restored = unpack::<f32>(&spec, 9, &bytes).unwrap();
+        assert_eq!(restored.weights(), learner.weights(), "{}", cell.name);
         let masks = |learner: &StreamLearner<f32>| -> Vec<Vec<_>> {
             learner.network().wiring().layout().blocks().iter().map(|b| b.kept.entries().collect()).collect()
         };
-        assert_eq!(masks(&again), masks(&learner));
-        assert_eq!(pack(&again), bytes);
+        assert_eq!(masks(&restored), masks(&learner));
+        assert_eq!(pack(&restored), bytes);
         let double = unpack::<f64>(&spec, 9, &bytes).unwrap();
         assert!(double.weights().iter().zip(learner.weights()).all(|(a, b)| *a == f64::from(*b)));
     }
 }
 
 #[test]
-fn without_masks_zeros_decide_where_weights_are_pruned() {
+fn unpack_without_masks_prunes_zeros_of_pruned_blocks() {
     let spec = spec();
     let learner = trained::<f64>(&spec);
     let p = learner.weights().len();
@@ -75,18 +75,18 @@ fn without_masks_zeros_decide_where_weights_are_pruned() {
     }
     assert_eq!(unpack::<f64>(&spec, 0, &bytes).unwrap().weights().len(), p);
     let mut dense = spec.clone();
-    dense.mask.sparsity = 0.0;
+    dense.model.mask.sparsity = 0.0;
     let full = unpack::<f64>(&dense, 0, &bytes).unwrap();
     assert_eq!(full.weights().len(), StreamLearner::<f64>::new(&dense, 0).unwrap().weights().len());
 }
 
 #[test]
-fn the_readout_may_be_left_out() {
+fn unpack_without_a_readout_draws_it_from_the_seed() {
     let mut spec = spec();
-    (spec.least, spec.loss, spec.standardise_target) = (None, Loss::SquaredError, false);
+    (spec.least_squares, spec.model.loss, spec.standardise_target) = (None, Loss::SquaredError, false);
     let bytes = pack(&trained::<f64>(&spec));
     let without = altered(&bytes, WEIGHT, |_| None);
-    assert!(said::<f64>(&spec, &without).contains("both of readout.weight and readout.bias or none"));
+    assert!(outcome::<f64>(&spec, &without).contains("both of readout.weight and readout.bias or none"));
     let without = altered(&without, BIAS, |_| None);
     let learner = unpack::<f64>(&spec, 3, &without).unwrap();
     let drawn = StreamLearner::<f64>::new(&spec, 3).unwrap();
@@ -94,27 +94,28 @@ fn the_readout_may_be_left_out() {
 }
 
 #[test]
-fn what_does_not_fit_is_said() {
+fn unpack_of_wrong_tensors_returns_an_error() {
     let spec = spec();
     let bytes = pack(&trained::<f32>(&spec));
-    assert_eq!(said::<f32>(&spec, &bytes), "fine");
-    let none = altered(&bytes, "layer0.wu_x", |_| None);
-    assert_eq!(said::<f32>(&spec, &none), "expected a tensor 'layer0.wu_x', got none");
-    let turned = altered(&bytes, "layer0.wu_x", |t| Some((t.dtype(), vec![2, 5], t.data().to_vec())));
-    assert_eq!(said::<f32>(&spec, &turned), "expected 'layer0.wu_x' of shape [5, 2], got [2, 5]");
-    let whole = altered(&bytes, "layer0.wu_x", |t| Some((Dtype::I32, t.shape().to_vec(), t.data().to_vec())));
-    assert!(said::<f32>(&spec, &whole).contains("of type F32 or F64, got I32"));
+    assert_eq!(outcome::<f32>(&spec, &bytes), "fine");
+    let missing = altered(&bytes, "layer0.wu_x", |_| None);
+    assert_eq!(outcome::<f32>(&spec, &missing), "expected a tensor 'layer0.wu_x', got none");
+    let transposed = altered(&bytes, "layer0.wu_x", |t| Some((t.dtype(), vec![2, 5], t.data().to_vec())));
+    assert_eq!(outcome::<f32>(&spec, &transposed), "expected 'layer0.wu_x' of shape [5, 2], got [2, 5]");
+    let integers =
+        altered(&bytes, "layer0.wu_x", |t| Some((Dtype::I32, t.shape().to_vec(), t.data().to_vec())));
+    assert!(outcome::<f32>(&spec, &integers).contains("of type F32 or F64, got I32"));
     let mask = altered(&bytes, "layer0.wu_y.mask", |_| Some((Dtype::U8, vec![1], vec![1])));
-    assert!(said::<f32>(&spec, &mask).contains("'layer0.wu_y.mask' of type U8 and shape [5, 5]"));
+    assert!(outcome::<f32>(&spec, &mask).contains("'layer0.wu_y.mask' of type U8 and shape [5, 5]"));
     let infinite = altered(&bytes, "layer0.bu", |t| {
         Some((Dtype::F32, t.shape().to_vec(), f32::INFINITY.to_le_bytes().repeat(5)))
     });
-    assert!(said::<f32>(&spec, &infinite).contains("finite numbers"));
+    assert!(outcome::<f32>(&spec, &infinite).contains("finite numbers"));
     let mut other = spec.clone();
-    other.network.layers[0].cell = "rnn".into();
-    assert!(said::<f32>(&other, &bytes).contains("and masks, got '"));
+    other.model.network.layers[0].cell = "rnn".into();
+    assert!(outcome::<f32>(&other, &bytes).contains("and masks, got '"));
     for cut in 0..bytes.len() {
-        assert!(said::<f32>(&spec, &bytes[..cut]).contains("expected a safetensors file"), "cut at {cut}");
+        assert!(outcome::<f32>(&spec, &bytes[..cut]).contains("expected a safetensors file"), "cut at {cut}");
     }
 }
 

@@ -94,18 +94,18 @@ pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> 
 /// A learner with one layer and the prediction horizon `horizon`; an event subtracts the threshold from the unit's state.
 pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usize) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(inputs, units, 1);
-    spec.network.layers[0].cell = cell.into();
-    spec.network.layers[0].config.event_reset = EventReset::Threshold;
-    spec.mask.sparsity = sparsity;
+    spec.model.network.layers[0].cell = cell.into();
+    spec.model.network.layers[0].config.event_reset = EventReset::Threshold;
+    spec.model.mask.sparsity = sparsity;
     spec.horizon = horizon;
     spec
 }
 
 /// Sets the mean initial threshold, and half-width ε and height γ of the pseudo-derivative.
 pub fn events(spec: &mut StreamLearnerSpec, threshold: f64, half_width: f64, height: f64) {
-    spec.init.threshold = ThresholdInit::Beta { mean: threshold };
-    spec.network.layers[0].config.surrogate.epsilon = half_width;
-    spec.network.layers[0].config.surrogate.gamma = height;
+    spec.model.init.threshold = ThresholdInit::Beta { mean: threshold };
+    spec.model.network.layers[0].config.surrogate.epsilon = half_width;
+    spec.model.network.layers[0].config.surrogate.gamma = height;
 }
 
 /// The exit code of a program; prints the error, if there is one.

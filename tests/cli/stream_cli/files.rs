@@ -57,11 +57,7 @@ fn resume_truncates_its_own_output_and_no_other_file() {
     let resume = "stream in.csv --resume --checkpoint c";
     // Refused: no output, an output that is another file, and an output that does not exist. No
     // file is truncated or created.
-    fails(
-        &run(&folder, resume, b""),
-        2,
-        "output: expected the output file of the checkpoint, or -",
-    );
+    fails(&run(&folder, resume, b""), 2, "output: expected the output file of the checkpoint, or -");
     let unrelated = "unrelated\n".repeat(1000);
     fs::write(folder.join("unrelated.txt"), &unrelated).unwrap();
     fails(&run(&folder, &format!("{resume} -o unrelated.txt"), b""), 4, "the file was not changed");

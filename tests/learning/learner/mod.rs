@@ -1,5 +1,6 @@
 //! The sequence learner: weight updates, limits, streams, tests and non-finite values.
 
+mod memory;
 mod non_finite;
 mod streams;
 mod testing;

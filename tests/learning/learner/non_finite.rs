@@ -62,8 +62,9 @@ fn learner_target_after_non_finite_value_is_learned() {
     for rule in rules.chain(["rtrl-blocked-17", "rtrl-blocked-33"].map(String::from)) {
         for (cell, mask) in [("egru", 0.0), ("egru", 0.8), ("event-rnn", 0.4), ("gru", 0.4), ("rnn", 0.0)] {
             for value in [f64::NAN, f64::INFINITY] {
-                let mut spec =
-                    SequenceLearnerSpec { loss: Loss::SquaredError, update: Update::Steps(1), ..spec() };
+                let mut spec = SequenceLearnerSpec { update: Update::Steps(1), ..spec() };
+                spec.model.loss = Loss::SquaredError;
+
                 spec.model.network.layers[0].cell = cell.into();
                 (spec.model.rule, spec.model.mask.sparsity) = (rule.clone(), mask);
                 let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();

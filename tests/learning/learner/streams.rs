@@ -1,6 +1,7 @@
 //! Streams and sequences: reset, separate state, reference rules.
 
 use super::*;
+use sparse_rtrl::ModelSpec;
 
 #[test]
 fn learner_after_end_of_sequence_repeats_its_outputs() {
@@ -34,7 +35,9 @@ fn batch_after_steps_equals_batch_of_new_learner() {
 #[test]
 fn streams_of_random_rule_draw_different_noise() {
     let trained = |rule: &str, streams: usize| {
-        let spec = SequenceLearnerSpec { rule: rule.into(), streams, ..spec() };
+        let mut spec = SequenceLearnerSpec { streams, ..spec() };
+        spec.model.rule = rule.into();
+
         let mut learner = SequenceLearner::<f64>::new(&spec, 5).unwrap();
         let data = sequence(1, 10);
         learner.train(&vec![&data; streams], LossAt::Every { burn_in: 0 }).unwrap();
@@ -49,11 +52,9 @@ fn streams_of_random_rule_draw_different_noise() {
 #[test]
 fn reference_rule_separates_exact_rules_and_changes_no_weights() {
     let run = |rule: &str, reference_rule: Option<&str>| {
-        let spec = SequenceLearnerSpec {
-            rule: rule.into(),
-            reference_rule: reference_rule.map(String::from),
-            ..spec()
-        };
+        let mut spec = SequenceLearnerSpec { reference_rule: reference_rule.map(String::from), ..spec() };
+        spec.model.rule = rule.into();
+
         let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
         (tally, learner.parameters().to_vec())
@@ -83,7 +84,9 @@ fn continuous_stream_in_two_parts_equals_one_sequence() {
     };
     for name in ["rtrl", "rtrl-dense", "snap-2", "tbptt-8", "rflo"] {
         let learned = |parts: &[(usize, usize)], continuous| {
-            let spec = SequenceLearnerSpec { rule: name.into(), continuous, ..spec() };
+            let mut spec = SequenceLearnerSpec { continuous, ..spec() };
+            spec.model.rule = name.into();
+
             let mut learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
             for &(from, to) in parts {
                 learner.train(&[&part(from, to)], LossAt::Last).unwrap();
@@ -103,7 +106,11 @@ fn continuous_stream_in_two_parts_equals_one_sequence() {
 #[test]
 fn continuous_stream_with_growing_rule_is_refused() {
     for spec in [
-        SequenceLearnerSpec { rule: "bptt".into(), continuous: true, ..spec() },
+        SequenceLearnerSpec {
+            model: ModelSpec { rule: "bptt".into(), ..spec().model },
+            continuous: true,
+            ..spec()
+        },
         SequenceLearnerSpec { reference_rule: Some("bptt".into()), continuous: true, ..spec() },
     ] {
         let message = spec.check().unwrap_err().to_string();

@@ -130,7 +130,9 @@ fn thresholds_at_high_rate_stay_in_zero_to_one() {
 #[test]
 fn weight_update_that_is_not_finite_is_reverted() {
     let (loss, update) = (Loss::SquaredError, Update::Steps(1));
-    let spec = SequenceLearnerSpec { learning_rate: 1e308, loss, update, ..spec() };
+    let mut spec = SequenceLearnerSpec { learning_rate: 1e308, update, ..spec() };
+    spec.model.loss = loss;
+
     let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
     let before = learner.parameters().to_vec();
     let error = learner.step(&[1.0, 1.0], Some(Target::Values(&[1e3, -1e3]))).unwrap_err();

@@ -1,5 +1,6 @@
-//! A session that is saved and restored, at whatever moment, goes on as one that never was: every row says the same, scores the same, and
-//! ends in the same bytes. What it says is held against the rows themselves.
+//! A session that is saved and restored at any row continues as an uninterrupted one: the reports,
+//! the scores and the final bytes are the same. Predictions, counts and scores are compared with
+//! values computed from the rows.
 
 use super::*;
 use crate::params::{Generator, Purpose, generator};
@@ -7,7 +8,7 @@ use crate::stream::feed::{TargetKind, Truth};
 use crate::stream::score::Metric;
 use rand::RngExt;
 
-/// Of columns `who,y,a,b,c`.
+/// The columns `who,y,a,b,c`.
 fn columns() -> Vec<String> {
     ["who", "y", "a", "b", "c"].map(String::from).into()
 }
@@ -24,7 +25,7 @@ fn settings(task: TargetKind, horizon: usize, change: impl Fn(&mut Settings)) ->
     settings.resolved()
 }
 
-/// Rows with gaps, rows that do not fit, and names that come late.
+/// Rows with missing targets, bad rows, and names that first appear in later rows.
 fn rows(task: TargetKind, n: usize, seed: u64) -> Vec<String> {
     let mut rng = generator(seed, Purpose::Data);
     let one = |of: &[&str], rng: &mut Generator| of[rng.random_range(0..of.len())].to_string();
@@ -51,13 +52,14 @@ fn line(text: &str) -> Line<'_> {
     Line { text: text.as_bytes(), number: 1, whole: true, ended: true }
 }
 
-/// Everything that can be seen of a row, and of the session after it. What diverges goes back to its mark, or begins anew.
+/// The report of a row and the visible state after it. After divergence the session is rolled back
+/// to its mark, or reset.
 fn step(session: &mut Session<f32>, text: &str) -> String {
-    let (said, trouble) = match session.row(line(text)) {
-        Ok(said) => (format!("{said:?}"), None),
-        Err(trouble) => (format!("{trouble:?}"), Some(trouble)),
+    let (report, error) = match session.row(line(text)) {
+        Ok(report) => (format!("{report:?}"), None),
+        Err(error) => (format!("{error:?}"), Some(error)),
     };
-    match trouble {
+    match error {
         None => {}
         Some(RowError::Row(_)) => session.skip(line(text)),
         Some(RowError::Diverged(_)) if session.is_marked() => drop(session.roll_back().unwrap()),
@@ -67,49 +69,53 @@ fn step(session: &mut Session<f32>, text: &str) -> String {
     let scores: Vec<_> = session.settings().metrics().iter().map(scores).collect();
     let (counts, position) = (session.counts(), session.position());
     let learner = session.learner();
-    format!("{said} {scores:?} {counts:?} {position:?} {} {}", learner.updates(), learner.macs().total())
+    format!("{report} {scores:?} {counts:?} {position:?} {} {}", learner.updates(), learner.macs().total())
 }
 
-/// Runs straight through, keeping what is saved before each row; then from each of those on.
-fn holds(settings: &Settings, lines: &[String], marks: impl Fn(usize) -> bool) -> Vec<String> {
-    let mut whole = Session::<f32>::begin(settings, columns()).unwrap();
+/// Runs all rows and saves the session before each. Then resumes from each saved state and compares
+/// the reports.
+fn check_resumed(settings: &Settings, lines: &[String], marks: impl Fn(usize) -> bool) -> Vec<String> {
+    let mut uninterrupted = Session::<f32>::begin(settings, columns()).unwrap();
     let (mut states, mut expected) = (Vec::new(), Vec::new());
     for (t, line) in lines.iter().enumerate() {
         if marks(t) {
-            whole.mark().unwrap();
+            uninterrupted.mark().unwrap();
         }
-        states.push(saved(&mut whole));
-        expected.push(step(&mut whole, line));
+        states.push(saved(&mut uninterrupted));
+        expected.push(step(&mut uninterrupted, line));
     }
-    let last = saved(&mut whole);
-    // From every row a stretch, and all the way from some.
+    let last = saved(&mut uninterrupted);
+    // Up to eight rows from every state, and all remaining rows from some.
     for (from, state) in states.iter().enumerate() {
         let to = if from % 17 == 3 { lines.len() } else { lines.len().min(from + 8) };
-        let mut again = resumed(state.clone()).unwrap();
-        assert!(saved(&mut again) == *state, "what was restored after {from} rows is saved alike");
+        let mut restored = resumed(state.clone()).unwrap();
+        assert!(
+            saved(&mut restored) == *state,
+            "the session restored after {from} rows saves the same bytes"
+        );
         for t in from..to {
             if marks(t) && t > from {
-                again.mark().unwrap();
+                restored.mark().unwrap();
             }
-            assert_eq!(step(&mut again, &lines[t]), expected[t], "from row {from}, at {t}: {}", lines[t]);
+            assert_eq!(step(&mut restored, &lines[t]), expected[t], "from row {from}, at {t}: {}", lines[t]);
         }
-        assert!(to < lines.len() || saved(&mut again) == last, "from row {from}");
+        assert!(to < lines.len() || saved(&mut restored) == last, "from row {from}");
     }
-    // And restored between any two rows.
-    let mut again = Session::<f32>::begin(settings, columns()).unwrap();
+    // A session that is restored before every row.
+    let mut restored = Session::<f32>::begin(settings, columns()).unwrap();
     for (t, line) in lines.iter().enumerate() {
         if marks(t) {
-            again.mark().unwrap();
+            restored.mark().unwrap();
         }
-        again = resumed(saved(&mut again)).unwrap();
-        assert_eq!(step(&mut again, line), expected[t], "restored before each row, at {t}");
+        restored = resumed(saved(&mut restored)).unwrap();
+        assert_eq!(step(&mut restored, line), expected[t], "restored before each row, at {t}");
     }
-    assert!(saved(&mut again) == last);
+    assert!(saved(&mut restored) == last);
     expected
 }
 
 #[test]
-fn session_restored_at_any_row_goes_on_as_uninterrupted() {
+fn session_restored_at_any_row_continues_as_uninterrupted() {
     for (k, (task, horizon)) in [
         (TargetKind::Regression, 0),
         (TargetKind::Regression, 3),
@@ -120,39 +126,44 @@ fn session_restored_at_any_row_goes_on_as_uninterrupted() {
     .into_iter()
     .enumerate()
     {
-        let expected = holds(&settings(task, horizon, |_| {}), &rows(task, 90, k as u64), |t| t % 31 == 20);
-        assert!(expected.iter().any(|said| said.contains("predicted: Some")), "{task:?}, horizon {horizon}");
-        assert!(expected.iter().filter(|said| said.starts_with("Row(")).count() >= 9);
+        let expected =
+            check_resumed(&settings(task, horizon, |_| {}), &rows(task, 90, k as u64), |t| t % 31 == 20);
+        assert!(
+            expected.iter().any(|report| report.contains("predicted: Some")),
+            "{task:?}, horizon {horizon}"
+        );
+        assert!(expected.iter().filter(|report| report.starts_with("Row(")).count() >= 9);
     }
 }
 
 #[test]
-fn session_that_diverges_goes_on_as_uninterrupted() {
+fn session_that_diverges_continues_as_uninterrupted_after_a_restore() {
     for (rate, marked) in [(40.0, true), (40.0, false), (1e30, true)] {
         let settings = settings(TargetKind::Regression, 1, |s| {
             (s.trainer, s.learning_rate, s.decay) = ("sgd".into(), rate, 0.0);
             s.readout = Some(ReadoutBy::Trainer);
         });
-        let expected = holds(&settings, &rows(TargetKind::Regression, 70, 9), |t| marked && t % 13 == 6);
-        let diverged = expected.iter().filter(|said| said.starts_with("Diverged")).count();
+        let expected =
+            check_resumed(&settings, &rows(TargetKind::Regression, 70, 9), |t| marked && t % 13 == 6);
+        let diverged = expected.iter().filter(|report| report.starts_with("Diverged")).count();
         assert!((3..60).contains(&diverged), "{diverged} times at a rate of {rate}");
     }
 }
 
-/// Targets by stream, horizons, counts and scores, recomputed beside the session.
+/// Targets per stream, horizons, counts and scores are computed independently of the session.
 #[test]
-fn predictions_counts_and_scores_are_those_of_the_rows() {
+fn session_predictions_counts_and_scores_equal_those_of_the_rows() {
     for (task, horizon) in [
         (TargetKind::Regression, 0),
         (TargetKind::Regression, 2),
         (TargetKind::Classes, 0),
         (TargetKind::Classes, 3),
     ] {
-        rows_are_scored(task, horizon);
+        check_scores(task, horizon);
     }
 }
 
-fn rows_are_scored(task: TargetKind, horizon: usize) {
+fn check_scores(task: TargetKind, horizon: usize) {
     let mut session = Session::<f32>::begin(&settings(task, horizon, |_| {}), columns()).unwrap();
     let (mut classes, mut names) = (Vec::<String>::new(), Vec::<String>::new());
     let mut forecasts: Vec<Vec<Vec<f64>>> = vec![Vec::new(); 3];
@@ -160,7 +171,7 @@ fn rows_are_scored(task: TargetKind, horizon: usize) {
     let mut known = [false; 3];
     for text in rows(task, 120, 4) {
         let fields: Vec<_> = text.split(',').map(String::from).collect();
-        let Ok(said) = session.row(line(&text)) else {
+        let Ok(report) = session.row(line(&text)) else {
             session.skip(line(&text));
             skipped += 1;
             continue;
@@ -177,20 +188,20 @@ fn rows_are_scored(task: TargetKind, horizon: usize) {
             (text, TargetKind::Regression) => Some(Truth::Value(text.parse().unwrap())),
             _ => Some(Truth::Class(place(&mut classes, &fields[1]))),
         };
-        assert_eq!((said.stream, said.target), (stream, target), "{text}");
+        assert_eq!((report.stream, report.target), (stream, target), "{text}");
         known[stream] |= target.is_some();
         if horizon > 0 && !known[stream] {
-            assert_eq!((said.predicted, said.next), (None, None), "nothing can be said yet");
+            assert_eq!((report.predicted, report.next), (None, None), "no prediction without a known target");
             continue;
         }
-        let waiting = &mut forecasts[stream];
+        let pending = &mut forecasts[stream];
         let predicted = match horizon {
-            0 => said.predicted.map(<[f64]>::to_vec),
-            h => (waiting.len() >= h).then(|| waiting[waiting.len() - h].clone()),
+            0 => report.predicted.map(<[f64]>::to_vec),
+            h => (pending.len() >= h).then(|| pending[pending.len() - h].clone()),
         };
-        assert_eq!(said.predicted.map(<[f64]>::to_vec), predicted, "{text}");
-        assert_eq!(said.next.is_some(), horizon > 0);
-        waiting.push(said.next.unwrap_or_default().to_vec());
+        assert_eq!(report.predicted.map(<[f64]>::to_vec), predicted, "{text}");
+        assert_eq!(report.next.is_some(), horizon > 0);
+        pending.push(report.next.unwrap_or_default().to_vec());
         if let (Some(target), Some(predicted)) = (target, predicted) {
             learned += 1;
             scored.push((target, predicted));
@@ -206,12 +217,12 @@ fn rows_are_scored(task: TargetKind, horizon: usize) {
             9 => session.score().recent(metric).unwrap(),
             _ => session.score().overall(metric).unwrap(),
         };
-        measured_as(task, samples, of);
+        check_metrics(task, samples, of);
     }
 }
 
 /// The first two metrics of a task by their formulas.
-fn measured_as(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(Metric) -> f64) {
+fn check_metrics(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(Metric) -> f64) {
     let n = samples.len() as f64;
     let mean = |of: &dyn Fn(f64, &[f64]) -> f64| {
         let each = samples.iter().map(|(target, predicted)| match *target {
@@ -232,12 +243,12 @@ fn measured_as(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(M
     }
 }
 
-/// A line that was cut is a row that does not fit, whatever is left of it.
+/// A cut line is a bad row, for any content.
 #[test]
-fn line_that_was_cut_is_a_bad_row() {
+fn session_given_a_cut_line_returns_a_row_error() {
     let mut session = session(|_| {});
     let cut = Line { text: b"1,50", number: 1, whole: false, ended: true };
-    let RowError::Row(field_error) = session.row(cut).unwrap_err() else { panic!("a row that does not fit") };
+    let RowError::Row(field_error) = session.row(cut).unwrap_err() else { panic!("expected a row error") };
     assert_eq!(field_error.to_string(), "expected a line of at most 1048576 bytes, got a longer one");
     assert_eq!(session.position().rows, 0);
     session.skip(cut);

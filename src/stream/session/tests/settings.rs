@@ -1,4 +1,5 @@
-//! Settings by name: which learner they ask for, which may change on the way, and what range they have.
+//! Settings by name: the learner that they yield, those that may change on resume, and their
+//! ranges.
 
 use super::*;
 use crate::cell::ResetGate;
@@ -21,12 +22,12 @@ fn learner(change: impl Fn(&mut Settings)) -> Result<StreamLearnerSpec> {
     settings.learner(&RowReader::new(&settings.feed, &columns())?)
 }
 
-fn said(change: impl Fn(&mut Settings)) -> String {
+fn message(change: impl Fn(&mut Settings)) -> String {
     learner(change).unwrap_err().to_string()
 }
 
 #[test]
-fn defaults_are_those_of_the_manual() {
+fn settings_by_default_equal_those_of_the_manual() {
     let map = Settings::new("load").as_map();
     let expected = json!({
         "target": "load", "horizon": 0, "target-kind": "regression", "classes": null, "features": null, "cyclic": [],
@@ -42,7 +43,7 @@ fn defaults_are_those_of_the_manual() {
 }
 
 #[test]
-fn task_decides_readout_loss_and_metrics() {
+fn settings_of_each_target_kind_have_matching_readout_loss_and_metrics() {
     let of = |task| {
         let mut settings = Settings::new("load");
         settings.feed.target_kind = task;
@@ -53,23 +54,26 @@ fn task_decides_readout_loss_and_metrics() {
     let classes = (Some(ReadoutBy::Trainer), vec![Metric::Accuracy, Metric::LogLoss]);
     assert_eq!((of(TargetKind::Binary), of(TargetKind::Classes)), (classes.clone(), classes));
     let spec = learner(|_| {}).unwrap();
-    assert_eq!((spec.loss, spec.outputs), (Loss::SquaredError, 1));
-    assert_eq!(spec.least, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
+    assert_eq!((spec.model.loss, spec.model.outputs), (Loss::SquaredError, 1));
+    assert_eq!(spec.least_squares, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
     let spec = learner(|s| s.feed.target_kind = TargetKind::Binary).unwrap();
-    assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::BinaryCrossEntropy, 1, None));
+    assert_eq!(
+        (spec.model.loss, spec.model.outputs, spec.least_squares),
+        (Loss::BinaryCrossEntropy, 1, None)
+    );
     let spec =
         learner(|s| (s.feed.target_kind, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
-    assert_eq!((spec.loss, spec.outputs, spec.least), (Loss::CrossEntropy, 5, None));
-    // What is said stays.
+    assert_eq!((spec.model.loss, spec.model.outputs, spec.least_squares), (Loss::CrossEntropy, 5, None));
+    // Given values are kept.
     let mut settings = Settings::new("load");
     (settings.readout, settings.metrics) = (Some(ReadoutBy::Trainer), Some(vec![Metric::Mape]));
     let settings = settings.resolved();
     assert_eq!((settings.readout, settings.metrics()), (Some(ReadoutBy::Trainer), &[Metric::Mape][..]));
 }
 
-/// Every setting of the learner, away from its default.
+/// Every setting of the learner differs from its default.
 #[test]
-fn settings_reach_the_learner() {
+fn settings_away_from_defaults_yield_the_expected_learner() {
     let spec = learner(|s| {
         (s.units, s.layers, s.cell, s.reset_gate) = (7, 2, "egru".into(), ResetGate::After);
         (s.param_sparsity, s.mask, s.rule) = (0.25, MaskOn::All, "snap-2".into());
@@ -80,21 +84,29 @@ fn settings_reach_the_learner() {
         s.feed.direct = vec!["hour".into()];
     })
     .unwrap();
-    let layers: Vec<_> =
-        spec.network.layers.iter().map(|l| (l.cell.as_str(), l.units, l.config.reset_gate, l.mask)).collect();
+    let layers: Vec<_> = spec
+        .model
+        .network
+        .layers
+        .iter()
+        .map(|l| (l.cell.as_str(), l.units, l.config.reset_gate, l.mask))
+        .collect();
     assert_eq!(layers, [("egru", 7, ResetGate::After, None); 2]);
-    assert_eq!((spec.network.inputs, spec.direct, spec.network.trace), (1, 2, None));
+    assert_eq!((spec.model.network.inputs, spec.direct, spec.model.network.trace), (1, 2, None));
     assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is trained");
-    assert_eq!((spec.mask.sparsity, spec.mask.on, spec.rule.as_str()), (0.25, MaskOn::All, "snap-2"));
+    assert_eq!(
+        (spec.model.mask.sparsity, spec.model.mask.on, spec.model.rule.as_str()),
+        (0.25, MaskOn::All, "snap-2")
+    );
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
     assert_eq!((spec.trainer, spec.error_clip), (trainer, Some(3.0)));
-    assert_eq!(spec.least, Some(LeastSquares { variance: 4.0, forgetting: 0.75 }));
+    assert_eq!(spec.least_squares, Some(LeastSquares { variance: 4.0, forgetting: 0.75 }));
     assert_eq!((spec.horizon, spec.streams, spec.standardise), (3, 5, vec![true, false, false]));
-    assert!(learner(|s| s.readout = Some(ReadoutBy::Trainer)).unwrap().least.is_none());
+    assert!(learner(|s| s.readout = Some(ReadoutBy::Trainer)).unwrap().least_squares.is_none());
 }
 
 #[test]
-fn trainer_is_a_filter_an_optimiser_or_none() {
+fn settings_trainer_by_name_is_a_filter_or_none() {
     let of = |name: &str| {
         learner(|s| {
             s.trainer = name.into();
@@ -111,38 +123,38 @@ fn trainer_is_a_filter_an_optimiser_or_none() {
 }
 
 #[test]
-fn settings_out_of_their_range_are_errors() {
+fn settings_out_of_range_are_errors() {
     assert!(learner(|s| (s.window, s.every, s.layers) = (10_000_000, u64::MAX, 3)).is_ok());
     assert!(learner(|s| (s.window, s.every) = (0, 1)).is_ok());
-    assert_eq!(said(|s| s.window = 10_000_001), "window: expected 0 to 10000000, got 10000001");
-    assert!(said(|s| s.every = 0).starts_with("every: expected 1 to "));
-    assert_eq!(said(|s| s.layers = 0), "layers: expected 1 to 1000, got 0");
-    assert_eq!(said(|s| s.layers = 1001), "layers: expected 1 to 1000, got 1001");
+    assert_eq!(message(|s| s.window = 10_000_001), "window: expected 0 to 10000000, got 10000001");
+    assert!(message(|s| s.every = 0).starts_with("every: expected 1 to "));
+    assert_eq!(message(|s| s.layers = 0), "layers: expected 1 to 1000, got 0");
+    assert_eq!(message(|s| s.layers = 1001), "layers: expected 1 to 1000, got 1001");
     assert_eq!(
-        said(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
+        message(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
         "metrics: expected some of mae, rmse, nrmse, mape, for this kind of target, got log-loss"
     );
     let binary =
         |s: &mut Settings| (s.feed.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
     assert_eq!(
-        said(binary),
+        message(binary),
         "metrics: expected some of accuracy, log-loss, for this kind of target, got rmse"
     );
     for wrong in ['"', '\n', '\r', 'é', '…'] {
-        assert!(said(|s| s.delimiter = wrong).starts_with("delimiter: expected one ASCII character"));
+        assert!(message(|s| s.delimiter = wrong).starts_with("delimiter: expected one ASCII character"));
     }
     for (delimiter, byte) in [(';', b';'), ('\t', b'\t'), (' ', b' ')] {
         assert_eq!(Settings { delimiter, ..Settings::new("y") }.delimiter().unwrap(), byte);
     }
 }
 
-/// What may change when a session is resumed, what it then is, and that nothing else may.
+/// Tunable settings may change when a session is resumed; all others are refused.
 #[test]
-fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
+fn settings_retuned_accept_tunable_names_only() {
     assert_eq!(TUNABLE, ["outlier-limit", "learning-rate", "decay", "clip", "error-clip"]);
     let settings = session(|s| s.trainer = "sgd".into()).settings().clone();
     let one = |name: &str, value: Value| Map::from_iter([(name.to_string(), value)]);
-    let mut taken = Map::new();
+    let mut changed = Map::new();
     for (name, value) in [
         ("outlier-limit", 5.0),
         ("learning-rate", 0.125),
@@ -150,7 +162,7 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
         ("clip", 0.25),
         ("error-clip", 1.5),
     ] {
-        taken.insert(name.into(), json!(value));
+        changed.insert(name.into(), json!(value));
         assert_eq!(settings.retuned(&one(name, json!(value))).unwrap().as_map()[name], json!(value));
     }
     let names: Vec<String> = settings.as_map().keys().cloned().collect();
@@ -158,43 +170,47 @@ fn resumed_session_takes_up_what_may_change_and_refuses_the_rest() {
     for name in others {
         let error = settings.retuned(&one(name, json!("another"))).unwrap_err().to_string();
         assert!(error.contains(name.as_str()) && error.contains("as in the checkpoint"), "{error}");
-        assert!(settings.retuned(&one(name, settings.as_map()[name].clone())).is_ok(), "{name} as it was");
+        assert!(settings.retuned(&one(name, settings.as_map()[name].clone())).is_ok(), "{name} unchanged");
     }
-    assert!(settings.retuned(&one("units", json!(6.0))).is_ok(), "a whole number may have a point");
+    assert!(
+        settings.retuned(&one("units", json!(6.0))).is_ok(),
+        "an integer may be written with a decimal point"
+    );
     assert!(settings.retuned(&one("unit", json!(6))).is_err());
 
-    resumed_session_is_tuned(&settings, &settings.retuned(&taken).unwrap());
+    check_resumed_session_uses_retuned_settings(&settings, &settings.retuned(&changed).unwrap());
 }
 
-/// A session that is saved with `settings` and resumed with `retuned` uses the new values, also after a rollback and a reset.
-fn resumed_session_is_tuned(settings: &Settings, retuned: &Settings) {
-    let mut whole = session(|s| s.trainer = "sgd".into());
-    feed(&mut whole, &text(0..120));
-    whole.mark().unwrap();
-    feed(&mut whole, &text(120..130));
-    let bytes = saved(&mut whole);
+/// A session that is saved with `settings` and resumed with `retuned` uses the new values, also
+/// after a rollback and a reset.
+fn check_resumed_session_uses_retuned_settings(settings: &Settings, retuned: &Settings) {
+    let mut uninterrupted = session(|s| s.trainer = "sgd".into());
+    feed(&mut uninterrupted, &text(0..120));
+    uninterrupted.mark().unwrap();
+    feed(&mut uninterrupted, &text(120..130));
+    let bytes = saved(&mut uninterrupted);
     let resume = |settings: &Settings| {
         let mut archive = Archive::reader(bytes.clone());
         let (_, columns) = peek(&mut archive).unwrap();
         Session::<f32>::resume(settings, columns, &mut archive)
     };
-    let mut again = resume(retuned).unwrap();
-    assert_eq!(again.settings(), retuned);
+    let mut restored = resume(retuned).unwrap();
+    assert_eq!(restored.settings(), retuned);
     let expected = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.125, decay: 0.5, clip: Some(0.25) };
     let tuned = |session: &Session<f32>| {
         assert_eq!(session.learner().spec().trainer, expected);
         assert_eq!(session.learner().spec().error_clip, Some(1.5));
     };
-    tuned(&again);
-    // At the first hour past 130 rows, a load five deviations off.
+    tuned(&restored);
+    // A load beyond the new outlier limit of five deviations.
     let mut lines = Lines::new(&b"1,95\n"[..]);
-    let trouble = again.row(lines.next_line().unwrap().unwrap()).unwrap_err();
-    assert!(matches!(trouble, RowError::Row(_)), "{trouble:?}");
-    // The learner it goes back to, and the one it begins anew with, are tuned alike.
-    again.roll_back().unwrap();
-    tuned(&again);
-    again.reset().unwrap();
-    tuned(&again);
+    let error = restored.row(lines.next_line().unwrap().unwrap()).unwrap_err();
+    assert!(matches!(error, RowError::Row(_)), "{error:?}");
+    // The learner after a rollback and the one after a reset use the new values as well.
+    restored.roll_back().unwrap();
+    tuned(&restored);
+    restored.reset().unwrap();
+    tuned(&restored);
     for wrong in [
         Settings { units: 7, ..settings.clone() },
         Settings { window: 9, ..settings.clone() },
@@ -206,7 +222,7 @@ fn resumed_session_is_tuned(settings: &Settings, retuned: &Settings) {
 }
 
 #[test]
-fn session_remembers_its_columns_and_format() {
+fn session_resumed_has_its_columns_and_format() {
     let mut settings = Settings::new("load");
     (settings.units, settings.delimiter, settings.input_format) = (3, ';', Some(Format::Jsonl));
     let json = Session::<f32>::begin(&settings.clone().resolved(), columns());
@@ -219,7 +235,7 @@ fn session_remembers_its_columns_and_format() {
     let (settings, columns) = peek(&mut archive).unwrap();
     assert_eq!((&settings, &columns[..]), (session.settings(), session.columns()));
     assert_eq!(columns, self::columns());
-    let mut again = Session::<f32>::resume(&settings, columns, &mut archive).unwrap();
-    assert_eq!(again.position().rows, 2);
-    assert_eq!(feed(&mut again, "3;52;z\n"), feed(&mut session, "3;52;z\n"));
+    let mut restored = Session::<f32>::resume(&settings, columns, &mut archive).unwrap();
+    assert_eq!(restored.position().rows, 2);
+    assert_eq!(feed(&mut restored, "3;52;z\n"), feed(&mut session, "3;52;z\n"));
 }

@@ -5,12 +5,12 @@ use super::*;
 /// Name, shape and values of a tensor.
 type Written = (&'static str, Vec<usize>, Vec<f64>);
 
-/// A file as somebody else would write it: two tanh units, two inputs, one direct input, two outputs, all by hand.
+/// Spec and tensors of two tanh layers with two inputs, one direct input and two outputs.
 fn by_hand() -> (StreamLearnerSpec, Vec<Written>) {
     let mut spec = StreamLearnerSpec::new(2, 2, 2);
-    spec.network.layers[0].cell = "rnn".into();
-    spec.network.layers.push(spec.network.layers[0].clone());
-    spec.network.layers[1].units = 3;
+    spec.model.network.layers[0].cell = "rnn".into();
+    spec.model.network.layers.push(spec.model.network.layers[0].clone());
+    spec.model.network.layers[1].units = 3;
     (spec.direct, spec.standardise) = (1, vec![false; 3]);
     let tensors = vec![
         ("layer0.w", vec![2, 2], vec![0.1, 0.5, -0.3, 0.2]),
@@ -36,10 +36,10 @@ fn file(tensors: &[Written]) -> Vec<u8> {
     safetensors::serialize(views, None).unwrap()
 }
 
-/// Rows are units and columns sources, features are emissions, direct inputs, then the network's: shown by two steps worked out from the
-/// tensors alone.
+/// Rows are units and columns are sources. Features are emissions, direct inputs and inputs. The
+/// expected outputs are computed from the tensors.
 #[test]
-fn import_of_a_file_by_hand_runs_as_its_tensors_say() {
+fn import_of_a_file_by_hand_predicts_as_its_equations() {
     let (spec, tensors) = by_hand();
     let mut learner = unpack::<f64>(&spec, 0, &file(&tensors)).unwrap();
     let of = |name: &str| &tensors.iter().find(|t| t.0 == name).unwrap().2;
@@ -62,7 +62,7 @@ fn import_of_a_file_by_hand_runs_as_its_tensors_say() {
 }
 
 #[test]
-fn export_writes_every_tensor_as_it_was_read() {
+fn export_of_imported_tensors_writes_the_same_values() {
     let (spec, tensors) = by_hand();
     let bytes = pack(&unpack::<f64>(&spec, 0, &file(&tensors)).unwrap());
     let written = SafeTensors::deserialize(&bytes).unwrap();
@@ -78,21 +78,21 @@ fn export_writes_every_tensor_as_it_was_read() {
     }
     let masks = 4;
     assert_eq!(written.len(), tensors.len() + masks);
-    let (spec, single) = (by_hand().0, taught_single());
+    let (spec, single) = (by_hand().0, trained_single());
     let bytes = pack(&single);
     let written = SafeTensors::deserialize(&bytes).unwrap();
     let weight = written.tensor(WEIGHT).unwrap();
     assert_eq!((weight.dtype(), weight.data().len()), (Dtype::F32, 4 * 12));
     let p = single.network().wiring().parameters();
     let first = f32::from_le_bytes(*weight.data().first_chunk::<4>().unwrap());
-    assert_eq!((first, spec.outputs), (single.weights()[p], 2));
+    assert_eq!((first, spec.model.outputs), (single.weights()[p], 2));
 }
 
-fn taught_single() -> StreamLearner<f32> {
+fn trained_single() -> StreamLearner<f32> {
     trained(&by_hand().0)
 }
 
-/// An entry of a masked block is where its mask says, and zero elsewhere.
+/// A masked block holds its weights where the mask is 1, and zero elsewhere.
 #[test]
 fn export_of_masked_weights_is_zero_where_they_are_pruned() {
     let spec = spec();

@@ -1,5 +1,6 @@
-//! What the entries of a file mean, by formulas that read the file itself: entry (i, j) of a weight is from source j into unit i, entry
-//! (k, j) of the readout is of its j-th feature, and features are emissions, direct inputs, inputs.
+//! The meaning of the entries of a file, by formulas over its tensors: entry (i, j) of a weight is
+//! from source j to unit i, entry (k, j) of the readout is of its j-th feature, and features are
+//! emissions, direct inputs, inputs.
 
 use super::*;
 use crate::params::{MaskOn, MaskSpec};
@@ -85,17 +86,17 @@ impl Read {
 
 fn spec(cell: &str) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, UNITS, 2);
-    spec.network.layers[0].cell = cell.into();
+    spec.model.network.layers[0].cell = cell.into();
     if cell == "rnn" {
-        spec.network.layers.push(spec.network.layers[0].clone());
+        spec.model.network.layers.push(spec.model.network.layers[0].clone());
     }
-    (spec.mask.sparsity, spec.direct) = (0.4, 1);
+    (spec.model.mask.sparsity, spec.direct) = (0.4, 1);
     (spec.standardise, spec.standardise_target) = (vec![false; 3], false);
     spec
 }
 
-/// The learner's outputs on some steps are those of the formulas with the numbers of the file.
-fn means_what_it_says(learner: &mut StreamLearner<f64>, bytes: &[u8], cell: &str) {
+/// Checks that the outputs of the learner equal those of the formulas with the values of the file.
+fn check_outputs(learner: &mut StreamLearner<f64>, bytes: &[u8], cell: &str) {
     let file = Read::new(bytes);
     let mut state = [vec![0.0; UNITS], vec![0.0; UNITS]];
     let mut active = 0;
@@ -111,16 +112,16 @@ fn means_what_it_says(learner: &mut StreamLearner<f64>, bytes: &[u8], cell: &str
             assert_relative_eq!(*o, expected, max_relative = 1e-9, epsilon = 1e-12);
         }
     }
-    assert!(active > 10, "the formulas were not all zero: {active}");
+    assert!(active > 10, "expected more than 10 nonzero emissions, got {active}");
 }
 
 #[test]
-fn exported_entries_mean_what_the_table_says() {
+fn export_of_a_trained_learner_predicts_as_the_formulas() {
     for cell in ["rnn", "egru"] {
         let mut learner = trained::<f64>(&spec(cell));
         let bytes = pack(&learner);
-        means_what_it_says(&mut learner, &bytes, cell);
-        // Entries that do not exist are 0, and the mask says which these are.
+        check_outputs(&mut learner, &bytes, cell);
+        // Pruned entries are 0 in the values and in the mask.
         let file = Read::new(&bytes);
         for block in learner.network().wiring().layout().blocks() {
             let Some((shape, mask)) = file.0.get(&mask_of(&block.spec)) else { continue };
@@ -134,9 +135,9 @@ fn exported_entries_mean_what_the_table_says() {
     }
 }
 
-/// A file written by somebody else: other numbers everywhere, no two alike, some of them pruned.
+/// A file with other values, all different, some of them pruned.
 #[test]
-fn imported_entries_mean_what_the_table_says() {
+fn import_of_other_values_predicts_as_the_formulas() {
     for cell in ["rnn", "egru"] {
         let spec = spec(cell);
         let mut names = SafeTensors::deserialize(&pack(&StreamLearner::<f64>::new(&spec, 1).unwrap()))
@@ -171,7 +172,7 @@ fn imported_entries_mean_what_the_table_says() {
         });
         let bytes = safetensors::serialize(views, None).unwrap();
         let mut learner = unpack::<f64>(&spec, 0, &bytes).unwrap();
-        // Numbers where the mask has none are not weights.
+        // Values are ignored where the mask is 0.
         let kept = made.iter().map(|(name, dtype, shape, bytes)| {
             let mask = made.iter().find(|other| other.0 == format!("{name}.mask"));
             let bytes = match mask {
@@ -188,12 +189,12 @@ fn imported_entries_mean_what_the_table_says() {
         let views = kept.iter().map(|(name, dtype, shape, bytes)| {
             (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
         });
-        means_what_it_says(&mut learner, &safetensors::serialize(views, None).unwrap(), cell);
+        check_outputs(&mut learner, &safetensors::serialize(views, None).unwrap(), cell);
     }
 }
 
 #[test]
-fn export_writes_what_import_reads_in_the_precision_it_has() {
+fn export_then_import_keeps_weights_and_precision() {
     let folder = std::env::temp_dir().join(format!("sparse-rtrl-exchange-{}", std::process::id()));
     let path = folder.join("weights.safetensors");
     let spec = spec("egru");
@@ -212,12 +213,12 @@ fn export_writes_what_import_reads_in_the_precision_it_has() {
     assert!(matches!(import::<f32>(&spec, 5, &path), Err(Error::Read { .. })));
 }
 
-/// A readout that is left out begins as drawn from the seed: at zero under least squares.
+/// A missing readout is drawn from the seed. Under least squares it is zero.
 #[test]
-fn readout_left_out_begins_as_drawn() {
+fn import_without_a_readout_draws_it_from_the_seed() {
     for least in [true, false] {
         let mut spec = spec("egru");
-        spec.least = spec.least.filter(|_| least);
+        spec.least_squares = spec.least_squares.filter(|_| least);
         let bytes =
             [WEIGHT, BIAS].iter().fold(pack(&trained::<f64>(&spec)), |b, name| altered(&b, name, |_| None));
         let (learner, drawn) =
@@ -231,9 +232,10 @@ fn readout_left_out_begins_as_drawn() {
     }
 }
 
-/// Without masks a zero is no weight where its kind is to be pruned, and a weight of 0 elsewhere.
+/// Without a mask, a zero is pruned if parameters of its kind are pruned; otherwise it is a weight
+/// of 0.
 #[test]
-fn zeros_without_a_mask_are_pruned_where_their_kind_is() {
+fn import_without_a_mask_prunes_zeros_of_pruned_kinds() {
     let zeroed = |bytes: Vec<u8>, name: &str| {
         let without = altered(&bytes, &format!("{name}.mask"), |_| None);
         altered(&without, name, |t| {
@@ -246,7 +248,7 @@ fn zeros_without_a_mask_are_pruned_where_their_kind_is() {
         })
     };
     let mut full = spec("egru");
-    full.mask.sparsity = 0.0;
+    full.model.mask.sparsity = 0.0;
     let bytes = pack(&trained::<f64>(&full));
     let bytes = ["layer0.wu_x", "layer0.wu_y"].iter().fold(bytes, |bytes, name| zeroed(bytes, name));
     let own = |sparsity, on| Some(MaskSpec { sparsity, on, ..MaskSpec::default() });
@@ -259,17 +261,18 @@ fn zeros_without_a_mask_are_pruned_where_their_kind_is() {
     ];
     for (sparsity, on, own, expected) in cases {
         let mut spec = full.clone();
-        (spec.mask.sparsity, spec.mask.on, spec.network.layers[0].mask) = (sparsity, on, own);
+        (spec.model.mask.sparsity, spec.model.mask.on, spec.model.network.layers[0].mask) =
+            (sparsity, on, own);
         let mut learner = unpack::<f64>(&spec, 0, &bytes).unwrap();
         let kept = |name: &str| learner.network().wiring().layout().block(name).unwrap().kept.len();
         assert_eq!((kept("layer0.wu_x"), kept("layer0.wu_y")), expected);
         assert_eq!((kept("layer0.wz_x"), kept("layer0.wz_y"), kept("layer0.theta")), (6, 9, 3));
-        means_what_it_says(&mut learner, &bytes, "egru");
+        check_outputs(&mut learner, &bytes, "egru");
     }
 }
 
 #[test]
-fn file_is_read_in_either_precision_and_with_masks_of_either_type() {
+fn import_accepts_both_precisions_and_both_mask_types() {
     let spec = spec("egru");
     let (single, double) = (trained::<f32>(&spec), trained::<f64>(&spec));
     let wide = unpack::<f64>(&spec, 0, &pack(&single)).unwrap();
@@ -281,16 +284,16 @@ fn file_is_read_in_either_precision_and_with_masks_of_either_type() {
     let bools = altered(&bytes, mask, |t| Some((Dtype::BOOL, t.shape().to_vec(), t.data().to_vec())));
     assert_eq!(unpack::<f64>(&spec, 0, &bools).unwrap().weights(), double.weights());
     let other = altered(&bytes, mask, |t| Some((Dtype::I8, t.shape().to_vec(), t.data().to_vec())));
-    assert!(said::<f64>(&spec, &other).contains("of type U8"));
+    assert!(outcome::<f64>(&spec, &other).contains("of type U8"));
     let flat = altered(&bytes, "layer0.bu", |t| Some((t.dtype(), vec![UNITS, 1], t.data().to_vec())));
-    assert_eq!(said::<f64>(&spec, &flat), "expected 'layer0.bu' of shape [3], got [3, 1]");
-    let turned = altered(&bytes, "readout.weight", |t| Some((t.dtype(), vec![6, 2], t.data().to_vec())));
-    assert_eq!(said::<f64>(&spec, &turned), "expected 'readout.weight' of shape [2, 6], got [6, 2]");
+    assert_eq!(outcome::<f64>(&spec, &flat), "expected 'layer0.bu' of shape [3], got [3, 1]");
+    let transposed = altered(&bytes, "readout.weight", |t| Some((t.dtype(), vec![6, 2], t.data().to_vec())));
+    assert_eq!(outcome::<f64>(&spec, &transposed), "expected 'readout.weight' of shape [2, 6], got [6, 2]");
 }
 
-/// Thresholds of a file lie in [0, 1], wherever they were.
+/// Imported thresholds are clamped to [0, 1].
 #[test]
-fn imported_thresholds_are_brought_into_their_range() {
+fn import_of_thresholds_clamps_them_to_their_range() {
     let spec = spec("egru");
     let values = [-0.5f64, 0.25, 1.5];
     let bytes = altered(&pack(&trained::<f64>(&spec)), "layer0.theta", |t| {

@@ -77,17 +77,19 @@ fn build(
     config.surrogate.epsilon = width;
     config.reset_gate = if setting.reset_before { ResetGate::Before } else { ResetGate::After };
     let mut spec = SequenceLearnerSpec::new(setting.inputs, setting.units, 1);
-    spec.network = NetworkSpec {
+    spec.model.network = NetworkSpec {
         inputs: setting.inputs,
         layers: vec![LayerSpec::new(&setting.cell, setting.units, config)],
         trace: None,
     };
-    spec.mask.sparsity = setting.sparsity;
-    spec.mask.sharing = if setting.one_mask { MaskSharing::Connection } else { MaskSharing::Gate };
+    spec.model.mask.sparsity = setting.sparsity;
+    spec.model.mask.sharing = if setting.one_mask { MaskSharing::Connection } else { MaskSharing::Gate };
     spec.check()?;
     spec.check_size::<f32>()?;
     let mut rng = generator(0, Purpose::Mask);
-    let net = Network::new(&spec.network, |blocks| spec.network.draw_masks(&spec.mask, blocks, &mut rng))?;
+    let net = Network::new(&spec.model.network, |blocks| {
+        spec.model.network.draw_masks(&spec.model.mask, blocks, &mut rng)
+    })?;
     let mut w = Init::default().draw::<f32>(net.wiring().layout(), &mut generator(0, Purpose::Init))?;
     for block in net.wiring().layout().blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
         block.places.iter().for_each(|&place| w[place] = threshold as f32);
@@ -142,7 +144,7 @@ impl Trial {
         Ok(Self {
             setting: setting.clone(),
             name: entry.name.clone(),
-            surrogate: spec.network.layers[0].config.surrogate,
+            surrogate: spec.model.network.layers[0].config.surrogate,
             rule: (entry.build)(&wiring, Skips::ALL, 0),
             state: State::new(&wiring),
             step: Step::new(&wiring),

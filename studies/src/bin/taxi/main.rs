@@ -193,7 +193,7 @@ fn models(series: &Series) -> Vec<Model<'_>> {
 fn untrained(cell: &str, sparsity: f64) -> StreamLearnerSpec {
     StreamLearnerSpec {
         trainer: Trainer::Untrained,
-        least: Some(LeastSquares { variance: 1.0, forgetting: 0.9999 }),
+        least_squares: Some(LeastSquares { variance: 1.0, forgetting: 0.9999 }),
         ..spec(cell, 32, sparsity)
     }
 }
@@ -204,12 +204,12 @@ fn adam(of_week: bool) -> StreamLearnerSpec {
     spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 2e-2, decay, clip: None };
     if of_week {
         events(&mut spec, 0.02, 1.0, 1.0);
-        spec.network.layers[0].config.reset_gate = ResetGate::After;
-        spec.least = Some(LeastSquares { variance: 1.0, forgetting: 0.9999 });
+        spec.model.network.layers[0].config.reset_gate = ResetGate::After;
+        spec.least_squares = Some(LeastSquares { variance: 1.0, forgetting: 0.9999 });
         spec.error_clip = Some(0.5);
     } else {
         events(&mut spec, 0.05, 1.0, 0.5);
-        spec.least = Some(LeastSquares { variance: 0.1, forgetting: 0.9999 });
+        spec.least_squares = Some(LeastSquares { variance: 0.1, forgetting: 0.9999 });
         spec.error_clip = Some(0.2);
     }
     spec
@@ -225,7 +225,7 @@ fn kalman() -> StreamLearnerSpec {
         forgetting: 1.0,
         noise: 3e-6,
     };
-    spec.least = None;
+    spec.least_squares = None;
     spec.error_clip = Some(0.2);
     spec
 }

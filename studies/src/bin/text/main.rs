@@ -120,13 +120,13 @@ const NOTES: &str = "Bits per byte: mean of −log₂ of the probability that th
 /// Inputs: the 8 bits of the byte for the network, and its one-hot code for the readout alone.
 fn spec(args: &Args, rule: &str, trained: bool) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(8, args.units, 256);
-    spec.mask.sparsity = args.param_sparsity;
+    spec.model.mask.sparsity = args.param_sparsity;
     spec.direct = 256;
     spec.echo = false;
-    spec.loss = Loss::CrossEntropy;
-    spec.least = None;
+    spec.model.loss = Loss::CrossEntropy;
+    spec.least_squares = None;
     spec.standardise = vec![false; spec.width()];
-    spec.rule = rule.into();
+    spec.model.rule = rule.into();
     spec.frozen = !trained;
     let Args { learning_rate: rate, decay, .. } = *args;
     spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate, decay, clip: None };

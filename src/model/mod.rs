@@ -1,0 +1,94 @@
+//! A model: a recurrent network, its readout and loss, and the rule that trains it.
+//!
+//! [`ModelSpec`] is the part that all learners, experiments and streams specify alike. [`Model`] is built from it.
+
+mod memory;
+
+pub use memory::check_memory;
+
+use crate::cell::CellConfig;
+use crate::error::{Error, Result};
+use crate::network::{LayerSpec, Network, NetworkSpec};
+use crate::params::{Init, MaskSpec};
+use crate::range::within;
+use crate::readout::{Loss, Readout};
+use crate::rule;
+use crate::scalar::Real;
+use serde::{Deserialize, Serialize};
+
+/// The specification of a model, as plain data. Fields can be set one by one over the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// Inputs, layers and trace of the network.
+    pub network: NetworkSpec,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// The loss. It determines the kind of target: values, one of two classes, or one of several classes.
+    pub loss: Loss,
+    /// Masks: which parameters are kept. A layer may have its own.
+    pub mask: MaskSpec,
+    /// Distributions of initial values.
+    pub init: Init,
+    /// Name of the learning rule.
+    pub rule: String,
+}
+
+impl ModelSpec {
+    /// One layer of `units` EGRU units between `inputs` and `outputs`, without masks, trained by exact RTRL
+    /// on the squared error.
+    pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
+        Self::stacked(inputs, LayerSpec::new("egru", units, CellConfig::default()), 1, outputs)
+    }
+
+    /// `layers` equal layers. The other defaults are those of [`new`](Self::new).
+    pub fn stacked(inputs: usize, layer: LayerSpec, layers: usize, outputs: usize) -> Self {
+        Self {
+            network: NetworkSpec { inputs, layers: vec![layer; layers], trace: None },
+            outputs,
+            loss: Loss::SquaredError,
+            mask: MaskSpec::default(),
+            init: Init::default(),
+            rule: "rtrl".into(),
+        }
+    }
+
+    /// Checks names, ranges and combinations.
+    ///
+    /// # Errors
+    /// If a cell or rule is unknown, a number is out of range, or the loss does not fit the number of outputs.
+    pub fn check(&self) -> Result<()> {
+        self.network.check()?;
+        self.mask.check()?;
+        self.init.check()?;
+        rule::find::<f64>(&self.rule)?;
+        within("outputs", self.outputs, 1..=100_000)?;
+        if self.loss == Loss::BinaryCrossEntropy && self.outputs != 1 {
+            return Err(Error::setting("outputs", "1 for a binary cross-entropy", self.outputs));
+        }
+        Ok(())
+    }
+}
+
+/// A network with its readout and loss. Parameters are separate, in one flat buffer: the network's p, then
+/// those of the readout.
+pub struct Model<T> {
+    /// The recurrent network.
+    pub network: Network<T>,
+    /// The linear readout of its output rows, and of further features if it has more inputs than these.
+    pub readout: Readout,
+    /// The loss on the readout.
+    pub loss: Loss,
+}
+
+impl<T: Real> Model<T> {
+    /// A network with a readout of `outputs` outputs.
+    pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
+        let readout = Readout { inputs: network.wiring().outputs().len(), outputs };
+        Self { network, readout, loss }
+    }
+
+    /// Length of the flat buffer: p and the number of parameters of the readout.
+    pub fn parameters(&self) -> usize {
+        self.network.wiring().parameters() + self.readout.parameters()
+    }
+}
