@@ -94,8 +94,8 @@ fn session_rolled_back_resets_all_streams() {
     session.mark().unwrap();
     feed(&mut session, &rows(12).collect::<String>());
     session.roll_back().unwrap();
-    let report = feed(&mut session, &rows(24).collect::<String>());
-    let known: Vec<_> = report.iter().map(|report| report.contains("predicted: Some")).collect();
+    let reports = feed(&mut session, &rows(24).collect::<String>());
+    let known: Vec<_> = reports.iter().map(|report| report.contains("predicted: Some")).collect();
     assert_eq!(known[..3], [false; 3], "each stream is reset");
     assert_eq!(known[3..], [true; 9]);
 }
@@ -172,6 +172,6 @@ fn session_reset_has_a_new_learner_and_keeps_its_counts() {
     session.reset().unwrap();
     assert_eq!((session.learner().updates(), session.learner().macs().total()), (0, 0));
     assert_eq!((session.counts().diverged, session.counts().learned, session.position().rows), (1, 29, 30));
-    let report = feed(&mut session, &text(30..32));
-    assert!(!report[0].contains("predicted: Some") && report[1].contains("predicted: Some"));
+    let reports = feed(&mut session, &text(30..32));
+    assert!(!reports[0].contains("predicted: Some") && reports[1].contains("predicted: Some"));
 }
