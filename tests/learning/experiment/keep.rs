@@ -10,7 +10,7 @@ fn unstable(keep: Keep) -> Config {
     })
 }
 
-/// Iteration, held-out accuracy, test accuracy and weights at each evaluation of a separate learner.
+/// Iteration, held-out accuracy, test accuracy and weights of a separate learner, per evaluation.
 fn evaluations(config: &Config) -> Vec<(usize, f64, f64, Vec<f64>)> {
     let (mut k, mut evaluations) = (0, Vec::new());
     each_batch(config, |learner, batch, data| {

@@ -1,4 +1,4 @@
-//! Masks, initial values and noise of a learner, each new_learner from its own generator of the seed.
+//! Masks, initial values and noise of a learner. Each has its own generator, from the same seed.
 
 use super::*;
 use rand_distr::{Distribution, Normal};
@@ -75,7 +75,7 @@ fn stream_learner_with_other_seed_has_other_masks_and_weights() {
     assert_ne!(learner_of(1).weights(), learner_of(2).weights());
 }
 
-/// A random rule draws different numbers in each stream. An exact rule does not depend on the stream.
+/// A random rule draws different numbers in each stream. An exact rule gives equal weights.
 #[test]
 fn stream_learner_streams_of_random_rule_draw_different_noise() {
     let learned = |rule: &str, seed, stream| {

@@ -90,7 +90,7 @@ fn compare_stream<T: Real>(scenario: &Scenario, steps: usize, tolerance: impl Fn
     let mut learner = StreamLearner::<T>::new(&scenario.spec, 11).unwrap();
     let mut reference = Reference::of(&learner, "rtrl-dense");
     for t in 0..steps {
-        // Each stream skips every fourth row.
+        // With several streams, each of them skips every fourth row.
         let streams = scenario.spec.streams;
         for stream in (0..streams).filter(|stream| streams == 1 || (t + stream) % 4 != 0) {
             compare(scenario, &mut learner, &mut reference, (stream, t), tolerance(t));

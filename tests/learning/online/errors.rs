@@ -1,4 +1,4 @@
-//! Numbers that are not finite: what is said of them, and what is left of them.
+//! Non-finite values: error, weights and stream state.
 
 use super::*;
 use sparse_rtrl::error::Error;
@@ -6,7 +6,7 @@ use sparse_rtrl::params::ParamBlockSpec;
 use sparse_rtrl::sparse::Pattern;
 
 #[test]
-fn bad_numbers_teach_nothing_and_good_ones_follow() {
+fn stream_learner_non_finite_row_changes_nothing_and_later_rows_learn() {
     for trainer in trainers() {
         for horizon in [0, 3] {
             let spec = StreamLearnerSpec { horizon, ..spec(trainer.clone()) };
@@ -14,17 +14,17 @@ fn bad_numbers_teach_nothing_and_good_ones_follow() {
             run(&mut learner, 0..40, 0);
             let before = bytes(&mut learner);
             for (x, target) in [([f64::NAN, 1.0], 1.0), ([1.0, f64::INFINITY], 1.0), ([1.0, 1.0], f64::NAN)] {
-                let said = learner.step(&x, Some(Target::Values(&[target]))).unwrap_err().to_string();
-                assert!(said.contains("is not finite"), "{said}");
-                assert!(bytes(&mut learner) == before, "nothing has happened");
+                let message = learner.step(&x, Some(Target::Values(&[target]))).unwrap_err().to_string();
+                assert!(message.contains("is not finite"), "{message}");
+                assert!(bytes(&mut learner) == before, "a refused row changed the state");
             }
             run(&mut learner, 40..80, 0);
         }
     }
 }
 
-/// What an error says: the number, what it was, and when.
-fn said(error: Error) -> (&'static str, usize, usize, f64) {
+/// Quantity, update, step and value of a `NotFinite` error.
+fn parts(error: Error) -> (&'static str, usize, usize, f64) {
     match error {
         Error::NotFinite { what, update, step, value } => (what, update, step, value),
         other => panic!("{other}"),
@@ -32,36 +32,37 @@ fn said(error: Error) -> (&'static str, usize, usize, f64) {
 }
 
 #[test]
-fn error_names_update_step_and_value() {
+fn not_finite_error_names_update_step_and_value() {
     let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 6).unwrap();
     run(&mut learner, 0..4, 1);
     learner.learn(&input(4), None).unwrap();
     let error = learner.learn(&[1.0, f64::INFINITY], None).unwrap_err();
-    assert_eq!(said(error), ("input", 5, 5, f64::INFINITY));
+    assert_eq!(parts(error), ("input", 5, 5, f64::INFINITY));
     let error = learner.predict(&[f64::NEG_INFINITY, 1.0]).unwrap_err();
-    assert_eq!(said(error), ("input", 5, 5, f64::NEG_INFINITY));
+    assert_eq!(parts(error), ("input", 5, 5, f64::NEG_INFINITY));
     let bad = [f64::NEG_INFINITY];
     let error = learner.learn(&input(5), Some(Target::Values(&bad))).unwrap_err();
-    assert_eq!(said(error), ("target", 5, 5, f64::NEG_INFINITY));
+    assert_eq!(parts(error), ("target", 5, 5, f64::NEG_INFINITY));
     learner.reset(0);
     let error = learner.observe(&[f64::INFINITY, 0.0]).unwrap_err();
-    assert_eq!(said(error), ("input", 5, 0, f64::INFINITY));
+    assert_eq!(parts(error), ("input", 5, 0, f64::INFINITY));
 }
 
-/// Finite in double precision, not in single.
+/// The value is finite in double precision, but not in single precision.
 #[test]
-fn number_beyond_single_precision_is_refused() {
+fn value_beyond_single_precision_is_refused() {
     let mut single = StreamLearner::<f32>::new(&spec(Trainer::default()), 6).unwrap();
-    assert_eq!(said(single.learn(&[1.0, 1e39], None).unwrap_err()).0, "input");
+    assert_eq!(parts(single.learn(&[1.0, 1e39], None).unwrap_err()).0, "input");
     let error = single.learn(&[1.0, 1.0], Some(Target::Values(&[-1e39]))).unwrap_err();
-    assert_eq!(said(error).0, "target");
+    assert_eq!(parts(error).0, "target");
     assert_eq!(single.scalers().0.moments()[0].count(), 0);
     StreamLearner::<f64>::new(&spec(Trainer::default()), 6).unwrap().learn(&[1.0, 1e39], None).unwrap();
 }
 
-/// An error of the loss, the gain or a weight leaves the weights, and its stream begins afresh; others stay where they are.
+/// An error in a weight update leaves the weights unchanged and resets its stream. Other streams
+/// keep their state.
 #[test]
-fn error_in_learning_leaves_weights_and_resets_its_stream() {
+fn weight_update_error_keeps_weights_and_resets_its_stream() {
     for trainer in trainers() {
         let least = spec(trainer.clone()).least_squares;
         for least in [None, least] {
@@ -75,7 +76,7 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             learner.observe(&input(20)).unwrap();
             let other = learner.predict_in(1, &input(4)).unwrap().to_vec();
             let before = learner.weights().to_vec();
-            let (what, update, step, _) = said(learner.credit(&[f64::INFINITY]).unwrap_err());
+            let (what, update, step, _) = parts(learner.credit(&[f64::INFINITY]).unwrap_err());
             assert_eq!((update, step), (21, 21));
             let expected = match trainer {
                 Trainer::Untrained => "weight",
@@ -85,11 +86,11 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
             assert_eq!(what, expected);
             assert_eq!((learner.weights(), learner.updates()), (&before[..], 20));
             assert_eq!(learner.predict_in(1, &input(4)).unwrap(), other);
-            let left = bytes(&mut learner);
+            let state = bytes(&mut learner);
             learner.reset(0);
-            assert!(bytes(&mut learner) == left, "{trainer:?}: it has begun afresh");
+            assert!(bytes(&mut learner) == state, "{trainer:?}: expected a reset");
             let error = learner.observe(&[f64::NAN, 0.0]).unwrap_err();
-            assert_eq!(said(error).2, 0);
+            assert_eq!(parts(error).2, 0);
             run(&mut learner, 21..40, 1);
             assert_eq!(learner.updates(), 39);
             assert_ne!(learner.weights(), before);
@@ -97,9 +98,9 @@ fn error_in_learning_leaves_weights_and_resets_its_stream() {
     }
 }
 
-/// A weight that is not finite is taken back, of the network as of the readout.
+/// A non-finite weight update of the network or of the readout is reverted.
 #[test]
-fn update_that_is_not_finite_is_taken_back() {
+fn weight_update_that_is_not_finite_is_reverted() {
     for frozen in [false, true] {
         let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
         let mut spec =
@@ -108,13 +109,13 @@ fn update_that_is_not_finite_is_taken_back() {
         let mut learner = StreamLearner::<f64>::new(&spec, 6).unwrap();
         let before = learner.weights().to_vec();
         let error = learner.learn(&input(0), Some(Target::Values(&[1e6]))).unwrap_err();
-        let (what, _, _, value) = said(error);
+        let (what, _, _, value) = parts(error);
         assert!(what == "weight" && !value.is_finite(), "{what}: {value}");
         assert_eq!(learner.weights(), before);
     }
 }
 
-/// An output that is not finite is noticed before anything is learned from it.
+/// A non-finite output is an error before the weight update.
 #[test]
 fn output_that_is_not_finite_is_an_error() {
     for horizon in [0, 2] {
@@ -126,17 +127,17 @@ fn output_that_is_not_finite_is_an_error() {
         let huge = |learner: &StreamLearner<f64>| Ok(vec![1e200; learner.weights().len()]);
         let mut learner = StreamLearner::<f64>::with_weights(&spec, 0, draw, huge).unwrap();
         let error = learner.learn(&[1e200, 1.0], Some(Target::Values(&[1.0]))).unwrap_err();
-        let (what, update, _, value) = said(error);
+        let (what, update, _, value) = parts(error);
         assert_eq!((what, update, value), ("output", 1, f64::INFINITY));
         assert_eq!(learner.updates(), 0);
         assert!(learner.due(0).is_none());
-        let left = bytes(&mut learner);
+        let state = bytes(&mut learner);
         learner.reset(0);
-        assert!(bytes(&mut learner) == left, "it has begun afresh");
+        assert!(bytes(&mut learner) == state, "expected a reset");
     }
 }
 
-/// The square of an error overflows: nothing is learned, and the stream begins afresh.
+/// The squared error overflows: no weight changes, and the stream is reset.
 #[test]
 fn loss_that_is_not_finite_is_an_error() {
     for trainer in trainers() {
@@ -145,15 +146,15 @@ fn loss_that_is_not_finite_is_an_error() {
         run(&mut learner, 0..10, 1);
         let before = learner.weights().to_vec();
         let error = learner.learn(&input(10), Some(Target::Values(&[1e200]))).unwrap_err();
-        assert_eq!(said(error), ("loss", 11, 11, f64::INFINITY));
+        assert_eq!(parts(error), ("loss", 11, 11, f64::INFINITY));
         assert_eq!((learner.weights(), learner.updates()), (&before[..], 10));
-        let left = bytes(&mut learner);
+        let state = bytes(&mut learner);
         learner.reset(0);
-        assert!(bytes(&mut learner) == left, "it has begun afresh");
+        assert!(bytes(&mut learner) == state, "expected a reset");
     }
 }
 
-/// Outputs whose exponentials overflow are still probabilities.
+/// Predictions are probabilities even where exponentials of outputs overflow.
 #[test]
 fn prediction_of_large_outputs_is_a_probability() {
     for (loss, biases, expected) in [

@@ -62,7 +62,8 @@ fn macs_of_least_squares_equal_count_on_paper() {
     for t in 0..4u64 {
         learner.learn(&[0.5], Some(Target::Values(&[1.0, t as f64]))).unwrap();
         let macs = learner.macs();
-        // φ: three emissions, the echoed input and the constant: d = 5, all nonzero. P φ, s sᵀ, D P D: 3 · 25; two outputs: 2 · 5.
+        // φ has d = 5 nonzero entries: three emissions, the echoed input and the constant. P φ, s sᵀ
+        // and D P D: 3 · 25 MACs. Two outputs: 2 · 5 MACs.
         assert_eq!(macs.update, (t + 1) * (3 * 25 + 2 * 5));
         assert_eq!((macs.gradient, macs.coupling, macs.influence, macs.backward), (0, 0, 0, 0));
     }

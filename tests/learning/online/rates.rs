@@ -1,4 +1,4 @@
-//! How far an update goes: rate, decay, clip, clip of errors, and what changes when they are changed on the way.
+//! Size of weight updates: learning rate, decay, clip and `error_clip`, and their change by `retune`.
 
 use super::*;
 use approx::assert_relative_eq;
@@ -7,59 +7,59 @@ use sparse_rtrl::params::{Kind, ThresholdInit};
 
 fn descent(rate: f64, decay: f64, clip: Option<f64>) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 6, 2);
-    // No threshold is to be put back into its range.
+    // A cell without thresholds, which are clamped.
     spec.model.network.layers[0].cell = "gru".into();
     spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
     (spec.least_squares, spec.standardise_target) = (None, false);
     spec
 }
 
-/// Learns a row far off, and returns how far the weights went.
-fn distance(learner: &mut StreamLearner<f64>, t: usize) -> f64 {
+/// Learns a row with a large error and returns the norm of the weight update.
+fn update_norm(learner: &mut StreamLearner<f64>, t: usize) -> f64 {
     let before = learner.weights().to_vec();
     learner.learn(&input(t), Some(Target::Values(&[30.0 + t as f64, -20.0]))).unwrap();
     before.iter().zip(learner.weights()).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 #[test]
-fn sgd_clipped_goes_rate_times_clip_over_one_plus_decay_times_updates() {
+fn sgd_with_clip_has_update_norm_of_formula() {
     let (rate, decay, clip) = (0.2, 0.25, 0.01);
     let mut learner = StreamLearner::<f64>::new(&descent(rate, decay, Some(clip)), 1).unwrap();
     for t in 0..20 {
         let expected = rate * clip / (1.0 + decay * t as f64);
-        assert_relative_eq!(distance(&mut learner, t), expected, max_relative = 1e-9);
+        assert_relative_eq!(update_norm(&mut learner, t), expected, max_relative = 1e-9);
     }
 }
 
 #[test]
-fn sgd_retuned_goes_by_the_new_rate_decay_and_clip() {
+fn sgd_after_retune_has_update_norm_of_new_settings() {
     let mut learner = StreamLearner::<f64>::new(&descent(0.2, 0.0, Some(0.01)), 1).unwrap();
-    (0..10).for_each(|t| assert_relative_eq!(distance(&mut learner, t), 0.002, max_relative = 1e-9));
+    (0..10).for_each(|t| assert_relative_eq!(update_norm(&mut learner, t), 0.002, max_relative = 1e-9));
     let mut updates = 10.0;
     for (rate, decay, clip) in [(0.2, 0.5, 0.01), (0.1, 0.5, 0.01), (0.1, 0.5, 0.03), (0.3, 0.0, 0.02)] {
         learner.retune(&descent(rate, decay, Some(clip)));
         let expected = rate * clip / (1.0 + decay * updates);
-        assert_relative_eq!(distance(&mut learner, updates as usize), expected, max_relative = 1e-9);
+        assert_relative_eq!(update_norm(&mut learner, updates as usize), expected, max_relative = 1e-9);
         updates += 1.0;
     }
     learner.retune(&descent(0.3, 0.0, None));
-    assert!(distance(&mut learner, 14) > 1.0, "without a clip the whole gradient is taken");
+    assert!(update_norm(&mut learner, 14) > 1.0, "expected the whole gradient without a clip");
 }
 
 #[test]
-fn retune_to_another_trainer_changes_nothing() {
+fn retune_to_other_trainer_changes_nothing() {
     let mut learner = StreamLearner::<f64>::new(&descent(0.2, 0.0, Some(0.01)), 1).unwrap();
     let mut other = descent(0.2, 0.0, Some(0.01));
     other.trainer = kalman(Grouping::Node);
     other.model.outputs = 7;
     learner.retune(&other);
     assert_eq!(*learner.spec(), descent(0.2, 0.0, Some(0.01)));
-    assert_relative_eq!(distance(&mut learner, 0), 0.002, max_relative = 1e-9);
+    assert_relative_eq!(update_norm(&mut learner, 0), 0.002, max_relative = 1e-9);
 }
 
-/// Errors beyond the clip teach as if they were no larger, whatever teaches, and with either sign.
+/// With every trainer, errors beyond the clip act like the clip itself, with their sign.
 #[test]
-fn error_clip_makes_large_errors_alike() {
+fn error_clip_makes_large_errors_equal_to_clip() {
     for trainer in trainers() {
         let least = spec(trainer.clone()).least_squares;
         for least in [None, least] {
@@ -80,19 +80,20 @@ fn error_clip_makes_large_errors_alike() {
                 learner.weights().to_vec()
             };
             assert_eq!(learned([1e6, -1e6]), learned([1e7, -1e8]), "{trainer:?}");
-            assert_ne!(learned([1e6, -1e6]), learned([1e6, 1e6]), "{trainer:?}: the sign stays");
-            // Against the same with slopes given: exactly ±limit.
-            let mut own = StreamLearner::<f64>::new(&spec, 2).unwrap();
+            assert_ne!(learned([1e6, -1e6]), learned([1e6, 1e6]), "{trainer:?}: expected the sign to matter");
+            // Compared with credits of exactly ± the clip.
+            let mut by_credit = StreamLearner::<f64>::new(&spec, 2).unwrap();
             for t in 0..5 {
-                own.observe(&input(t)).unwrap();
-                own.credit(&[-0.5, 0.5]).unwrap();
+                by_credit.observe(&input(t)).unwrap();
+                by_credit.credit(&[-0.5, 0.5]).unwrap();
             }
-            assert_eq!(own.weights(), learned([1e6, -1e6]), "{trainer:?}");
+            assert_eq!(by_credit.weights(), learned([1e6, -1e6]), "{trainer:?}");
         }
     }
 }
 
-/// Thresholds of every layer are put back into [0, 1]: steep events under a huge rate, pushed up and down in turns.
+/// Thresholds of every layer are clamped to [0, 1]. A high learning rate and credits of alternating
+/// sign drive them to both limits.
 #[test]
 fn thresholds_of_all_layers_stay_in_zero_to_one() {
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
@@ -100,7 +101,7 @@ fn thresholds_of_all_layers_stay_in_zero_to_one() {
     spec.model.init.threshold = ThresholdInit::Beta { mean: 0.5 };
     spec.model.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);
     spec.model.network.layers = vec![spec.model.network.layers[0].clone(); 2];
-    let mut met = [[0, 0]; 2];
+    let mut counts = [[0, 0]; 2];
     for seed in 0..6 {
         let mut learner = StreamLearner::<f64>::new(&spec, seed).unwrap();
         for t in 0..150 {
@@ -111,12 +112,15 @@ fn thresholds_of_all_layers_stay_in_zero_to_one() {
                     for &place in &block.places {
                         let theta = learner.weights()[place];
                         assert!((0.0..=1.0).contains(&theta), "layer {}: {theta}", block.spec.layer);
-                        met[block.spec.layer][0] += usize::from(theta == 0.0);
-                        met[block.spec.layer][1] += usize::from(theta == 1.0);
+                        counts[block.spec.layer][0] += usize::from(theta == 0.0);
+                        counts[block.spec.layer][1] += usize::from(theta == 1.0);
                     }
                 }
             }
         }
     }
-    assert!(met.as_flattened().iter().all(|n| *n > 0), "both limits are met in both layers: {met:?}");
+    assert!(
+        counts.as_flattened().iter().all(|n| *n > 0),
+        "expected both limits in both layers, got {counts:?}"
+    );
 }

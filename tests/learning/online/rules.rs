@@ -1,11 +1,11 @@
-//! With every exact rule, and for classes as for values, trainers teach the same and well.
+//! Equality of exact rules with every trainer, learning of classes, and the choice of `rtrl-auto`.
 
 use super::*;
 use sparse_rtrl::rule::{self, Claim};
 
-/// Gradient or filter, full or by node: with every exact rule of the registry the same weights are learned as with the dense oracle.
+/// With every trainer, every exact rule gives the weights of the oracle.
 #[test]
-fn every_exact_rule_teaches_the_same() {
+fn learner_with_every_exact_rule_has_weights_of_oracle() {
     for trainer in [Trainer::default(), kalman(Grouping::Node), kalman(Grouping::Full)] {
         for least in [None, spec(trainer.clone()).least_squares] {
             let learned = |rule: &str| {
@@ -30,10 +30,10 @@ fn every_exact_rule_teaches_the_same() {
     }
 }
 
-/// Which of three symbols comes next, when each is followed by the next one in turn, but for every fifth step: counting to five is
-/// what a memory is for.
+/// Predicts the next symbol of a cycle that repeats a symbol at every fifth step. The network must
+/// count to five.
 #[test]
-fn classes_are_learned() {
+fn classes_of_cycle_with_memory_reach_90_percent() {
     for trainer in [Trainer::default(), kalman(Grouping::Node)] {
         for (loss, outputs) in
             [(Loss::CrossEntropy, 3), (Loss::SquaredError, 3), (Loss::BinaryCrossEntropy, 1)]
@@ -46,28 +46,28 @@ fn classes_are_learned() {
             spec.trainer = trainer.clone();
             spec.least_squares = None;
             let mut learner = StreamLearner::<f64>::new(&spec, 8).unwrap();
-            let (mut symbol, mut right) = (0, 0);
+            let (mut symbol, mut correct) = (0, 0);
             for t in 0..3000 {
                 let next = if t % 5 == 4 { symbol } else { (symbol + 1) % classes };
                 let x: [f64; 3] = std::array::from_fn(|k| f64::from(k == symbol));
-                let answer = learner.step(&x, Some(Target::Class(next))).unwrap();
-                let most = |p: &[f64]| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
-                let guess = match answer.prediction {
+                let result = learner.step(&x, Some(Target::Class(next))).unwrap();
+                let largest = |p: &[f64]| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap();
+                let predicted = match result.prediction {
                     [p] => usize::from(*p > 0.5),
-                    many => most(many),
+                    many => largest(many),
                 };
-                right += usize::from(t >= 2000 && guess == next);
+                correct += usize::from(t >= 2000 && predicted == next);
                 symbol = next;
             }
-            // Without memory 80 % are right.
-            assert!(right > 900, "{trainer:?}, {loss:?}: {right} of 1000");
+            // A prediction without memory is correct for 80 % of the rows.
+            assert!(correct > 900, "{trainer:?}, {loss:?}: {correct} of 1000");
         }
     }
 }
 
-/// What `rtrl-auto` stands for is decided once: the learner, and so its checkpoint, has the chosen rule by name.
+/// `rtrl-auto` is resolved once. The learner and its checkpoint contain the name of the chosen rule.
 #[test]
-fn online_with_rtrl_auto_keeps_the_chosen_rule() {
+fn learner_with_rtrl_auto_has_resolved_rule() {
     let mut spec = spec(Trainer::default());
     spec.model.rule = "rtrl-auto".into();
 
@@ -75,7 +75,7 @@ fn online_with_rtrl_auto_keeps_the_chosen_rule() {
     let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
     assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
     assert_eq!(learner.spec().model.rule, chosen);
-    // A seed's result, and what it costs, depend on the choice: it is the same on every machine and in every version of these constants.
+    // Result and cost of a seed depend on the choice. It is equal on all machines.
     let chosen = |cell: &str, units: usize, sparsity: f64| {
         let mut spec = StreamLearnerSpec::new(16, units, 1);
         spec.model.network.layers[0].cell = cell.into();

@@ -1,4 +1,4 @@
-//! Learners as bytes: what is taken back, and what is refused.
+//! Checkpoints of learners: invalid content, credits, weights from elsewhere, bytes.
 
 use super::*;
 use sparse_rtrl::macs::Macs;
@@ -16,7 +16,7 @@ fn masks(learner: &StreamLearner<f64>) -> Masks {
     learner.network().wiring().layout().blocks().iter().map(|block| of(&block.kept)).collect()
 }
 
-/// Restores a learner whose precision and masks were changed in its bytes.
+/// Restores a learner from a checkpoint with changed precision and masks.
 fn restored(
     learner: &mut StreamLearner<f64>,
     bits: u32,
@@ -40,13 +40,13 @@ fn restore_with_other_masks_or_precision_is_an_error() {
     let kept = masks(&learner);
     assert_eq!(restored(&mut learner, 64, |_| {}).unwrap(), kept);
     let mut refused = |bits, change: &dyn Fn(&mut Masks), expected: &str| {
-        let said = restored(&mut learner, bits, change).unwrap_err();
-        assert!(said.contains(expected), "{said}");
+        let message = restored(&mut learner, bits, change).unwrap_err();
+        assert!(message.contains(expected), "{message}");
     };
     refused(32, &|_| {}, "32 bits, not 64");
     refused(64, &|masks| drop(masks.pop()), "of them for");
     refused(64, &|masks| masks.push(Vec::new()), "of them for");
-    // `wu_x` is 10 × 2, and full.
+    // `wu_x` is 10 × 2 and not masked.
     refused(64, &|masks| *masks[0].last_mut().unwrap() = (10, 0), "does not fit layer0.wu_x");
     refused(64, &|masks| *masks[0].last_mut().unwrap() = (9, 2), "does not fit layer0.wu_x");
     refused(64, &|masks| masks[0].swap(0, 1), "does not fit layer0.wu_x");
@@ -54,8 +54,8 @@ fn restore_with_other_masks_or_precision_is_an_error() {
     refused(64, &|masks| masks[0].truncate(19), "values instead of");
 }
 
-/// A copy of a lane's bytes up to what waits, with that changed.
-fn waiting_changed(
+/// Changes the pending rows and forecasts in a checkpoint and returns the error of reading it.
+fn error_with_pending(
     spec: &StreamLearnerSpec,
     change: impl Fn(&mut VecDeque<Vec<f64>>, &mut VecDeque<Vec<f64>>),
 ) -> String {
@@ -85,14 +85,14 @@ fn waiting_changed(
 }
 
 #[test]
-fn restore_of_rows_that_wait_elsewhere_is_an_error() {
+fn restore_with_inconsistent_pending_rows_is_an_error() {
     let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.1, decay: 0.0, clip: None };
     let spec = StreamLearnerSpec { horizon: 3, least_squares: None, ..spec(trainer) };
-    // Nothing changed: the end of these bytes is met only in the rule.
-    assert!(waiting_changed(&spec, |_, _| {}).contains("the end of the data"));
+    // Unchanged, the truncated checkpoint ends within the state of the rule.
+    assert!(error_with_pending(&spec, |_, _| {}).contains("the end of the data"));
     let refused = |change: &dyn Fn(&mut Rows, &mut Rows)| {
-        let said = waiting_changed(&spec, change);
-        assert!(said.contains("steps of another learner"), "{said}");
+        let message = error_with_pending(&spec, change);
+        assert!(message.contains("steps of another learner"), "{message}");
     };
     refused(&|waiting, forecasts| {
         waiting.push_back(vec![0.0; 2]);
@@ -104,10 +104,10 @@ fn restore_of_rows_that_wait_elsewhere_is_an_error() {
     refused(&|_, forecasts| forecasts[2].push(0.0));
 }
 
-/// Restored between a step and its credit, a learner has no step at hand.
+/// Restoring between a step and its credit discards the observed step.
 #[test]
 #[should_panic(expected = "credit must follow a step")]
-fn credit_after_restoring_panics() {
+fn credit_after_restore_panics() {
     let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 5).unwrap();
     let mut before = Archive::reader(bytes(&mut learner));
     learner.observe(&input(0)).unwrap();
@@ -115,9 +115,9 @@ fn credit_after_restoring_panics() {
     let _ = learner.credit(&[0.1]);
 }
 
-/// A checkpoint written between a step and its credit does not disturb it.
+/// Saving between a step and its credit does not change the result.
 #[test]
-fn credit_after_saving_teaches() {
+fn credit_after_save_updates_weights() {
     let learned = |saves: bool| {
         let mut learner = StreamLearner::<f64>::new(&spec(Trainer::default()), 5).unwrap();
         for t in 0..5 {
@@ -137,7 +137,7 @@ fn full(blocks: &[ParamBlockSpec]) -> sparse_rtrl::Result<Vec<Pattern>> {
 }
 
 #[test]
-fn weights_from_elsewhere_are_checked_and_constrained() {
+fn with_weights_checks_values_and_clamps_thresholds() {
     let spec = spec(Trainer::default());
     let with = |value: f64| {
         StreamLearner::<f64>::with_weights(&spec, 0, full, |learner| Ok(vec![value; learner.weights().len()]))
@@ -153,19 +153,19 @@ fn weights_from_elsewhere_are_checked_and_constrained() {
     let broken = StreamLearnerSpec { streams: 0, ..spec.clone() };
     assert!(StreamLearner::<f64>::with_weights(&broken, 0, full, |l| Ok(l.weights().to_vec())).is_err());
     let huge = StreamLearnerSpec::new(2, 900_000, 1);
-    let said =
+    let message =
         StreamLearner::<f64>::with_weights(&huge, 0, full, |l| Ok(l.weights().to_vec())).err().unwrap();
-    assert!(said.to_string().contains("GiB"), "{said}");
+    assert!(message.to_string().contains("GiB"), "{message}");
 }
 
 #[test]
 #[should_panic(expected = "a value for each weight")]
-fn weights_too_few_panic() {
+fn with_weights_of_wrong_length_panics() {
     let _ = StreamLearner::<f64>::with_weights(&spec(Trainer::default()), 0, full, |_| Ok(vec![0.0; 3]));
 }
 
 #[test]
-fn bytes_are_those_of_all_rules() {
+fn bytes_of_learner_are_sum_over_streams() {
     for streams in [1, 3] {
         let spec = StreamLearnerSpec { streams, ..spec(Trainer::default()) };
         let mut learner = StreamLearner::<f64>::new(&spec, 5).unwrap();

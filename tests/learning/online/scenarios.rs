@@ -20,8 +20,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The input of row t of a stream. One input is first constant and later zero in every fourth row;
-    /// each input has one outlier.
+    /// The input of row t of a stream. Input 1 is first constant and later zero in
+    /// every fourth row. The others have one outlier each.
     pub fn x(&self, stream: usize, t: usize) -> Vec<f64> {
         let value = |k: usize| {
             let phase = 0.7 * k as f64 + 1.3 * stream as f64;

@@ -1,34 +1,36 @@
-//! Settings: which are taken, and what is said of the others.
+//! Settings: valid ranges, errors and defaults.
 
 use super::*;
 use sparse_rtrl::learner::online::LeastSquares;
 use sparse_rtrl::params::ThresholdInit;
 
 #[test]
-fn settings_that_do_not_go_together_are_errors_in_words() {
-    let said = |change: &dyn Fn(&mut StreamLearnerSpec)| {
+fn settings_incompatible_or_too_large_are_named_in_error() {
+    let message = |change: &dyn Fn(&mut StreamLearnerSpec)| {
         let mut spec = spec(Trainer::default());
         change(&mut spec);
         StreamLearner::<f64>::new(&spec, 0).err().expect("an error").to_string()
     };
-    assert!(said(&|s| s.model.rule = "bptt".into()).contains("does not grow"));
-    assert!(said(&|s| s.model.loss = Loss::CrossEntropy).contains("least squares"));
-    assert!(said(&|s| s.standardise = vec![true]).contains("each of 2 inputs"));
-    assert!(said(&|s| s.model.outputs = 0).contains("outputs"));
-    assert!(said(&|s| (s.trainer, s.least_squares) = (Trainer::Untrained, None)).contains("trainer"));
-    assert!(said(&|s| s.error_clip = Some(f64::NAN)).contains("error-clip"));
-    assert!(said(&|s| s.model.network.layers[0].units = 900_000).contains("GiB"));
+    assert!(message(&|s| s.model.rule = "bptt".into()).contains("does not grow"));
+    assert!(message(&|s| s.model.loss = Loss::CrossEntropy).contains("least squares"));
+    assert!(message(&|s| s.standardise = vec![true]).contains("each of 2 inputs"));
+    assert!(message(&|s| s.model.outputs = 0).contains("outputs"));
+    assert!(message(&|s| (s.trainer, s.least_squares) = (Trainer::Untrained, None)).contains("trainer"));
+    assert!(message(&|s| s.error_clip = Some(f64::NAN)).contains("error-clip"));
+    assert!(message(&|s| s.model.network.layers[0].units = 900_000).contains("GiB"));
     let classes = |s: &mut StreamLearnerSpec, trainer: &Trainer| {
         (s.model.outputs, s.model.loss, s.least_squares, s.trainer) =
             (50_000, Loss::CrossEntropy, None, trainer.clone());
     };
-    assert!(said(&|s| classes(s, &kalman(Grouping::Node))).contains("GiB"));
+    assert!(message(&|s| classes(s, &kalman(Grouping::Node))).contains("GiB"));
     let mut many = spec(Trainer::default());
     classes(&mut many, &Trainer::default());
     many.check_size::<f64>().unwrap();
     let full =
         Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 1.0, forgetting: 1.0, noise: 0.0 };
-    assert!(said(&|s| (s.model.network.layers[0].units, s.trainer) = (2000, full.clone())).contains("GiB"));
+    assert!(
+        message(&|s| (s.model.network.layers[0].units, s.trainer) = (2000, full.clone())).contains("GiB")
+    );
 }
 
 type Change<'a> = &'a dyn Fn(&mut StreamLearnerSpec);
@@ -40,8 +42,8 @@ fn checked(change: Change<'_>) -> Result<(), String> {
 }
 
 fn refused(name: &str, change: Change<'_>) {
-    let said = checked(change).unwrap_err();
-    assert!(said.contains(name), "{name}: {said}");
+    let message = checked(change).unwrap_err();
+    assert!(message.contains(name), "{name}: {message}");
 }
 
 fn gradient(spec: &mut StreamLearnerSpec, rate: f64, decay: f64, clip: Option<f64>) {
@@ -53,7 +55,7 @@ fn filter(spec: &mut StreamLearnerSpec, [variance, error, forgetting, noise]: [f
 }
 
 #[test]
-fn sizes_are_taken_up_to_their_limits() {
+fn sizes_up_to_their_limits_are_accepted() {
     checked(&|s| (s.model.outputs, s.streams, s.horizon, s.direct) = (1, 1, 0, 0)).unwrap();
     checked(&|s| (s.model.outputs, s.streams) = (100_000, 1_000_000)).unwrap();
     checked(&|s| (s.horizon, s.direct) = (1_000_000, 1_000_000)).unwrap();
@@ -72,7 +74,7 @@ fn sizes_are_taken_up_to_their_limits() {
 }
 
 #[test]
-fn numbers_of_trainers_are_taken_within_their_ranges() {
+fn trainer_settings_within_their_ranges_are_accepted() {
     let tiny = f64::MIN_POSITIVE;
     let bad = [0.0, -1.0, f64::NAN, f64::INFINITY];
     for bad in bad {
@@ -106,7 +108,7 @@ fn numbers_of_trainers_are_taken_within_their_ranges() {
 }
 
 #[test]
-fn losses_and_trainers_that_do_not_go_together_are_refused() {
+fn losses_and_trainers_incompatible_are_refused() {
     for loss in [Loss::CrossEntropy, Loss::BinaryCrossEntropy] {
         refused("squared-error for least squares", &|s| s.model.loss = loss);
         checked(&|s| (s.model.loss, s.least_squares) = (loss, None)).unwrap();
@@ -124,9 +126,9 @@ fn losses_and_trainers_that_do_not_go_together_are_refused() {
     refused("rule", &|s| s.model.rule = "rtlr".into());
 }
 
-/// What the documentation says of defaults.
+/// The defaults in the documentation.
 #[test]
-fn defaults_are_as_documented() {
+fn defaults_of_spec_are_as_documented() {
     let spec = StreamLearnerSpec::new(3, 8, 2);
     assert_eq!((spec.model.network.inputs, spec.model.outputs, spec.direct, spec.width()), (3, 2, 0, 3));
     assert_eq!((spec.model.network.layers.len(), spec.model.network.layers[0].units), (1, 8));

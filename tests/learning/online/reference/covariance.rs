@@ -1,8 +1,9 @@
-//! Covariances in the form of textbooks, on nalgebra.
+//! Least squares and Kalman filters in textbook form, on nalgebra.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-/// Recursive least squares: `K = P φ / (λ + φᵀ P φ)`, `P ← (P − K φᵀ P) / λ`, no variance beyond the first one.
+/// Recursive least squares: `K = P φ / (λ + φᵀ P φ)`, `P ← (P − K φᵀ P) / λ`. No variance exceeds
+/// the initial one.
 pub struct LeastSquares {
     p: DMatrix<f64>,
     variance: f64,
@@ -14,7 +15,7 @@ impl LeastSquares {
         Self { p: DMatrix::identity(d, d) * variance, variance, forgetting }
     }
 
-    /// The gain for these features, and the products it took.
+    /// The gain for given features, and its MACs.
     pub fn gain(&mut self, phi: &[f64]) -> (DVector<f64>, u64) {
         let d = phi.len();
         let phi = DVector::from_column_slice(phi);
@@ -44,8 +45,8 @@ impl Filter {
         Self { groups: groups.into_iter().map(group).collect(), variance, forgetting, noise }
     }
 
-    /// Updates `w` by the rows `∂o_k/∂w`. Returns the products, and how many more there may be by rounding: those of axes whose eigenvalue
-    /// is zero, and of weights that an axis does not move.
+    /// Updates `w` by the rows `∂o_k/∂w`. Returns the MACs, and how many more rounding may add: those
+    /// of axes with the eigenvalue zero, and of weights that an axis does not change.
     pub fn update(&mut self, w: &mut [f64], rows: &[Vec<f64>], slope: &[f64], f: &[f64]) -> (u64, u64) {
         let k = slope.len();
         let f = DMatrix::from_row_slice(k, k, f);
@@ -67,9 +68,9 @@ impl Filter {
             for (axis, value) in axes.eigenvalues.iter().enumerate() {
                 let along = &spread * axes.eigenvectors.column(axis);
                 let tiny = if k == 1 { 0.0 } else { 1e-12 * spread.amax() };
-                let moved = along.iter().filter(|x| x.abs() > tiny).count();
-                let might = spread.row_iter().filter(|row| row.amax() > 0.0).count();
-                let (least, most) = (k * g + g * moved, k * g + g * might);
+                let changed = along.iter().filter(|x| x.abs() > tiny).count();
+                let possible = spread.row_iter().filter(|row| row.amax() > 0.0).count();
+                let (least, most) = (k * g + g * changed, k * g + g * possible);
                 if *value > 1e-12 * largest {
                     (macs, slack) = (macs + least, slack + most - least);
                 } else {

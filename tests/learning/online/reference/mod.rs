@@ -1,5 +1,6 @@
-//! A streaming learner written once more from its equations: plain loops, f64, every input kept, moments by two passes, gradients from a rule
-//! of its own. It shares the network, the rules and the drawn weights with `StreamLearner`, and nothing else.
+//! A reference implementation of the streaming learner from its equations, in double precision. It
+//! stores every input and computes moments in two passes. It uses the network, the rules and the
+//! initial weights of `StreamLearner`, and none of its other code.
 
 mod covariance;
 mod readout;
@@ -15,16 +16,17 @@ use sparse_rtrl::scalar::Real;
 use sparse_rtrl::wiring::{State, Step};
 use update::Updates;
 
-/// What came of a step.
+/// The results of a step.
 #[derive(Debug, PartialEq)]
-pub struct Outcome {
+pub struct StepResult {
     pub prediction: Vec<f64>,
     pub predicted: Option<Vec<f64>>,
     pub loss: Option<f64>,
     pub output: Vec<f64>,
 }
 
-/// One stream: its network after the last learned step, every standardised input since the reset, and every forecast.
+/// One stream: its state after the last learned step, and all standardised inputs and forecasts since
+/// the reset.
 struct Stream {
     state: State<f64>,
     step: Step<f64>,
@@ -37,20 +39,21 @@ struct Stream {
 pub struct Reference {
     pub spec: StreamLearnerSpec,
     pub w: Vec<f64>,
-    /// Work, counted product by product, and what of the last update depends on the sign of an eigenvalue that is zero.
+    /// MACs, counted product by product.
     pub macs: Macs,
+    /// MACs of the last update that depend on rounding.
     pub slack: u64,
     network: Network<f64>,
     streams: Vec<Stream>,
     inputs: Vec<Vec<f64>>,
     targets: Vec<Vec<f64>>,
     updates: Updates,
-    /// What the readout read at the last step of `observe`.
+    /// Inputs of the readout at the last step.
     features: Vec<f64>,
 }
 
 impl Reference {
-    /// With the masks and weights of a learner at its beginning; gradients come from the named rule.
+    /// Starts with the masks and weights of a new learner. Gradients come from the named rule.
     pub fn of<T: Real>(learner: &StreamLearner<T>, rule: &str) -> Self {
         let spec = learner.spec().clone();
         let layout = learner.network().wiring().layout();
@@ -98,42 +101,42 @@ impl Reference {
         self.inputs.iter().chain(&self.targets).map(|values| moments(values)).collect()
     }
 
-    /// What was predicted for the target that comes next, if it is of a step that was made.
+    /// The prediction of the next target, if its step was made.
     pub fn due(&self, stream: usize) -> Option<&Vec<f64>> {
         let (stream, h) = (&self.streams[stream], self.spec.horizon);
         (h > 0 && stream.rows.len() >= h).then(|| &stream.forecasts[stream.rows.len() - h])
     }
 
-    pub fn step(&mut self, stream: usize, x: &[f64], target: Option<Target<'_, f64>>) -> Outcome {
-        let z = self.take_in(x);
+    pub fn step(&mut self, stream: usize, x: &[f64], target: Option<Target<'_, f64>>) -> StepResult {
+        let z = self.record_input(x);
         let h = self.spec.horizon;
         let predicted = self.due(stream).cloned();
         self.streams[stream].rows.push(z);
         let learns = self.streams[stream].rows.len() > h;
-        let mut outcome = Outcome { prediction: Vec::new(), predicted, loss: None, output: Vec::new() };
+        let mut result = StepResult { prediction: Vec::new(), predicted, loss: None, output: Vec::new() };
         if learns {
-            (outcome.prediction, outcome.output, outcome.loss) = self.learn(stream, target);
+            (result.prediction, result.output, result.loss) = self.learn(stream, target);
         } else if let Some(Target::Values(values)) = target {
-            self.see_target(values);
+            self.record_target(values);
         }
         if h == 0 {
-            outcome.predicted = Some(outcome.prediction.clone());
+            result.predicted = Some(result.prediction.clone());
         } else {
-            (outcome.prediction, outcome.output) = self.forecast(stream, None);
-            self.streams[stream].forecasts.push(outcome.prediction.clone());
+            (result.prediction, result.output) = self.forecast(stream, None);
+            self.streams[stream].forecasts.push(result.prediction.clone());
         }
-        outcome
+        result
     }
 
-    /// What `x` would be answered with.
+    /// The prediction for `x`.
     pub fn predict(&mut self, stream: usize, x: &[f64]) -> Vec<f64> {
         let z = self.standardised(x);
         self.forecast(stream, Some(z)).0
     }
 
-    /// A step whose loss is somebody else's: its raw outputs.
+    /// A step for a loss that is not built in. Returns the raw outputs.
     pub fn observe(&mut self, x: &[f64]) -> Vec<f64> {
-        let z = self.take_in(x);
+        let z = self.record_input(x);
         self.streams[0].rows.push(z);
         let output = self.advance(0);
         output.o
@@ -142,11 +145,11 @@ impl Reference {
     pub fn credit(&mut self, slope: &[f64]) {
         let k = slope.len();
         let identity = (0..k * k).map(|at| f64::from(at % (k + 1) == 0)).collect::<Vec<_>>();
-        self.teach(0, slope, &identity);
+        self.update_weights(0, slope, &identity);
     }
 
-    fn take_in(&mut self, x: &[f64]) -> Vec<f64> {
-        self.inputs.iter_mut().zip(x).for_each(|(seen, x)| seen.push(*x));
+    fn record_input(&mut self, x: &[f64]) -> Vec<f64> {
+        self.inputs.iter_mut().zip(x).for_each(|(history, x)| history.push(*x));
         self.standardised(x)
     }
 
@@ -156,23 +159,25 @@ impl Reference {
         x.iter().enumerate().map(z).collect()
     }
 
-    fn by_value(&self) -> bool {
+    fn standardises_targets(&self) -> bool {
         self.spec.model.loss == Loss::SquaredError && self.spec.standardise_target
     }
 
-    fn see_target(&mut self, values: &[f64]) {
-        self.targets.iter_mut().zip(values).for_each(|(seen, value)| seen.push(*value));
+    fn record_target(&mut self, values: &[f64]) {
+        self.targets.iter_mut().zip(values).for_each(|(history, value)| history.push(*value));
     }
 
-    /// The oldest row that was not learned: its prediction, its raw outputs, and the loss of its target.
+    /// Learns the oldest row that is not yet learned. Returns its prediction, its raw outputs, and the
+    /// loss of its target.
     fn learn(&mut self, stream: usize, target: Option<Target<'_, f64>>) -> (Vec<f64>, Vec<f64>, Option<f64>) {
         let Output { o, prediction } = self.advance(stream);
         let Some(target) = target else { return (prediction, o, None) };
         let mut values = Vec::new();
         if let Target::Values(raw) = target {
-            self.see_target(raw);
-            let z =
-                |(k, y): (usize, &f64)| if self.by_value() { standardise(&self.targets[k], *y) } else { *y };
+            self.record_target(raw);
+            let z = |(k, y): (usize, &f64)| {
+                if self.standardises_targets() { standardise(&self.targets[k], *y) } else { *y }
+            };
             values = raw.iter().enumerate().map(z).collect();
         }
         let class = match target {
@@ -183,11 +188,11 @@ impl Reference {
         if let Some(limit) = self.spec.error_clip {
             slope.iter_mut().for_each(|s| *s = s.clamp(-limit, limit));
         }
-        self.teach(stream, &slope, &curvature);
+        self.update_weights(stream, &slope, &curvature);
         (prediction, o, Some(loss))
     }
 
-    fn teach(&mut self, stream: usize, slope: &[f64], curvature: &[f64]) {
+    fn update_weights(&mut self, stream: usize, slope: &[f64], curvature: &[f64]) {
         let stream = &mut self.streams[stream];
         let update_of = update::WeightUpdate { features: &self.features, slope, curvature };
         self.slack =
@@ -199,7 +204,7 @@ impl Reference {
         });
     }
 
-    /// Makes the oldest row that was not made.
+    /// One step on the oldest row without one.
     fn advance(&mut self, stream: usize) -> Output {
         let wiring = self.network.wiring().clone();
         let at = &mut self.streams[stream];
@@ -215,11 +220,12 @@ impl Reference {
             at.rule.observe(&at.step, &mut self.macs);
         }
         let state = at.state.clone();
-        self.features = self.read(&state, &x);
+        self.features = self.features_of(&state, &x);
         self.output(&self.features.clone())
     }
 
-    /// Runs forward over all rows that were not learned, and `more`: the prediction and the raw outputs.
+    /// Forward steps over all rows that are not yet learned, and `more`. Returns the prediction and the
+    /// raw outputs.
     fn forecast(&mut self, stream: usize, more: Option<Vec<f64>>) -> (Vec<f64>, Vec<f64>) {
         let at = &self.streams[stream];
         let (p, m) = (self.network.wiring().parameters(), self.network.wiring().inputs());
@@ -231,13 +237,13 @@ impl Reference {
             let entries = self.network.wiring().layout().weights().entries();
             self.macs.forward += entries.filter(|(_, source)| step.phi[*source] != 0.0).count() as u64;
         }
-        let features = self.read(&state, rows.last().expect("a row"));
+        let features = self.features_of(&state, rows.last().expect("a row"));
         let Output { o, prediction } = self.output(&features);
         (prediction, o)
     }
 
-    /// Emissions, then the inputs that go to the readout only, then the network's own.
-    fn read(&self, state: &State<f64>, x: &[f64]) -> Vec<f64> {
+    /// Inputs of the readout: emissions, then direct inputs, then inputs of the network.
+    fn features_of(&self, state: &State<f64>, x: &[f64]) -> Vec<f64> {
         let m = self.spec.model.network.inputs;
         let mut features = state.y[self.network.wiring().outputs()].to_vec();
         features.extend(&x[m..]);
@@ -252,7 +258,7 @@ impl Reference {
         let readout = &self.w[self.network.wiring().parameters()..];
         self.macs.forward += (k * features.iter().filter(|f| **f != 0.0).count()) as u64;
         let mut output = readout::output(self.spec.model.loss, k, readout, features);
-        if self.by_value() {
+        if self.standardises_targets() {
             for (k, prediction) in output.prediction.iter_mut().enumerate() {
                 let (mean, deviation) = moments(&self.targets[k]);
                 *prediction = mean + deviation * *prediction;
@@ -262,7 +268,7 @@ impl Reference {
     }
 }
 
-/// Mean and deviation by two passes; a deviation of 1 where nothing has varied.
+/// Mean and standard deviation in two passes. The deviation of constant values is 1.
 fn moments(values: &[f64]) -> (f64, f64) {
     if values.is_empty() {
         return (0.0, 1.0);
@@ -273,7 +279,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, if values.iter().all(|v| *v == values[0]) { 1.0 } else { deviation })
 }
 
-fn standardise(seen: &[f64], x: f64) -> f64 {
-    let (mean, deviation) = moments(seen);
+fn standardise(history: &[f64], x: f64) -> f64 {
+    let (mean, deviation) = moments(history);
     ((x - mean) / deviation).clamp(-10.0, 10.0)
 }

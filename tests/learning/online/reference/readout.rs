@@ -5,11 +5,11 @@ use sparse_rtrl::readout::Loss;
 pub struct Output {
     /// Raw outputs o.
     pub o: Vec<f64>,
-    /// The outputs themselves, or probabilities.
+    /// The outputs, or probabilities.
     pub prediction: Vec<f64>,
 }
 
-/// `o = W φ + b`, and what it means.
+/// `o = W φ + b` and the prediction.
 pub fn output(loss: Loss, outputs: usize, readout: &[f64], features: &[f64]) -> Output {
     let d = features.len();
     let o: Vec<f64> = (0..outputs)
@@ -41,8 +41,8 @@ pub fn evaluate(loss: Loss, o: &[f64], class: Option<usize>, values: &[f64]) -> 
     };
     match loss {
         Loss::SquaredError => {
-            let want = |i: usize| if class.is_some() { one_hot(i) } else { values[i] };
-            let slope: Vec<f64> = (0..k).map(|i| o[i] - want(i)).collect();
+            let target = |i: usize| if class.is_some() { one_hot(i) } else { values[i] };
+            let slope: Vec<f64> = (0..k).map(|i| o[i] - target(i)).collect();
             (0.5 * slope.iter().map(|s| s * s).sum::<f64>(), slope, diagonal(&|_| 1.0))
         }
         Loss::BinaryCrossEntropy => {

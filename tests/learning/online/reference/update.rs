@@ -14,7 +14,7 @@ pub struct WeightUpdate<'a> {
     pub curvature: &'a [f64],
 }
 
-/// Whether the recurrent network learns.
+/// Whether the recurrent network is trained.
 pub fn trains_network(spec: &StreamLearnerSpec) -> bool {
     !spec.frozen && spec.trainer != Trainer::Untrained
 }
@@ -63,7 +63,8 @@ impl Updates {
         Self { done: 0, p, emissions, moments, filter, least }
     }
 
-    /// One update of `w`; the work is added to `macs`. Returns what of it hangs on an eigenvalue that is zero.
+    /// One update of `w`; its MACs are added to `macs`. Returns the number of MACs that depend on
+    /// rounding.
     pub fn learn(
         &mut self,
         spec: &StreamLearnerSpec,
@@ -81,10 +82,10 @@ impl Updates {
                 let r = if spec.model.loss == Loss::SquaredError { *error } else { 1.0 };
                 let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
                 let filter = self.filter.as_mut().expect("a filter");
-                let (done, loose) =
+                let (done, uncertain) =
                     filter.update(w, &rows, &over_r(update_of.slope), &over_r(update_of.curvature));
                 macs.update += done;
-                slack = loose;
+                slack = uncertain;
             }
         }
         if let Some(least) = &mut self.least {
@@ -101,7 +102,7 @@ impl Updates {
         slack
     }
 
-    /// Along the gradient of the loss, with what the optimiser is in charge of.
+    /// One step along the gradient, for the weights that the optimiser trains.
     fn descend(
         &mut self,
         spec: &StreamLearnerSpec,
@@ -127,12 +128,12 @@ impl Updates {
             rule.credit(&credit, macs);
             rule.drain(&mut g[..p], macs);
         }
-        let taught = if spec.frozen { p } else { 0 }..if spec.least_squares.is_some() { p } else { w.len() };
-        let norm = g[taught.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
+        let trained = if spec.frozen { p } else { 0 }..if spec.least_squares.is_some() { p } else { w.len() };
+        let norm = g[trained.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
         let scale = clip.map_or(1.0, |clip| (clip / norm).min(1.0));
         let rate = rate / (1.0 + decay * self.done as f64);
         let t = self.done as i32 + 1;
-        for place in taught {
+        for place in trained {
             let g = scale * g[place];
             w[place] -= rate
                 * match optimiser.as_str() {
@@ -149,7 +150,7 @@ impl Updates {
         }
     }
 
-    /// `∂o_k/∂w`, output by output.
+    /// The rows `∂o_k/∂w`, one per output.
     fn rows(
         &self,
         spec: &StreamLearnerSpec,
