@@ -12,8 +12,7 @@ fn learner_non_finite_value_is_an_error_and_next_steps_learn() {
                 spec.model.loss = Loss::SquaredError;
                 spec.update = Update::Steps(1);
                 spec.model.rule = rule.name.clone();
-                let fresh = || SequenceLearner::<f64>::new(&spec, 1).unwrap();
-                let mut learner = fresh();
+                let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
                 for t in 0..9 {
                     learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0]))).unwrap();
                 }

@@ -1,4 +1,4 @@
-//! Size of weight updates: learning rate, decay, clip and `error_clip`, and their change by `retune`.
+//! Size of weight updates: learning rate, decay, clip, `error_clip`, and `retune`.
 
 use super::*;
 use approx::assert_relative_eq;

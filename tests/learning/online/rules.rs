@@ -65,7 +65,7 @@ fn classes_of_cycle_with_memory_reach_90_percent() {
     }
 }
 
-/// `rtrl-auto` is resolved once. The learner and its checkpoint contain the name of the chosen rule.
+/// `rtrl-auto` is resolved once. The learner and its checkpoint contain the chosen rule.
 #[test]
 fn learner_with_rtrl_auto_has_resolved_rule() {
     let mut spec = spec(Trainer::default());
@@ -75,7 +75,7 @@ fn learner_with_rtrl_auto_has_resolved_rule() {
     let chosen = rule::resolve("rtrl-auto", learner.network().wiring());
     assert!(chosen == "rtrl" || chosen.starts_with("rtrl-blocked-"), "{chosen}");
     assert_eq!(learner.spec().model.rule, chosen);
-    // Result and cost of a seed depend on the choice. It is equal on all machines.
+    // The result and the MACs of a seed depend on the chosen rule. It is equal on all machines.
     let chosen = |cell: &str, units: usize, sparsity: f64| {
         let mut spec = StreamLearnerSpec::new(16, units, 1);
         spec.model.network.layers[0].cell = cell.into();

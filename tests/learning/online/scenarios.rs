@@ -20,8 +20,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The input of row t of a stream. Input 1 is first constant and later zero in
-    /// every fourth row. The others have one outlier each.
+    /// The input of row t of a stream. Input 1 is first constant and later zero in every fourth
+    /// row. The others have one outlier each.
     pub fn x(&self, stream: usize, t: usize) -> Vec<f64> {
         let value = |k: usize| {
             let phase = 0.7 * k as f64 + 1.3 * stream as f64;
@@ -53,11 +53,11 @@ impl Scenario {
         }
     }
 
-    /// Every base scenario with every trainer, and the readout trained by it or by least squares.
+    /// Every scenarios_without_trainer scenario with every trainer, and the readout trained by it or by least squares.
     pub fn all() -> Vec<Self> {
         let least = Some(LeastSquares { variance: 0.7, forgetting: 0.95 });
         let mut all = Vec::new();
-        for scenario in base() {
+        for scenario in scenarios_without_trainer() {
             for (name, trainer) in trainers() {
                 for least in [None, least] {
                     let mut scenario = scenario.clone();
@@ -101,7 +101,7 @@ fn trainers() -> Vec<(&'static str, Trainer)> {
 }
 
 /// Networks, readouts and streams, without trainers.
-fn base() -> Vec<Scenario> {
+fn scenarios_without_trainer() -> Vec<Scenario> {
     let scenario = |name: &str, spec: StreamLearnerSpec| Scenario {
         name: name.into(),
         spec,

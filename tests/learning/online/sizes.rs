@@ -31,7 +31,7 @@ fn covariances_above_limit_are_counted_per_group() {
     let unit = |kept: f64| 3.0 * (3.0 + kept * units + 1.0) + 1.0;
     let p = units * unit(1.0);
     let close = |found: f64, expected: f64| {
-        assert!((found / expected - 1.0).abs() < 1e-3, "expected {expected}, got {found}")
+        assert!((found / expected - 1.0).abs() < 1e-3, "expected {expected}, got {found}");
     };
     // Sources of the readout: 2,000 emissions, 3 inputs and the constant.
     let sources = 2004.0;

@@ -28,7 +28,8 @@ impl LeastSquares {
     }
 }
 
-/// A Kalman filter in groups: `M = (I + F Σ H P Hᵀ)⁻¹`, `w ← w − P Hᵀ M ∂L/∂o`, `P ← P − P Hᵀ M F H P`.
+/// A Kalman filter in groups: `M = (I + F Σ H P Hᵀ)⁻¹`, `w ← w − P Hᵀ M ∂L/∂o`,
+/// `P ← P − P Hᵀ M F H P`.
 pub struct Filter {
     groups: Vec<(Vec<usize>, DMatrix<f64>)>,
     variance: f64,
@@ -45,8 +46,8 @@ impl Filter {
         Self { groups: groups.into_iter().map(group).collect(), variance, forgetting, noise }
     }
 
-    /// Updates `w` by the rows `∂o_k/∂w`. Returns the MACs, and how many more rounding may add: those
-    /// of axes with the eigenvalue zero, and of weights that an axis does not change.
+    /// Updates `w` by the rows `∂o_k/∂w`. Returns the MACs, and how many more rounding may add:
+    /// those of axes with the eigenvalue zero, and of weights that an axis does not change.
     pub fn update(&mut self, w: &mut [f64], rows: &[Vec<f64>], slope: &[f64], f: &[f64]) -> (u64, u64) {
         let k = slope.len();
         let f = DMatrix::from_row_slice(k, k, f);

@@ -25,8 +25,8 @@ pub struct StepResult {
     pub output: Vec<f64>,
 }
 
-/// One stream: its state after the last learned step, and all standardised inputs and forecasts since
-/// the reset.
+/// One stream: its state after the last learned step, and all standardised inputs and forecasts
+/// since the reset.
 struct Stream {
     state: State<f64>,
     step: Step<f64>,
@@ -167,8 +167,8 @@ impl Reference {
         self.targets.iter_mut().zip(values).for_each(|(history, value)| history.push(*value));
     }
 
-    /// Learns the oldest row that is not yet learned. Returns its prediction, its raw outputs, and the
-    /// loss of its target.
+    /// Learns the oldest row that is not yet learned. Returns its prediction, its raw outputs, and
+    /// the loss of its target.
     fn learn(&mut self, stream: usize, target: Option<Target<'_, f64>>) -> (Vec<f64>, Vec<f64>, Option<f64>) {
         let Output { o, prediction } = self.advance(stream);
         let Some(target) = target else { return (prediction, o, None) };
@@ -224,8 +224,8 @@ impl Reference {
         self.output(&self.features.clone())
     }
 
-    /// Forward steps over all rows that are not yet learned, and `more`. Returns the prediction and the
-    /// raw outputs.
+    /// Forward steps over all rows that are not yet learned, and `more`. Returns the prediction and
+    /// the raw outputs.
     fn forecast(&mut self, stream: usize, more: Option<Vec<f64>>) -> (Vec<f64>, Vec<f64>) {
         let at = &self.streams[stream];
         let (p, m) = (self.network.wiring().parameters(), self.network.wiring().inputs());

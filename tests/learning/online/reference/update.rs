@@ -23,7 +23,7 @@ pub struct Updates {
     pub done: u64,
     p: usize,
     emissions: usize,
-    /// Adam and AMSGrad: first and second moments of every weight, and the largest second moment so far.
+    /// Adam and AMSGrad: first and second moments of every weight, and the largest second moment.
     moments: Vec<(f64, f64, f64)>,
     filter: Option<Filter>,
     least: Option<LeastSquares>,
