@@ -53,7 +53,7 @@ impl Scenario {
         }
     }
 
-    /// Every scenarios_without_trainer scenario with every trainer, and the readout trained by it or by least squares.
+    /// Every scenario with every trainer, and the readout trained by it or by least squares.
     pub fn all() -> Vec<Self> {
         let least = Some(LeastSquares { variance: 0.7, forgetting: 0.95 });
         let mut all = Vec::new();
