@@ -1,8 +1,9 @@
 //! The structure of `src`: import order, circles of files, names of types, sizes.
 //!
-//! The order of modules is read from the table in ARCHITECTURE.md, so that page and test cannot differ. Code is read as text: comments,
-//! strings and `#[cfg(test)]` items are removed, and `crate::`, `super::` and `self::` paths are resolved to files. A name that a `mod.rs`
-//! re-exports resolves to the file that defines it.
+//! The order of modules is read from the table in ARCHITECTURE.md, so that the page and the test
+//! agree. Code is read as text: comments, strings and `#[cfg(test)]` items are removed, and
+//! `crate::`, `super::` and `self::` paths are resolved to files. A name that a `mod.rs` re-exports
+//! resolves to the file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -270,11 +271,11 @@ fn architecture_page_lists_every_module() {
     let listed: BTreeSet<String> = order.iter().cloned().collect();
     assert_eq!(order.len(), listed.len(), "a module is listed twice");
     let differences: Vec<_> = modules.symmetric_difference(&listed).cloned().collect();
-    report("modules in ARCHITECTURE.md but not in src, or the other way", &differences);
+    report("modules in ARCHITECTURE.md but not in src, or the reverse", &differences);
 }
 
 #[test]
-fn imports_point_down_the_list() {
+fn imports_between_modules_name_lower_modules_only() {
     let (order, graph) = (order(), graph());
     let level = |i: usize| order.iter().position(|name| *name == graph.sources[i].module[0]);
     let (mut checked, mut upward) = (0, Vec::new());
@@ -294,7 +295,7 @@ fn imports_point_down_the_list() {
 }
 
 #[test]
-fn rules_import_no_cell_and_no_network() {
+fn rule_files_import_no_cell_and_no_network() {
     let graph = graph();
     let of_cells = |j: &&usize| ["cell", "network"].contains(&graph.sources[**j].module[0].as_str());
     let mut offenders = Vec::new();
@@ -303,10 +304,11 @@ fn rules_import_no_cell_and_no_network() {
         offenders
             .extend(found.map(|j| format!("{} imports {}", graph.sources[*i].file, graph.sources[*j].file)));
     }
-    report("rules depend on wiring alone", &offenders);
+    report("imports of cells or networks in rules", &offenders);
 }
 
-/// For the folder of path `folder`: which children import which. A subfolder is one child. `mod.rs` is left out.
+/// For the folder of path `folder`: which children import which. A subfolder is one child. `mod.rs`
+/// is left out.
 fn children(graph: &Graph, folder: &[String]) -> BTreeMap<String, BTreeSet<String>> {
     let child = |s: &Source| {
         (s.module.len() > folder.len() && s.module.starts_with(folder))
@@ -321,7 +323,7 @@ fn children(graph: &Graph, folder: &[String]) -> BTreeMap<String, BTreeSet<Strin
     edges
 }
 
-/// The groups of children that reach one another.
+/// The groups of children that import one another, directly or indirectly.
 fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<Vec<String>> {
     let reach = |start: &String| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
@@ -341,7 +343,7 @@ fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<Vec<String>> 
     edges.keys().filter(in_circle).map(group).collect()
 }
 
-/// Folders of `src`: every module that has children.
+/// The folders of `src`: all modules that have children.
 fn folders(graph: &Graph) -> BTreeSet<Vec<String>> {
     graph.sources.iter().map(|s| s.module[..s.module.len() - 1].to_vec()).collect()
 }
@@ -369,8 +371,8 @@ fn files_of_a_folder_form_no_circle() {
 
 /// Files that import an item which the `mod.rs` of their own folder defines.
 ///
-/// This is allowed for the trait and settings that a folder is about (`Cell`, `Rule`, `Optimiser`), whose registry in `mod.rs` lists the
-/// children. It is listed with `--nocapture`, since a folder without such imports reads from bottom to top.
+/// This is allowed for the trait and the settings of a folder (`Cell`, `Rule`, `Optimiser`), whose
+/// registry in `mod.rs` lists the children. Such imports are printed with `--nocapture`.
 fn through_the_folder(graph: &Graph) -> Vec<String> {
     let mut found = Vec::new();
     for (i, targets) in &graph.edges {
@@ -421,7 +423,7 @@ fn long_functions(source: &Source) -> Vec<String> {
 }
 
 #[test]
-fn files_and_functions_are_short() {
+fn files_and_functions_have_at_most_the_allowed_lines() {
     let sources = sources();
     let mut lengths: Vec<usize> = sources.iter().map(|s| s.code.lines().count()).collect();
     lengths.sort_unstable();
@@ -432,7 +434,7 @@ fn files_and_functions_are_short() {
 }
 
 #[test]
-fn reader_of_code_finds_paths() {
+fn mentions_of_code_returns_its_module_paths() {
     let code =
         blank_literals("// crate::no\nuse crate::{a::{B, c::D}, e}; let s = \"crate::no\"; let c = 'x';");
     let source = Source { file: "x/y.rs".into(), module: vec!["x".into(), "y".into()], code };

@@ -1,4 +1,5 @@
-//! Claims of approximate rules and of blocked RTRL, on every cell, mask and depth. (Exact rules: tests/rules.rs.)
+//! Claims of approximate rules and of blocked RTRL, on every cell, mask and depth. (Exact rules:
+//! tests/rules.rs.)
 
 use crate::common::{Grid, Trial, normal, relative_error, resets_by_output, tables};
 use sparse_rtrl::macs::Macs;
@@ -6,7 +7,8 @@ use sparse_rtrl::params::MaskSpec;
 use sparse_rtrl::rule::{self, Claim, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step, Wiring};
 
-/// The steps of a run, the credit given at each of them, and for every row its direct coupling to itself.
+/// The steps of a run, the credit given at each of them, and for every row its direct coupling to
+/// itself.
 struct Drive {
     own: Vec<Option<usize>>,
     steps: Vec<Step<f64>>,
@@ -31,7 +33,8 @@ impl Drive {
     fn gradient(&self, wiring: &Wiring, rule: &mut dyn Rule<f64>) -> Vec<f64> {
         let mut macs = Macs::default();
         let mut gradient = vec![0.0; wiring.parameters()];
-        // Another sequence first, the steps in reverse: after a reset it must have no effect.
+        // First another sequence, with the steps in reverse. After the reset it must have no
+        // effect.
         for (step, credit) in self.steps.iter().zip(&self.credits).rev() {
             rule.observe(step, &mut macs);
             rule.credit(credit, &mut macs);
@@ -56,13 +59,13 @@ enum Kept {
     Nothing,
 }
 
-/// The dense recursion, written out with tables, with couplings dropped and entries masked by brute force.
+/// The dense recursion with tables. Couplings are dropped and entries are masked.
 fn brute_force(wiring: &Wiring, drive: &Drive, kept: Kept, steps: Option<usize>) -> Vec<f64> {
     let (n, p) = (wiring.rows(), wiring.parameters());
     let columns: Vec<_> = wiring.layout().weights().entries().collect();
     let mut mask = vec![vec![true; p]; n];
     if let Some(steps) = steps {
-        // P₁: where M̄ can be nonzero, and what a step makes of it; then P ∪ A P.
+        // P₁ is the pattern of M̄ and of the couplings within a step; then P ← P ∪ A P.
         let (a, b, gains, ..) = tables(wiring, &drive.steps[0], true, false);
         mask = gains.0.iter().map(|row| columns.iter().map(|c| row[c.0].is_some()).collect()).collect();
         let spread = |mask: &mut Vec<Vec<bool>>, by: &Grid| {
@@ -152,7 +155,7 @@ fn rflo_and_e_prop_equal_the_recursion_without_their_dropped_couplings() {
     let mut differing = 0;
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 8);
-        // The output reset of a unit is a direct coupling, which the rules find in the wiring.
+        // The output reset of a unit is a direct coupling, which rules read from the wiring.
         let found: Vec<_> = (0..wiring.rows()).map(|row| wiring.direct_to_itself(row)).collect();
         assert_eq!(found, drive.own, "{}", trial.label);
         let gradient = |kept| brute_force(&wiring, &drive, kept, None);
@@ -204,22 +207,22 @@ fn tbptt_with_a_window_as_long_as_the_sequence_is_exact_and_shorter_is_not() {
         check(&format!("tbptt-8, {}", trial.label), &run(8), &exact);
         differing += usize::from(relative_error(&run(3), &exact) > 1e-6);
         // A window of one step is the gradient of each loss with respect to that step alone.
-        let mut alone = vec![0.0; wiring.parameters()];
+        let mut single_step = vec![0.0; wiring.parameters()];
         for (step, credit) in drive.steps.iter().zip(&drive.credits) {
             let (steps, credits) = (vec![step.clone()], vec![credit.clone()]);
             let one = Drive { own: drive.own.clone(), steps, credits };
             let gradient = brute_force(&wiring, &one, Kept::Nothing, None);
-            alone.iter_mut().zip(gradient).for_each(|(a, g)| *a += g);
+            single_step.iter_mut().zip(gradient).for_each(|(a, g)| *a += g);
         }
-        check(&format!("tbptt-1, {}", trial.label), &run(1), &alone);
+        check(&format!("tbptt-1, {}", trial.label), &run(1), &single_step);
     }
-    assert!(differing > 100, "truncation truncates: {differing}");
+    assert!(differing > 100, "a short window must differ from exact RTRL: {differing}");
 }
 
 #[test]
 fn uoro_mean_gradient_lies_in_its_confidence_interval() {
     const SEEDS: u64 = 1000;
-    let (mut tested, mut outside, mut far) = (0, 0, 0.0f64);
+    let (mut tested, mut outside, mut largest) = (0, 0, 0.0f64);
     for (seed, trial) in Trial::all(2, false).iter().enumerate() {
         let (wiring, drive) = drive(trial, seed as u64, 5);
         let exact = brute_force(&wiring, &drive, Kept::All, None);
@@ -241,7 +244,7 @@ fn uoro_mean_gradient_lies_in_its_confidence_interval() {
                 if deviation < 1e-12 * (1.0 + mean.abs()) {
                     assert!(
                         off < 1e-9 * (1.0 + mean.abs()),
-                        "{}, {}: no spread, but off",
+                        "{}, {}: expected the exact gradient without variance",
                         entry.name,
                         trial.label
                     );
@@ -249,22 +252,23 @@ fn uoro_mean_gradient_lies_in_its_confidence_interval() {
                 }
                 tested += 1;
                 outside += usize::from(off > 1.96 * deviation);
-                far = far.max(off / deviation);
+                largest = largest.max(off / deviation);
             }
         }
     }
     let share = outside as f64 / tested as f64;
     println!(
-        "{tested} means, {:.1} % outside their 95 % interval, the furthest at {far:.1} deviations",
+        "{tested} means, {:.1} % outside their 95 % interval, the largest error is {largest:.1} deviations",
         100.0 * share
     );
     assert!(tested > 1000);
     assert!(share < 0.08, "{:.1} % of {tested} means lie outside their 95 % interval", 100.0 * share);
-    assert!(far < 6.0, "a mean lies {far:.1} standard errors off");
+    assert!(largest < 6.0, "a mean has an error of {largest:.1} standard errors");
 }
 
-/// Blocks of every length from 1 to 64 give the gradient of the direct recursion, whatever the cell, mask and depth: credit now and
-/// then, drained within blocks, at their ends and over several of them, before, in and after the advance over the block before.
+/// Blocks of every length from 1 to 64 give the gradient of the direct recursion, for every cell,
+/// mask and depth: credit at some steps, drained within blocks, at their ends and after several of
+/// them, before, in and after the advance over the block before.
 #[test]
 fn blocked_rtrl_with_blocks_of_1_to_64_steps_equals_rtrl() {
     let mut compared = 0;
@@ -305,7 +309,8 @@ fn blocked_rtrl_with_blocks_of_1_to_64_steps_equals_rtrl() {
     assert!(compared > 64 * 100, "{compared}");
 }
 
-/// Networks with more than 64 sources: products are computed for 64 sources at a time or, with few columns, one by one.
+/// Networks with more than 64 sources: products are computed for 64 sources at a time or, with few
+/// columns, one by one.
 #[test]
 fn blocked_rtrl_on_more_than_64_sources_equals_rtrl() {
     let wide = |trial: &&Trial| {
@@ -324,8 +329,8 @@ fn blocked_rtrl_on_more_than_64_sources_equals_rtrl() {
     assert!(compared >= 30, "{compared}");
 }
 
-/// A sequence may end anywhere in a block, and so anywhere in the advance over the block before. The next sequence must see
-/// nothing of it but the gradient of its credit.
+/// A sequence may end at any step of a block, and so at any point of the advance over the block
+/// before. Only the gradient of its credit may remain in the next sequence.
 #[test]
 fn blocked_rtrl_reset_within_an_advance_equals_rtrl() {
     let mut compared = 0;

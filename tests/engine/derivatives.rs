@@ -1,5 +1,6 @@
-//! Local derivatives of each step against finite differences, with events replaced by the smooth primitive of their
-//! pseudo-derivative. The equality of RTRL and BPTT cannot show this: both can lack the same term.
+//! Local derivatives of each step against finite differences, with events replaced by the smooth
+//! primitive of their pseudo-derivative. The equality of RTRL and BPTT cannot show this: both can
+//! lack the same term.
 
 use crate::common::{Trial, normal};
 use sparse_rtrl::cell;
@@ -25,7 +26,7 @@ fn local_derivatives_of_every_trial_match_finite_differences() {
         let at = State { c: normal(rows, 100 + k), y: normal(rows, 200 + k) };
         compared += compare(&net, &trial.label, &normal(2, 7 + k), &(at, w));
     }
-    assert!(compared > 10_000, "nonzero derivatives were compared: {compared}");
+    assert!(compared > 10_000, "expected more than 10000 nonzero derivatives, got {compared}");
 }
 
 /// A state and parameters.
@@ -41,13 +42,14 @@ fn step(net: &Network<f64>, x: &[f64], (before, w): &Point) -> Step<f64> {
     step
 }
 
-/// Threshold of every unit, and distances from it: the threshold itself, and both edges of the pseudo-derivative's support.
+/// The threshold of every unit, and distances from it: zero, and both edges of the support of the
+/// pseudo-derivative.
 const THETA: f64 = 0.25;
 const EPSILON: f64 = 0.5;
 const TIES: [f64; 3] = [0.0, EPSILON, -EPSILON];
 
-/// A layer of three event units, smooth or hard, and a point at which their events, or those of the step before, lie at [`TIES`]: without
-/// weights u = 1/2 and z = 0, all exact in binary.
+/// A layer of three event units, smooth or hard, and a point at which their states, or those of the
+/// step before, lie at [`TIES`]. With zero weights u = 1/2 and z = 0, which are exact in binary.
 fn at_ties(trial: &Trial, before: bool) -> (Network<f64>, Point) {
     let (net, mut w) = trial.build(1);
     w.fill(0.0);
@@ -78,7 +80,8 @@ fn single_event_layers(smooth: bool) -> impl Iterator<Item = Trial> {
     Trial::all(3, smooth).into_iter().filter(events)
 }
 
-/// Where the pseudo-derivative has a kink, the primitive still has a slope, which the step must report.
+/// Where the pseudo-derivative has a kink, its primitive is differentiable; the step must return
+/// this derivative.
 #[test]
 fn local_derivatives_at_threshold_and_at_edges_of_the_support_match_finite_differences() {
     let mut tried = 0;
@@ -92,7 +95,7 @@ fn local_derivatives_at_threshold_and_at_edges_of_the_support_match_finite_diffe
     assert_eq!(tried, 10, "four settings of an EGRU and the event RNN");
 }
 
-/// The hard event and its derivatives by hand: H(0) = 0, and H' ends at ±ε.
+/// The hard event and its derivatives by hand: H(0) = 0, and H' is zero from ±ε on.
 #[test]
 fn hard_events_at_threshold_and_at_edges_of_the_support_equal_values_by_hand() {
     const GAMMA: f64 = 0.7;
@@ -108,7 +111,8 @@ fn hard_events_at_threshold_and_at_edges_of_the_support_equal_values_by_hand() {
             assert_eq!((own(&here.c), own(&here.d)), (TIES.to_vec(), vec![0.0; 3]));
             continue;
         }
-        // The first two units have emitted: their states before, 2 ϑ and 2 (ϑ + ε), lie above their thresholds.
+        // The first two units emitted at the step before: their states 2 ϑ and 2 (ϑ + ε) lie above
+        // their thresholds.
         let c = if by_threshold { [0.125, 0.625, -0.25] } else { [0.25, 0.75, -0.25] };
         assert_eq!(own(&here.c), c, "{}", trial.label);
         if !by_threshold {
@@ -122,7 +126,8 @@ fn hard_events_at_threshold_and_at_edges_of_the_support_equal_values_by_hand() {
         let (net, at) = at_ties(&trial, true);
         let here = step(&net, &[0.7, -0.4], &at);
         let own = |values: &[f64]| wiring.units().iter().map(|&row| values[row]).collect::<Vec<_>>();
-        // c⁻ lies at the ties: the unit exactly at its threshold has emitted nothing, and its carry has the full slope.
+        // c⁻ lies at the ties: the unit at its threshold has not emitted, and its carry contains
+        // the full slope.
         assert_eq!(own(&here.c), [0.125, 0.25, -0.125]);
         assert_eq!(own(&here.d), [0.5 * (1.0 - THETA * GAMMA), 0.5, 0.5]);
         let theta: Vec<f64> =
@@ -133,7 +138,7 @@ fn hard_events_at_threshold_and_at_edges_of_the_support_equal_values_by_hand() {
 
 #[test]
 fn emission_of_an_egru_depends_directly_on_its_threshold() {
-    // Without Ē, RTRL and BPTT would still agree with each other.
+    // RTRL and BPTT would also agree if both omitted Ē.
     let trial = Trial::all(8, true).into_iter().find(|t| t.label.starts_with("egru")).unwrap();
     let (net, w) = trial.build(1);
     let rows = net.wiring().rows();

@@ -1,4 +1,4 @@
-//! One seed, one result: the same CSV, byte for byte, whatever the number of threads.
+//! A seed determines the result: the same CSV, byte for byte, with any number of threads.
 
 use sparse_rtrl::experiment;
 use sparse_rtrl::experiment::record::Recorder;
@@ -15,7 +15,7 @@ fn csv(config: &Config, seed: u64, threads: usize, name: &str) -> Vec<u8> {
 }
 
 #[test]
-fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
+fn run_with_any_number_of_threads_writes_the_same_bytes() {
     for (k, update) in [Update::Sequence, Update::Steps(4)].into_iter().enumerate() {
         let config = Config { iterations: 30, test_every: 10, update, ..Config::spiral(Preset::Default) };
         let one = csv(&config, 3, 1, &format!("one-{k}.csv"));
@@ -23,13 +23,13 @@ fn one_seed_gives_the_same_bytes_with_any_number_of_threads() {
         let three = csv(&config, 3, 3, &format!("three-{k}.csv"));
         assert!(one.len() > 1000);
         assert!(one == two && one == three);
-        assert!(one != csv(&config, 4, 1, &format!("other-{k}.csv")), "another seed is another run");
+        assert!(one != csv(&config, 4, 1, &format!("other-{k}.csv")), "another seed must give another curve");
     }
 }
 
-/// Large enough for threads to share out the tiles of one stream.
+/// The networks are large enough that threads divide the tiles of one stream.
 #[test]
-fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
+fn gradient_with_any_number_of_threads_has_the_same_bits() {
     use sparse_rtrl::archive::Archive;
     use sparse_rtrl::cell::{CellConfig, Surrogate};
     use sparse_rtrl::macs::Macs;
@@ -40,7 +40,7 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
     use sparse_rtrl::wiring::{State, Step};
 
     for (cell, units) in [("event-rnn", 256), ("egru", 96)] {
-        // Not all rows live: lines come and go where none carries.
+        // Not all rows are live, so that without carry the stored rows change from step to step.
         let config = CellConfig { surrogate: Surrogate::new(0.7, 0.45), ..CellConfig::default() };
         let spec = NetworkSpec { inputs: 2, layers: vec![LayerSpec::new(cell, units, config)], trace: None };
         let mask = MaskSpec { sparsity: 0.9, ..MaskSpec::default() };
@@ -49,7 +49,7 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
         let wiring = net.wiring();
         let w = Init::default().draw(wiring.layout(), &mut generator(1, Purpose::Init)).unwrap();
         for name in ["rtrl", "rtrl-blocked-5"] {
-            let mut most = 0;
+            let mut largest = 0;
             let mut gradient = |threads| {
                 experiment::pool(threads).unwrap().install(|| {
                     let mut rule = (rule::find::<f32>(name).unwrap().build)(wiring, Skips::ALL, 0);
@@ -63,9 +63,9 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
                         rule.observe(&step, &mut macs);
                         rule.credit(&credit, &mut macs);
                         rule.drain(&mut gradient, &mut macs);
-                        most = (macs.influence + macs.backward).max(most);
+                        largest = (macs.influence + macs.backward).max(largest);
                     }
-                    // What would be saved is the same as well.
+                    // The saved bytes are the same as well.
                     let mut archive = Archive::writer();
                     rule.archive(&mut archive).unwrap();
                     (gradient.into_iter().map(f32::to_bits).collect::<Vec<_>>(), archive.into_bytes())
@@ -73,15 +73,19 @@ fn a_gradient_has_the_same_bits_with_any_number_of_threads() {
             };
             let one = gradient(1);
             assert!((2..=5).all(|threads| gradient(threads) == one), "{name} on {cell}");
-            assert!(most > 3_000_000, "{name} on {cell}: {most} MACs a step are not worth a thread");
+            assert!(
+                largest > 3_000_000,
+                "{name} on {cell}: {largest} MACs per step are too few for several threads"
+            );
         }
     }
 }
 
-/// The same for what an endless stream comes to: columns in the order of parameters, a reset of those, several drained late; on steps most of
-/// which cost nothing, so that those that are shared out come late.
+/// The same for long streams: sorted columns, a reset of them, and several sequences in one late
+/// drain. Most steps have no live row and cost nothing; steps that are divided among threads come
+/// late.
 #[test]
-fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
+fn gradient_after_column_sorting_and_resets_has_the_same_bits() {
     use sparse_rtrl::archive::Archive;
     use sparse_rtrl::cell::CellConfig;
     use sparse_rtrl::macs::Macs;
@@ -91,7 +95,7 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
     use sparse_rtrl::rule::Skips;
     use sparse_rtrl::wiring::Step;
 
-    for (cell, units, quiet) in [("event-rnn", 128, 260), ("egru", 48, 258)] {
+    for (cell, units, zero_steps) in [("event-rnn", 128, 260), ("egru", 48, 258)] {
         let spec = NetworkSpec {
             inputs: 2,
             layers: vec![LayerSpec::new(cell, units, CellConfig::default())],
@@ -118,12 +122,12 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
             step
         };
         let steps: Vec<(Step<f64>, bool)> =
-            (0..quiet + 12).map(|t| (step(t, t >= quiet), t >= quiet)).collect();
+            (0..zero_steps + 12).map(|t| (step(t, t >= zero_steps), t >= zero_steps)).collect();
         let credit: Vec<f64> = (0..units).map(|k| (k as f64).sin()).collect();
         let gradient = |name: &str, threads: usize, order: &[usize]| {
             experiment::pool(threads).unwrap().install(|| {
                 let mut rule = (rule::find::<f64>(name).unwrap().build)(wiring, Skips::ALL, 0);
-                let (mut gradients, mut most) = (Vec::new(), 0);
+                let (mut gradients, mut largest) = (Vec::new(), 0);
                 for &from in order {
                     for (k, (step, live)) in steps[from..].iter().enumerate() {
                         let mut macs = Macs::default();
@@ -131,7 +135,7 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
                         if *live {
                             rule.credit(&credit, &mut macs);
                         }
-                        most = most.max(macs.influence + macs.backward);
+                        largest = largest.max(macs.influence + macs.backward);
                         if *live && k % 5 == 0 {
                             gradients.resize(gradients.len() + w.len(), 0.0);
                             let at = gradients.len() - w.len();
@@ -145,15 +149,22 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
                 gradients.extend(last);
                 let mut archive = Archive::writer();
                 rule.archive(&mut archive).unwrap();
-                (gradients, most, archive.into_bytes())
+                (gradients, largest, archive.into_bytes())
             })
         };
-        // A sequence long enough for columns to be arranged, or for some blocks; two of a few steps, and one more.
-        for (name, first, worth) in [("rtrl", 0, 3_000_000), ("rtrl-blocked-6", quiet - 8, 1_500_000)] {
-            let order = [first, quiet + 8, quiet + 9, quiet - 4];
+        // One sequence long enough for sorted columns or for some blocks, two of a few steps, and
+        // one more.
+        for (name, first, least_macs) in
+            [("rtrl", 0, 3_000_000), ("rtrl-blocked-6", zero_steps - 8, 1_500_000)]
+        {
+            let order = [first, zero_steps + 8, zero_steps + 9, zero_steps - 4];
             let expected = gradient("bptt", 1, &order).0;
             let one = gradient(name, 1, &order);
-            assert!(one.1 > worth, "{name} on {cell}: {} MACs a step are not worth a thread", one.1);
+            assert!(
+                one.1 > least_macs,
+                "{name} on {cell}: {} MACs per step are too few for several threads",
+                one.1
+            );
             let error = crate::common::relative_error(&one.0, &expected);
             assert!(error < 1e-10, "{name} on {cell}: {error:e}");
             for threads in [2, 3] {
@@ -164,9 +175,10 @@ fn rules_on_several_threads_keep_their_bits_after_arranging_and_resets() {
     }
 }
 
-/// A seed's result is a promise. These numbers may change only together with a line in CHANGELOG.md that says so.
+/// The result of a seed must stay the same. A change of these numbers needs an entry in
+/// CHANGELOG.md, marked **alters results**.
 #[test]
-fn what_a_seed_gives_is_pinned() {
+fn seed_7_yields_the_pinned_results() {
     use rand::RngExt;
     use sparse_rtrl::experiment::dataset;
     use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
@@ -188,7 +200,7 @@ fn what_a_seed_gives_is_pinned() {
     let data = (dataset::find::<f64>("spiral").unwrap().draw)(7, &dataset::DatasetOptions::default());
     approx::assert_relative_eq!(data.train[0].inputs[..2], PINNED_SPIRAL, max_relative = 1e-12);
 
-    // Single precision through a platform's own exp and tanh: nearly the same everywhere.
+    // f32 with the exp and tanh of the platform: equal only to a tolerance.
     let config = Config { iterations: 3, ..Config::spiral(Preset::Default) };
     let mut losses = Vec::new();
     experiment::run::<f32>(&config, 7, |row| {

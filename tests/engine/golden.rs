@@ -1,5 +1,5 @@
-//! Every exact rule, with every skip on, against automatic differentiation: states, emissions, outputs, losses and
-//! every gradient, to 1e-10 relative. Prints a line per case and rule.
+//! Every exact rule, with every skip on, against automatic differentiation: states, emissions,
+//! outputs, losses and every gradient, to 1e-10 relative. Prints a line per case and rule.
 
 use crate::common::{Case, Tables, split};
 use sparse_rtrl::learner::sequence::Stream;
@@ -8,8 +8,9 @@ use std::io::Write;
 
 const TOLERANCE: f64 = 1e-10;
 
-/// The largest relative error met so far. An entry is compared relative to itself, or to a thousandth of the largest
-/// entry of its table where it is smaller than that; where a whole table is zero, anything else is an infinite error.
+/// The largest relative error so far. An entry is compared relative to itself, or to a thousandth
+/// of the largest entry of its table where it is smaller than that; where a whole table is zero,
+/// anything else is an infinite error.
 #[derive(Default)]
 struct Worst(f64);
 
@@ -70,7 +71,7 @@ fn compare_gradient(
                     }
                     worst.compare(&got, &expected);
                 }
-                // A parameter without effect has no place here; its gradient must be zero.
+                // A parameter without effect has no place; its gradient must be zero.
                 None => worst.compare(&vec![0.0; expected.len()], &expected),
             }
         }
@@ -97,7 +98,7 @@ fn exact_rules_on_golden_cases_equal_automatic_differentiation() {
         for rule in rule::registry::<f64>().iter().filter(|rule| rule.claim == Claim::Exact) {
             let error = run(&case, rule, Skips::ALL);
             let line = format!("{:32} {:10} largest relative error {error:.1e}", case.name, rule.name);
-            // Past the test runner, which would swallow it.
+            // Written directly, because the test runner captures `println!`.
             writeln!(std::io::stdout(), "{line}").expect("standard output");
             runs += 1;
             if error > TOLERANCE {

@@ -1,5 +1,5 @@
-//! MAC counts against brute force: the products of a rule, counted again from the steps with dense tables of booleans and
-//! without knowledge of how the rule stores or orders its data.
+//! MAC counts against brute force: the products of a rule, counted again from the steps with dense
+//! tables of booleans and without knowledge of how the rule stores or orders its data.
 
 use crate::common::{Grid, Trial, normal, tables};
 use sparse_rtrl::macs::Macs;
@@ -7,7 +7,8 @@ use sparse_rtrl::params::Kind;
 use sparse_rtrl::rule::{self, Bptt, DenseCost, Rtrl, RtrlDense, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step, Wiring};
 
-/// State of the count for the parameters of one layer, which have no entries in rows they cannot reach.
+/// The state of the count for the parameters of one layer. They have no entries in rows that they
+/// cannot reach.
 struct Count {
     layer: usize,
     active: Vec<bool>,
@@ -104,7 +105,8 @@ impl Count {
     }
 }
 
-/// Drives a rule and a count side by side; `expect` gives the expected MACs of a step or of a credit.
+/// Runs a rule and a count on the same steps. `expect` returns the expected MACs of a step or of a
+/// credit.
 fn drive(
     trial: &Trial,
     seed: u64,
@@ -149,7 +151,7 @@ fn rtrl_macs_equal_a_count_by_brute_force() {
             });
         }
     }
-    assert!(total > 1_000_000, "work was counted: {total}");
+    assert!(total > 1_000_000, "expected more than a million MACs, got {total}");
 }
 
 #[test]
@@ -162,7 +164,8 @@ fn dense_rtrl_macs_equal_the_closed_form() {
             None => Macs { influence: cost.influence, ..Macs::default() },
             Some(_) => Macs { gradient: cost.gradient, ..Macs::default() },
         });
-        // The registry's oracle works on the unmasked net, which costs the same whatever the mask.
+        // The oracle of the registry works on the unmasked network, so its cost does not depend on
+        // the mask.
         let dense = DenseCost::new(&wiring.unmasked());
         let mut rule = (rule::find::<f64>("rtrl-dense").unwrap().build)(&wiring, Skips::NONE, 0);
         drive(trial, seed as u64, rule.as_mut(), |_, credit| match credit {
@@ -222,11 +225,11 @@ fn forward_macs_equal_a_count_by_brute_force() {
             net.advance(&w, &normal(2, t), &state, &mut step, &mut macs);
             state.follow(&step);
             let entries = || wiring.layout().weights().entries();
-            let spoken = entries().filter(|(_, source)| step.phi[*source] != 0.0).count() as u64;
+            let counted = entries().filter(|(_, source)| step.phi[*source] != 0.0).count() as u64;
             let coupled = entries().filter(|(_, source)| *source > wiring.inputs()).count() as u64;
             assert_eq!(
                 macs,
-                Macs { forward: spoken, coupling: coupled, ..Macs::default() },
+                Macs { forward: counted, coupling: coupled, ..Macs::default() },
                 "{}",
                 trial.label
             );
@@ -259,7 +262,7 @@ fn stream_macs_include_the_readout() {
             expected.forward += 3 * nonzero;
             stream.step(&model, &w, &x, target);
             if target.is_some() {
-                // ∂L/∂W and Wᵀ ∂L/∂o; then the rule's own, for a credit that is nowhere zero.
+                // ∂L/∂W and Wᵀ ∂L/∂o; then the MACs of the rule, for a credit without zeros.
                 expected.gradient += 2 * 3 * outputs.len() as u64;
                 rule.credit(&vec![1.0; outputs.len()], &mut expected);
             }

@@ -1,4 +1,5 @@
-//! The engine: cells, rules, MAC counts, determinism, and the layers of the source. One binary, because each one links the library again.
+//! Tests of cells, rules, MAC counts, determinism and the module order. They are one binary,
+//! because each test binary links the library.
 
 mod architecture;
 mod claims;

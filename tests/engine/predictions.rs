@@ -1,4 +1,5 @@
-//! Mean costs against counts, and the RTRL paper's law where its derivation holds. (Exact predictions: tests/rules.rs.)
+//! Mean costs against counts, and the RTRL paper's law where its derivation holds. (Exact
+//! predictions: tests/rules.rs.)
 
 use crate::common::normal;
 use sparse_rtrl::cell::{CellConfig, ResetGate, Surrogate};
@@ -10,8 +11,8 @@ use sparse_rtrl::rule::cost::Means;
 use sparse_rtrl::rule::{Rtrl, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step};
 
-/// An event RNN of 128 units on random input, and the MACs of `A Y` over the columns of recurrent weights, beside the paper's
-/// law n² · n² · ω̃² β̃(t) β̃(t−1), summed over steps.
+/// An event RNN of 128 units on random input, and the MACs of `A Y` over the columns of recurrent
+/// weights, beside the paper's law n² · n² · ω̃² β̃(t) β̃(t−1), summed over steps.
 fn event_rnn(sparsity: f64, epsilon: f64) -> (u64, f64) {
     let n = 128;
     let config = CellConfig { surrogate: Surrogate::new(0.7, epsilon), ..CellConfig::default() };
@@ -63,7 +64,7 @@ fn mean_cost_of_every_rule_is_close_to_the_count() {
                 state.follow(&step);
                 steps.push(step.clone());
             }
-            // Measured over the last 30 steps, after 30 to get going.
+            // Measured over the last 30 of 60 steps.
             let weights = wiring.layout().weights();
             let p = wiring.parameters() as f64;
             let live = |t: usize| {
@@ -85,7 +86,7 @@ fn mean_cost_of_every_rule_is_close_to_the_count() {
                 active: mean(&|t| share(&|source| steps[..t].iter().any(|s| s.phi[source] != 0.0))),
                 nonzero: mean(&|t| share(&|source| steps[t].phi[source] != 0.0)),
             };
-            // Short blocks: thirty steps see only five ends of blocks of six.
+            // Short blocks: 30 steps contain only five ends of blocks of six.
             let others = rule::registry::<f32>().into_iter();
             let others = others
                 .filter(|r| r.name != "snap-2" && !["rtrl-blocked-6", "rtrl-auto"].contains(&&r.name[..]));
@@ -126,8 +127,9 @@ fn recurrent_macs_of_an_event_rnn_follow_the_papers_law() {
     }
 }
 
-/// MACs of RTRL on an EGRU with the reset gate before the product, relative to dense RTRL on the unmasked network: folding
-/// inner rows is cheaper without masks, holding them is cheaper with many masked weights.
+/// MACs of RTRL on an EGRU with the reset gate before the product, relative to dense RTRL on the
+/// unmasked network: folding inner rows is cheaper without masks, holding them is cheaper with many
+/// masked weights.
 #[test]
 fn rtrl_folds_inner_rows_where_folding_is_cheaper() {
     for (units, sparsity, folding_wins) in [(16, 0.0, true), (16, 0.5, true), (48, 0.9, false)] {
@@ -158,7 +160,10 @@ fn rtrl_folds_inner_rows_where_folding_is_cheaper() {
         assert_eq!(folded < held, folding_wins, "n {units}, ω {sparsity}: {folded} against {held}");
         assert_eq!(chosen, folded.min(held));
         if sparsity == 0.0 {
-            assert!(held > 1.0 && folded < 1.0, "two stages alone cost more than dense RTRL");
+            assert!(
+                held > 1.0 && folded < 1.0,
+                "expected held rows above and folded rows below the cost of dense RTRL"
+            );
         }
     }
 }

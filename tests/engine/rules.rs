@@ -1,4 +1,5 @@
-//! Every registered rule passes the checks, on every cell, variant, mask and depth, with every setting of its skips.
+//! Every registered rule passes the checks, on every cell, variant, mask and depth, with every
+//! setting of its skips.
 
 use crate::common::{Trial, normal, relative_error};
 use sparse_rtrl::archive::Archive;
@@ -30,7 +31,8 @@ fn check_rules_of_rtrl_with_inner_rows_folded_or_held_passes() {
     check::check_rules(&all).unwrap_or_else(|mismatch| panic!("{mismatch}"));
 }
 
-/// An exact rule whose gradient is wrong by a factor of 1 + 1e-6, and one that claims to be exact and is not.
+/// An exact rule whose gradient is wrong by a factor of 1 + 1e-6, and one that claims to be exact
+/// and is not.
 #[test]
 fn check_rule_of_a_wrong_gradient_claim_or_cost_reports_what_differs() {
     struct Scaled<R>(R, f64);
@@ -91,8 +93,9 @@ impl CostModel<f64> for Boxed {
     }
 }
 
-/// Columns are sorted once none has become active in 256 steps: here twice, since one input is zero at first. The rule is
-/// saved and restored before its columns are sorted, while all are, and while some are.
+/// Columns are sorted once none has become active in 256 steps: here twice, since one input is zero
+/// at first. The rule is saved and restored before its columns are sorted, while all are sorted,
+/// and while some are.
 #[test]
 fn rtrl_with_sorted_columns_on_long_sequences_equals_the_oracle() {
     for (seed, trial) in Trial::all(4, false).iter().enumerate() {
@@ -201,8 +204,8 @@ fn influence_held_by_rtrl_is_at_most_live_rows_times_active_columns() {
     assert!(4 * held < 3 * all, "zero rows must not be held: {held} of {all}");
 }
 
-/// Rules must be exact on every step that a wiring allows, not only on those of the registered cells: zeros anywhere,
-/// thresholds with influence where nothing else has, live units without gain.
+/// Rules must be exact on every step that a wiring allows, not only on those of the registered
+/// cells: zeros at any place, thresholds with the only influence of a row, live units without gain.
 #[test]
 fn exact_rules_on_arbitrary_sparse_steps_equal_the_oracle() {
     use rand::RngExt;

@@ -1,5 +1,5 @@
-//! Nothing that is stored is subnormal: every cell with every rule, every optimiser, filter and scaler, after 20,000 steps in which
-//! influence, adjoints and moments fade. No clock is needed to see it.
+//! No stored number is subnormal, for every cell with every rule, every optimiser, filter and
+//! scaler, after 20,000 steps in which influence, adjoints and moments decay to zero.
 
 use sparse_rtrl::archive::{Archive, Field};
 use sparse_rtrl::cell::{self, Surrogate};
@@ -15,7 +15,7 @@ use sparse_rtrl::wiring::{State, Step};
 
 const STEPS: usize = 20_000;
 
-/// Whether a number of that type is subnormal.
+/// Whether `x` is subnormal in the type named by `kind`.
 fn is_subnormal(kind: &str, x: f64) -> bool {
     let least = if kind.contains("f32") { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
     x != 0.0 && x.abs() < least
@@ -30,7 +30,7 @@ fn numbers(value: &serde_json::Value, found: &mut Vec<f64>) {
     }
 }
 
-/// Fails if a field holds a subnormal number. Returns how many numbers there are.
+/// Fails if a field holds a subnormal number. Returns the number of checked numbers.
 fn check(fields: Vec<Field>, label: &str) -> usize {
     let mut count = 0;
     for Field { name, kind, value } in fields {
@@ -44,7 +44,8 @@ fn check(fields: Vec<Field>, label: &str) -> usize {
     count
 }
 
-/// One input stops after 100 steps, the other after 10,000; from then on only what is stored goes on.
+/// One input is zero after 100 steps, the other after 10,000. From then on only stored values are
+/// nonzero.
 fn input<T: Real>(t: usize) -> [T; 2] {
     let wave = |from: usize, to: usize, rate: f64| {
         if (from..to).contains(&t) { (rate * t as f64).sin() } else { 0.0 }
@@ -52,7 +53,7 @@ fn input<T: Real>(t: usize) -> [T; 2] {
     [T::of(wave(0, 100, 0.7)), T::of(wave(0, STEPS / 2, 0.3))]
 }
 
-/// Small weights and a wide pseudo-derivative, so that all influence fades and does not grow.
+/// Small weights and a wide pseudo-derivative, so that all influence decays.
 fn networks<T: Real>() -> Vec<(String, Network<T>, Vec<T>)> {
     let mut all = Vec::new();
     for entry in cell::registry::<T>() {
@@ -75,7 +76,7 @@ fn networks<T: Real>() -> Vec<(String, Network<T>, Vec<T>)> {
     all
 }
 
-/// Credit and gradients that fade, and are looked at before they are drained: all rules, `bptt` with a tape as well.
+/// Runs all rules with decaying credit, and checks the pending gradients before they are drained.
 fn run_fading_credit<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
     let wiring = network.wiring();
     let (mut numbers, least) = (0, T::min_positive_value().as_f64());
@@ -83,7 +84,7 @@ fn run_fading_credit<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usi
         let mut rule = (entry.build)(wiring, Skips::ALL, 1);
         let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
         let (mut gradient, mut macs) = (vec![T::zero(); w.len()], Macs::default());
-        // From 1e20 times the least normal number to a millionth of it.
+        // From 1e20 times the least normal number to 1e-6 times it.
         for t in 0..300 {
             network.advance(w, &input::<T>(t % 90), &state, &mut step, &mut macs);
             state.follow(&step);
@@ -109,14 +110,14 @@ fn run_fading_credit<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usi
 #[test]
 fn rules_with_fading_credit_store_no_subnormal_number() {
     for (label, network, w) in networks::<f32>() {
-        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: expected more than 1000 numbers");
     }
     for (label, network, w) in networks::<f64>().into_iter().step_by(3) {
-        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+        assert!(run_fading_credit(&label, &network, &w) > 1000, "{label}: expected more than 1000 numbers");
     }
 }
 
-/// Weights from outside, and inputs that are not standardised and wait for their target.
+/// Imported weights, and inputs that are not standardised and are held until their target is known.
 #[test]
 fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
     let mut spec = StreamLearnerSpec::new(2, 3, 1);
@@ -136,7 +137,7 @@ fn online_learner_given_tiny_weights_and_inputs_stores_no_subnormal_number() {
     }
 }
 
-/// Runs every rule on one network; credit and a drain every 50 steps.
+/// Runs every rule on one network, with credit and a drain every 50 steps.
 fn run_rules<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
     let wiring = network.wiring();
     let mut numbers = 0;
@@ -157,7 +158,7 @@ fn run_rules<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
                 assert_eq!(drained, None, "{label} {name}: the gradient at step {t}");
                 gradient.fill(T::zero());
             }
-            // Also while numbers fade, not only when they have.
+            // Also while numbers decay, not only at the end.
             if t % 1000 == 150 || t + 1 == STEPS {
                 numbers +=
                     check(Archive::survey(|a| rule.archive(a)).unwrap(), &format!("{label} {name} step {t}"));
@@ -173,14 +174,14 @@ fn run_rules<T: Real>(label: &str, network: &Network<T>, w: &[T]) -> usize {
 #[test]
 fn rules_after_20000_fading_steps_store_no_subnormal_number_f32() {
     for (label, network, w) in networks::<f32>() {
-        assert!(run_rules(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+        assert!(run_rules(&label, &network, &w) > 1000, "{label}: expected more than 1000 numbers");
     }
 }
 
 #[test]
 fn rules_after_20000_fading_steps_store_no_subnormal_number_f64() {
     for (label, network, w) in networks::<f64>().into_iter().step_by(3) {
-        assert!(run_rules(&label, &network, &w) > 1000, "{label}: numbers were looked at");
+        assert!(run_rules(&label, &network, &w) > 1000, "{label}: expected more than 1000 numbers");
     }
 }
 
@@ -190,8 +191,8 @@ fn run_optimisers<T: Real>() {
         let mut optimiser = (entry.build)(scales.len(), 1e-3);
         let mut w = vec![T::zero(); scales.len()];
         for t in 0..STEPS {
-            let on = if t < 10 { 1.0 } else { 0.0 };
-            let gradient: Vec<T> = scales.iter().map(|scale| T::of(on * scale)).collect();
+            let size = if t < 10 { 1.0 } else { 0.0 };
+            let gradient: Vec<T> = scales.iter().map(|scale| T::of(size * scale)).collect();
             optimiser.update(&mut w, &gradient);
             let subnormal = w.iter().find(|w| is_subnormal(std::any::type_name::<T>(), w.as_f64()));
             assert_eq!(subnormal, None, "{}: a weight at step {t}", entry.name);
@@ -207,7 +208,8 @@ fn optimisers_after_20000_steps_store_no_subnormal_number() {
     run_optimisers::<f64>();
 }
 
-/// The streaming learner with each trainer, whose inputs and targets shrink below what can be squared.
+/// The online learner with each trainer. Inputs and targets decay until their squares are
+/// subnormal.
 #[test]
 fn online_learner_after_20000_fading_steps_stores_no_subnormal_number() {
     let kalman =

@@ -8,7 +8,8 @@ use sparse_rtrl::params::{Init, Kind, MaskOn, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule::{self, Influence, RtrlDense, Rule, Skips};
 use sparse_rtrl::wiring::{State, Step};
 
-/// Y row by row from the oracle, for all cells, masks and depths; every entry is classified by its value.
+/// Y row by row from the oracle, for all cells, masks and depths; every entry is classified by its
+/// value.
 #[test]
 fn zeros_of_every_cell_equal_a_count_of_the_matrix_by_reason() {
     let mut seen = Zeros::default();
@@ -28,7 +29,8 @@ fn zeros_of_every_cell_equal_a_count_of_the_matrix_by_reason() {
             assert_eq!(dense.recurrent, units.len() * depth * 36 * gates(wiring));
 
             let mut rule = (rule::find("rtrl").unwrap().build)(wiring, Skips::ALL, 0);
-            // On the masked wiring itself: by name it would have columns for masked parameters too.
+            // On the masked wiring; the oracle of the registry would have columns for pruned
+            // parameters as well.
             let mut oracle: Box<dyn Rule<f64>> = Box::new(RtrlDense::new(wiring.clone()));
             let mut param = (rule::find("rtrl-param").unwrap().build)(wiring, Skips::NONE, 0);
             let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
@@ -79,7 +81,10 @@ fn zeros_of_every_cell_equal_a_count_of_the_matrix_by_reason() {
             }
         }
     }
-    assert!(seen.masked > 0 && seen.rows > 0 && seen.columns > 0, "every reason occurs: {seen:?}");
+    assert!(
+        seen.masked > 0 && seen.rows > 0 && seen.columns > 0,
+        "expected zeros of every reason, got {seen:?}"
+    );
 }
 
 fn gates(wiring: &sparse_rtrl::wiring::Wiring) -> usize {

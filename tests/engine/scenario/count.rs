@@ -1,12 +1,13 @@
-//! What rules should cost: MACs, numbers held, and entries of S held, counted from steps alone by the definitions in the rules' own
-//! documentation, with dense tables of booleans. Shares no code with the rules, nor with their predictions.
+//! The expected cost of rules: MACs, stored numbers and stored entries of S, counted from the steps
+//! by the definitions in the rules' documentation, with dense tables of booleans. Shares no code
+//! with the rules or their cost models.
 
 use super::tables::{Tables, is_inner, layers_of_pres, reached, recurrent};
 use sparse_rtrl::macs::Macs;
 use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// Counts what a rule does.
+/// Counts the operations of a rule.
 pub trait Count {
     fn reset(&mut self) {}
     fn observe(&mut self, step: &Step<f64>) -> Macs;
@@ -16,7 +17,7 @@ pub trait Count {
     }
     /// Numbers in use.
     fn numbers(&self) -> usize;
-    /// Entries of S held, if the rule says how many.
+    /// Stored entries of S, if the rule reports their number.
     fn held(&self) -> Option<usize> {
         None
     }
@@ -37,7 +38,7 @@ struct Layer {
     live: Vec<bool>,
 }
 
-/// Exact RTRL that skips.
+/// Exact RTRL with skips.
 pub struct Exact {
     wiring: Arc<Wiring>,
     tables: Tables,
@@ -149,7 +150,7 @@ impl Count for Exact {
     }
 }
 
-/// Dense RTRL with inner rows folded away: `(|A| + |B| + 2 h) p + p` MACs and those of folding.
+/// Dense RTRL with folded inner rows: `(|A| + |B| + 2 h) p + p` MACs and those of folding.
 pub struct Dense {
     step: u64,
     credit: u64,
@@ -196,7 +197,8 @@ impl Count for Dense {
     }
 }
 
-/// UORO: an entry of A once, of B twice, both once more out of rows with a threshold, and two per parameter.
+/// UORO: one MAC per entry of A, two per entry of B, one more of each out of rows with a threshold,
+/// and two per parameter.
 pub struct RankOne {
     step: u64,
     p: usize,

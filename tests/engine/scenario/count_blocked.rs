@@ -1,4 +1,5 @@
-//! What exact RTRL in blocks of K steps should cost, by brute force, its advance share by share.
+//! The expected cost of exact RTRL in blocks of K steps, by brute force, with the advance in
+//! shares.
 
 use super::count::Count;
 use super::tables::{Tables, layers_of_pres, reached};
@@ -6,7 +7,8 @@ use sparse_rtrl::macs::Macs;
 use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// An advance over a block: pieces done in order, so that after share j of ⌈K/2⌉ at least that part of all cost is behind.
+/// An advance over a block. Pieces are done in order; after share j of ⌈K/2⌉ at least that part of
+/// the cost is done.
 #[derive(Default)]
 struct Advance {
     /// Cost and MACs of each piece.
@@ -46,9 +48,9 @@ pub struct BlockRtrl {
     wiring: Arc<Wiring>,
     steps: usize,
     skip: bool,
-    /// For every row with parameters: how many, and the first row they can reach.
+    /// For every row with parameters: their number, and the first row that they can reach.
     rows: Vec<(u64, usize)>,
-    /// Rows of S where the running block begins, and where the one before it did.
+    /// Rows of S at the start of the current block, and at the start of the block before it.
     base: Option<Vec<usize>>,
     before: Option<Vec<usize>>,
     live: Option<Vec<bool>>,
@@ -57,7 +59,7 @@ pub struct BlockRtrl {
     advance: Advance,
     due: bool,
     credited: usize,
-    owed: Macs,
+    undrained: Macs,
 }
 
 impl BlockRtrl {
@@ -70,7 +72,7 @@ impl BlockRtrl {
             let reached = reached(&tables, wiring, &pres);
             let weights = wiring.layout().weights();
             let q: usize = wiring.gates_of(row).iter().map(|&pre| weights.row(pre).len()).sum();
-            rows.push((q as u64, reached.iter().position(|x| *x).expect("its own row at least")));
+            rows.push((q as u64, reached.iter().position(|x| *x).expect("a parameter reaches its own row")));
         }
         Self {
             wiring: wiring.clone(),
@@ -85,11 +87,12 @@ impl BlockRtrl {
             advance: Advance::default(),
             due: false,
             credited: 0,
-            owed: Macs::default(),
+            undrained: Macs::default(),
         }
     }
 
-    /// Lines of S that a row reads, and whether it does so where the running block begins.
+    /// The number of rows of S that a row reads, and whether they are those at the start of the
+    /// current block.
     fn lines(&self, k: usize) -> (u64, bool) {
         let moved = self.advance.is_done() || self.advance.done > self.steps + k;
         let lines = if moved { &self.base } else { &self.before };
@@ -100,7 +103,7 @@ impl BlockRtrl {
         if std::mem::take(&mut self.due) { self.advance.next() } else { 0 }
     }
 
-    /// The newest step's share of the advance, and credit carried back.
+    /// The share of the advance of the last step, and the backward pass of the credit.
     fn back(&mut self) -> Macs {
         let influence = self.share();
         let k = std::mem::take(&mut self.credited);
@@ -128,7 +131,7 @@ impl BlockRtrl {
         self.past = std::mem::take(&mut self.now);
         let new = reach(&self.base, 0);
         let k = self.steps as u64;
-        // A MAC with a list of couplings is reckoned as five.
+        // The cost of a MAC with a list of couplings is five.
         let back = self.past.iter().rev().map(|c| (5 * (c.0 + c.1) * new, (c.0 + c.1) * new));
         let row = |&(q, first): &(u64, usize)| {
             let macs = q * (reach(&self.base, first) * (reach(&self.before, first) + k) + k);
@@ -144,7 +147,8 @@ impl BlockRtrl {
         let live: Vec<bool> = (0..w.rows()).map(|row| step.is_live(row) || !self.skip).collect();
         let was = |row: usize| self.live.as_ref().is_some_and(|live| live[row]);
         let across = w.previous().entries().zip(&step.a).filter(|&((_, l), &x)| was(l) && counts(x)).count();
-        // Anything must come of a row's credit: by itself, its parameters, or what it reads.
+        // Credit of a row is passed on only if the row's carry, threshold, gains or couplings are
+        // nonzero.
         let comes = |row: usize| {
             step.e_bar[row] != 0.0
                 || step.d[row] != 0.0
@@ -167,7 +171,7 @@ impl Count for BlockRtrl {
     fn reset(&mut self) {
         self.due = false;
         let macs = self.back();
-        self.owed += macs;
+        self.undrained += macs;
         self.now.clear();
         (self.base, self.before, self.live) = (None, None, None);
         self.advance = Advance::default();
@@ -194,7 +198,7 @@ impl Count for BlockRtrl {
     }
 
     fn drain(&mut self) -> Macs {
-        let mut macs = std::mem::take(&mut self.owed);
+        let mut macs = std::mem::take(&mut self.undrained);
         if self.credited > 0 {
             macs += self.back();
         }

@@ -1,4 +1,5 @@
-//! What rules on a pattern and rules with a tape should cost, by brute force: SnAp-n, RFLO, e-prop, BPTT, truncated BPTT.
+//! The expected cost of rules on a pattern and of rules with a tape, by brute force: SnAp-n, RFLO,
+//! e-prop, BPTT, truncated BPTT.
 
 use super::count::Count;
 use super::reference::{Kept, pattern};
@@ -7,18 +8,18 @@ use sparse_rtrl::macs::Macs;
 use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// A rule on a pattern: for every pre-activation, its parameters and the rows they are followed to.
+/// A rule on a pattern: for every pre-activation, the rows in which its parameters have entries.
 pub struct Pattern {
     wiring: Arc<Wiring>,
     tables: Tables,
     kept: Kept,
-    /// Rows followed, pre-activation by pre-activation.
+    /// The rows of the pattern, for each pre-activation.
     rows: Vec<Vec<bool>>,
     last: Option<Step<f64>>,
 }
 
 impl Pattern {
-    /// Local rules follow what happens within a step, as SnAp-1 does.
+    /// Local rules include couplings within a step, like SnAp-1.
     pub fn new(wiring: &Arc<Wiring>, kept: Kept, steps: usize) -> Self {
         let tables = Tables::new(wiring, true);
         let mask = pattern(wiring, &tables, steps);
@@ -35,7 +36,7 @@ impl Pattern {
         self.last.as_ref().is_some_and(|last| last.is_live(row))
     }
 
-    /// `carry ≠ 1`, with the row's own coupling in it.
+    /// Whether the carry, with the row's coupling to itself, is not 1.
     fn decays(&self, row: usize, step: &Step<f64>) -> bool {
         let own = match &self.kept {
             _ if !self.was(row) => 0.0,
@@ -46,7 +47,7 @@ impl Pattern {
         step.d[row] + own * self.last.as_ref().map_or(0.0, |last| last.e[row]) != 1.0
     }
 
-    /// Products of whole rows of a pre-activation's parameters, and entries of M̄.
+    /// The number of products with all parameters of a pre-activation, and of entries of M̄.
     fn of_pre(&self, pre: usize, step: &Step<f64>) -> (usize, usize) {
         let (tables, rows) = (&self.tables, &self.rows[pre]);
         let (mut products, mut injected) = (0, 0);
@@ -113,12 +114,14 @@ impl Count for Pattern {
     }
 }
 
-/// BPTT, which goes back to the reset at every drain, or truncated BPTT, over its window at every credit.
+/// BPTT, with a backward pass to the reset at every drain, or truncated BPTT, with one over its
+/// window at every credit.
 pub struct Tape {
     wiring: Arc<Wiring>,
     window: Option<usize>,
     skip: bool,
-    /// Entries of A out of live rows, and those of B with the parameters whose source is not zero.
+    /// Entries of A out of live rows, and entries of B together with the parameters whose source is
+    /// nonzero.
     steps: Vec<(u64, u64)>,
     credited: usize,
     owed: u64,
@@ -129,7 +132,7 @@ impl Tape {
         Self { wiring: wiring.clone(), window, skip, steps: Vec::new(), credited: 0, owed: 0 }
     }
 
-    /// Back over some steps: nothing comes to the last one from the step after it.
+    /// A backward pass over some steps. The last one receives no adjoint from the step after it.
     fn back(&self, from: usize, to: usize) -> u64 {
         let all: u64 = self.steps[from..to].iter().map(|(a, own)| a + own).sum();
         all - if to > from { self.steps[to - 1].0 } else { 0 }

@@ -1,7 +1,7 @@
-//! A scenario: every rule over the same steps, credits, drains, resets, saves and measurements, compared with its reference at every
-//! drain and with its count at every call.
+//! A scenario runs every rule on the same steps, credits, drains, resets, saves and measurements,
+//! and compares it with its reference at every drain and with its count at every call.
 
-use super::cast::{Cast, Subject, expand};
+use super::rule_set::{RuleSet, Subject, expand};
 use super::steps::{Regions, Steps};
 use crate::common::relative_error;
 use rand::RngExt;
@@ -20,12 +20,12 @@ pub struct Schedule {
     pub resets: std::ops::Range<usize>,
     pub drain: f64,
     pub save: f64,
-    pub poison: f64,
+    pub non_finite: f64,
 }
 
 /// Numbers of events in the scenarios.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
+pub struct EventCounts {
     pub drains: usize,
     pub drains_after_two_resets: usize,
     pub saves_with_credit: usize,
@@ -36,7 +36,7 @@ pub struct Seen {
     pub local_rules_differ: usize,
 }
 
-impl std::ops::AddAssign for Seen {
+impl std::ops::AddAssign for EventCounts {
     fn add_assign(&mut self, other: Self) {
         self.drains += other.drains;
         self.drains_after_two_resets += other.drains_after_two_resets;
@@ -53,8 +53,8 @@ impl std::ops::AddAssign for Seen {
 pub struct Drive {
     pub seed: u64,
     pub steps: Steps,
-    pub cast: Cast,
-    pub seen: Seen,
+    pub rule_set: RuleSet,
+    pub events: EventCounts,
     rng: Generator,
     /// Credits and resets since the last drain, and steps since the reset.
     credits: usize,
@@ -64,20 +64,30 @@ pub struct Drive {
 }
 
 impl Drive {
-    pub fn new(seed: u64, steps: Steps, cast: Cast) -> Self {
+    pub fn new(seed: u64, steps: Steps, rule_set: RuleSet) -> Self {
         let rng = generator(seed, Purpose::Order);
-        Self { seed, steps, cast, seen: Seen::default(), rng, credits: 0, resets: 0, age: 0, last: None }
+        Self {
+            seed,
+            steps,
+            rule_set,
+            events: EventCounts::default(),
+            rng,
+            credits: 0,
+            resets: 0,
+            age: 0,
+            last: None,
+        }
     }
 
-    pub fn run(mut self, schedule: &Schedule) -> (Seen, Regions) {
+    pub fn run(mut self, schedule: &Schedule) -> (EventCounts, Regions) {
         for t in 0..schedule.steps {
-            let poison = self.age > 0 && self.rng.random_bool(schedule.poison);
-            if poison {
-                self.poison(t);
+            let non_finite = self.age > 0 && self.rng.random_bool(schedule.non_finite);
+            if non_finite {
+                self.observe_non_finite(t);
             }
             while self.age > 0 && schedule.resets.contains(&t) && self.rng.random_bool(schedule.reset) {
                 self.reset(t);
-                // A sequence of no step at all, now and then.
+                // Some sequences are empty.
                 self.age = usize::from(self.rng.random_bool(0.2));
             }
             self.observe(t);
@@ -95,7 +105,7 @@ impl Drive {
             }
         }
         self.drain(schedule.steps);
-        (self.seen, self.steps.regions)
+        (self.events, self.steps.regions)
     }
 
     /// The place of a failure.
@@ -107,8 +117,8 @@ impl Drive {
         self.steps.reset();
         self.resets += 1;
         self.age = 0;
-        self.cast.references.values_mut().for_each(|reference| reference.reset());
-        for subject in &mut self.cast.subjects {
+        self.rule_set.references.values_mut().for_each(|reference| reference.reset());
+        for subject in &mut self.rule_set.subjects {
             subject.rule.reset();
             subject.count.iter_mut().for_each(|count| count.reset());
             subject.predict.iter_mut().for_each(|predict| predict.reset());
@@ -123,27 +133,28 @@ impl Drive {
 
     fn observe(&mut self, t: usize) {
         let step = self.steps.next();
-        self.show(&step, t);
+        self.observe_step(&step, t);
         self.age += 1;
         self.last = Some(step);
     }
 
-    fn show(&mut self, step: &Step<f64>, t: usize) {
-        let unmasked = self.cast.references.contains_key("full");
-        let all = if unmasked { expand(step, &self.cast.wiring, &self.cast.full) } else { step.clone() };
-        for (name, reference) in &mut self.cast.references {
+    fn observe_step(&mut self, step: &Step<f64>, t: usize) {
+        let unmasked = self.rule_set.references.contains_key("full");
+        let all =
+            if unmasked { expand(step, &self.rule_set.wiring, &self.rule_set.full) } else { step.clone() };
+        for (name, reference) in &mut self.rule_set.references {
             reference.observe(if name == "full" { &all } else { step });
         }
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let mut macs = Macs::default();
             subject.rule.observe(step, &mut macs);
-            let seen = if subject.full { &all } else { step };
-            let counted = subject.count.as_mut().map(|count| count.observe(seen));
+            let subject_step = if subject.full { &all } else { step };
+            let counted = subject.count.as_mut().map(|count| count.observe(subject_step));
             let predicted = subject.predict.as_mut().map(|predict| predict.observe(step));
             self.check_macs(macs, counted, predicted, &subject.name, t, "a step");
         }
-        self.cast.subjects = subjects;
+        self.rule_set.subjects = subjects;
     }
 
     fn check_macs(
@@ -156,12 +167,12 @@ impl Drive {
         of: &str,
     ) {
         if let Some(counted) = counted {
-            assert_eq!(macs, counted, "{}: MACs of {of}, against brute force", self.at(t, name));
+            assert_eq!(macs, counted, "{}: MACs of {of} differ from the count", self.at(t, name));
         }
         if let Some(predicted) = predicted {
-            assert_eq!(macs, predicted, "{}: MACs of {of}, against what was predicted", self.at(t, name));
+            assert_eq!(macs, predicted, "{}: MACs of {of} differ from the cost model", self.at(t, name));
         }
-        self.seen.macs += macs.total();
+        self.events.macs += macs.total();
     }
 
     fn credit(&mut self, t: usize) {
@@ -169,9 +180,9 @@ impl Drive {
             0 => 0.0,
             _ => self.rng.random_range(-1.0..1.0),
         };
-        let credit: Vec<f64> = self.cast.wiring.outputs().map(|_| draw()).collect();
-        self.cast.references.values_mut().for_each(|reference| reference.credit(&credit));
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        let credit: Vec<f64> = self.rule_set.wiring.outputs().map(|_| draw()).collect();
+        self.rule_set.references.values_mut().for_each(|reference| reference.credit(&credit));
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let mut macs = Macs::default();
             subject.rule.credit(&credit, &mut macs);
@@ -179,20 +190,20 @@ impl Drive {
             let predicted = subject.predict.as_mut().map(|predict| predict.credit(&credit));
             self.check_macs(macs, counted, predicted, &subject.name, t, "a credit");
         }
-        self.cast.subjects = subjects;
+        self.rule_set.subjects = subjects;
         self.credits += 1;
     }
 
-    /// What is drained is added to what is there.
+    /// A drain adds to the values in the buffer.
     fn drain(&mut self, t: usize) {
         let start = if self.rng.random_bool(0.25) { 0.5 } else { 0.0 };
         let expected: BTreeMap<String, Vec<f64>> = self
-            .cast
+            .rule_set
             .references
             .iter_mut()
             .map(|(name, reference)| (name.clone(), reference.drain()))
             .collect();
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let (macs, gradient) = self.drained(subject, start);
             let counted = subject.count.as_mut().map(|count| count.drain());
@@ -201,103 +212,104 @@ impl Drive {
             let expected: Vec<f64> = expected[&subject.reference].iter().map(|g| g + start).collect();
             assert!(
                 expected.iter().all(|g| g.abs() < 1e60),
-                "{}: no number to compare",
+                "{}: the reference is too large to compare",
                 self.at(t, &subject.name)
             );
             let error = relative_error(&gradient, &expected);
             let most = if subject.reference == "uoro" { 1e-7 } else { 1e-9 };
-            assert!(error <= most, "{}: the gradient is off by {error:e}", self.at(t, &subject.name));
-            self.seen.nonzero += gradient.iter().filter(|g| **g != start).count();
+            assert!(
+                error <= most,
+                "{}: the gradient has a relative error of {error:e}",
+                self.at(t, &subject.name)
+            );
+            self.events.nonzero += gradient.iter().filter(|g| **g != start).count();
         }
-        self.cast.subjects = subjects;
-        self.seen.drains += 1;
-        self.seen.drains_after_two_resets += usize::from(self.resets > 1 && self.credits > 0);
+        self.rule_set.subjects = subjects;
+        self.events.drains += 1;
+        self.events.drains_after_two_resets += usize::from(self.resets > 1 && self.credits > 0);
         if let (Some(x), Some(y)) = (expected.get("rflo"), expected.get("e-prop")) {
-            self.seen.local_rules_differ += usize::from(relative_error(x, y) > 1e-3);
+            self.events.local_rules_differ += usize::from(relative_error(x, y) > 1e-3);
         }
         (self.credits, self.resets) = (0, 0);
     }
 
     fn drained(&self, subject: &mut Subject, start: f64) -> (Macs, Vec<f64>) {
-        let (mut macs, mut gradient) = (Macs::default(), vec![start; self.cast.wiring.parameters()]);
+        let (mut macs, mut gradient) = (Macs::default(), vec![start; self.rule_set.wiring.parameters()]);
         subject.rule.drain(&mut gradient, &mut macs);
         (macs, gradient)
     }
 
-    /// Bytes held, entries of S held, and entries of Y that are not zero.
+    /// Compares the stored bytes, the stored entries of S, and the nonzero entries of Y.
     fn measure(&mut self, t: usize) {
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let name = self.at(t, &subject.name);
             if let Some(count) = &subject.count {
-                assert_eq!(subject.rule.bytes(), 8 * count.numbers(), "{name}: bytes, against brute force");
+                assert_eq!(subject.rule.bytes(), 8 * count.numbers(), "{name}: bytes differ from the count");
             }
             if let Some(predict) = &subject.predict {
                 assert_eq!(
                     subject.rule.bytes(),
                     8 * predict.footprint(),
-                    "{name}: bytes, against what was predicted"
+                    "{name}: bytes differ from the cost model"
                 );
             }
             let Some(influence) = subject.rule.influence() else { continue };
             let held = subject.count.as_ref().and_then(|count| count.held());
             assert!(
                 held.is_none_or(|held| held == influence.held),
-                "{name}: {influence:?}, but {held:?} are held"
+                "{name}: {influence:?}, expected {held:?} stored entries"
             );
             let reference = if subject.full { "full" } else { &subject.reference };
-            if let Some(nonzero) = self.cast.references[reference].influence() {
-                assert_eq!(
-                    (influence.nonzero, influence.recurrent),
-                    nonzero,
-                    "{name}: entries that are not zero"
-                );
-                self.seen.influences += 1;
+            if let Some(nonzero) = self.rule_set.references[reference].influence() {
+                assert_eq!((influence.nonzero, influence.recurrent), nonzero, "{name}: nonzero entries");
+                self.events.influences += 1;
             }
         }
-        self.cast.subjects = subjects;
+        self.rule_set.subjects = subjects;
     }
 
-    /// Every rule is replaced by one that was restored from its bytes.
+    /// Saves every rule and replaces it, at random, by one restored from its bytes.
     fn save(&mut self, t: usize) {
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let name = self.at(t, &subject.name);
             let bytes = saved(subject.rule.as_mut());
             let mut restored = (subject.build)();
-            // What it was restored into may have been used.
+            // The restored rule may have been used before.
             if let Some(step) = self.last.as_ref().filter(|_| self.rng.random_bool(0.3)) {
                 for _ in 0..9 {
                     restored.observe(step, &mut Macs::default());
-                    restored.credit(&vec![1.0; self.cast.wiring.outputs().len()], &mut Macs::default());
+                    restored.credit(&vec![1.0; self.rule_set.wiring.outputs().len()], &mut Macs::default());
                 }
             }
             let mut reader = Archive::reader(bytes.clone());
             restored.archive(&mut reader).unwrap_or_else(|error| panic!("{name}: {error}"));
             reader.finish().unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(saved(restored.as_mut()) == bytes, "{name}: what was restored is not what was saved");
-            // Saving changes nothing: half of the time it is the old rule that goes on.
+            assert!(saved(restored.as_mut()) == bytes, "{name}: the restored rule saves other bytes");
+            // Saving changes no state, so the old rule may continue as well.
             if self.rng.random_bool(0.7) {
                 subject.rule = restored;
             }
         }
-        self.cast.subjects = subjects;
-        self.seen.saves_with_credit += usize::from(self.credits > 0);
-        self.seen.saves_after_reset_with_credit += usize::from(self.credits > 0 && self.resets > 0);
-        self.steps.regions.saves_of_arranged += usize::from(self.steps.is_arranged());
+        self.rule_set.subjects = subjects;
+        self.events.saves_with_credit += usize::from(self.credits > 0);
+        self.events.saves_after_reset_with_credit += usize::from(self.credits > 0 && self.resets > 0);
+        self.steps.regions.saves_of_sorted += usize::from(self.steps.is_sorted());
     }
 
-    /// A step with numbers that are not finite, and a reset: with its gradient dropped, nothing is left of it.
-    fn poison(&mut self, t: usize) {
-        let step = self.steps.poisoned();
-        self.show(&step, t);
+    /// A step with numbers that are not finite, then a reset and a drain. Afterwards it must have
+    /// no effect.
+    fn observe_non_finite(&mut self, t: usize) {
+        let step = self.steps.non_finite();
+        self.observe_step(&step, t);
         if self.rng.random_bool(0.5) {
             self.credit(t);
         }
         self.age = 1;
         self.reset(t);
-        self.cast.references.values_mut().for_each(|reference| drop(reference.drain()));
-        let mut subjects = std::mem::take(&mut self.cast.subjects);
+        self.rule_set.references.values_mut().for_each(|reference| drop(reference.drain()));
+        let mut subjects = std::mem::take(&mut self.rule_set.subjects);
         for subject in &mut subjects {
             let (macs, _) = self.drained(subject, 0.0);
             let counted = subject.count.as_mut().map(|count| count.drain());
@@ -310,7 +322,7 @@ impl Drive {
                 "a drain",
             );
         }
-        self.cast.subjects = subjects;
+        self.rule_set.subjects = subjects;
         (self.credits, self.resets) = (0, 0);
     }
 }

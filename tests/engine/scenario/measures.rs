@@ -1,4 +1,5 @@
-//! What a stream measures over several sequences, against sums by hand and the dense recursion.
+//! The measures of a stream over several sequences equal sums by hand and those of the dense
+//! recursion.
 
 use super::count::{Count, Exact};
 use super::reference::{Recursion, Reference};
@@ -47,7 +48,7 @@ fn stream_measures_over_sequences_equal_sums_by_hand() {
         let (mut sums, mut macs, mut loss) = (Sums::default(), Macs::default(), (0.0, 0.0));
         for length in [5, 1, 9] {
             let (mut state, mut step) = (State::new(&wiring), Step::new(&wiring));
-            let mut spoken = vec![false; wiring.sources().len()];
+            let mut active = vec![false; wiring.sources().len()];
             let mut before = None;
             for t in 0..length {
                 let x = [2.0 * (1.7 * t as f64).sin(), if t < 3 { 0.0 } else { 1.0 }];
@@ -64,7 +65,7 @@ fn stream_measures_over_sequences_equal_sums_by_hand() {
                     macs.gradient += 4 * y.len() as u64;
                     macs += count.credit(&vec![1.0; y.len()]);
                 }
-                spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
+                active.iter_mut().zip(&step.phi).for_each(|(active, &phi)| *active |= phi != 0.0);
                 let of =
                     |is: &dyn Fn(usize) -> bool| wiring.units().iter().filter(|&&row| is(row)).count() as f64;
                 let live = of(&|row| step.e[row] != 0.0 || step.e_bar[row] != 0.0);
@@ -73,7 +74,7 @@ fn stream_measures_over_sequences_equal_sums_by_hand() {
                 if let Some(before) = before.replace(steep) {
                     (sums.pairs, sums.product) = (sums.pairs + 1.0, sums.product + steep * before);
                 }
-                let columns = wiring.layout().weights().entries().filter(|e| spoken[e.1]).count() as f64;
+                let columns = wiring.layout().weights().entries().filter(|e| active[e.1]).count() as f64;
                 let nonzero = reference.influence().expect("no entry is too small");
                 sums.units += n;
                 sums.zero += of(&|row| step.y[row] == 0.0);
@@ -81,7 +82,7 @@ fn stream_measures_over_sequences_equal_sums_by_hand() {
                 sums.live += live;
                 sums.dense += n * full.parameters() as f64;
                 sums.dense_recurrent += n * recurrent;
-                sums.held += count.held().expect("it counts them") as f64;
+                sums.held += count.held().expect("a count of stored entries") as f64;
                 sums.nonzero += nonzero.0 as f64;
                 sums.recurrent += nonzero.1 as f64;
                 sums.rows += (n - live) * p as f64;

@@ -1,5 +1,6 @@
-//! What gradients should be, from formulas: the dense recursion with couplings dropped or entries masked, and its window for
-//! truncated back-propagation. Naive and stateful, so that it can follow a rule through resets and drains.
+//! The expected gradients from formulas: the dense recursion with couplings dropped or entries
+//! masked, and its window for truncated back-propagation. References have state, so that they
+//! receive the same resets and drains as a rule.
 
 use super::tables::{Tables, recurrent};
 use sparse_rtrl::wiring::{Step, Wiring};
@@ -11,24 +12,25 @@ pub trait Reference {
     fn reset(&mut self);
     fn observe(&mut self, step: &Step<f64>);
     fn credit(&mut self, credit: &[f64]);
-    /// The gradient since the last drain, which is forgotten.
+    /// Returns the gradient since the last drain and sets it to zero.
     fn drain(&mut self) -> Vec<f64>;
-    /// Nonzero entries of Y over units, and those of recurrent weights; none if some are too small to tell, or for other rules.
+    /// Nonzero entries of Y over units, and those of recurrent weights. `None` if some entries are
+    /// too small, or for other rules.
     fn influence(&self) -> Option<(usize, usize)> {
         None
     }
 }
 
-/// What of the coupling to the step before is kept.
+/// The kept part of the coupling to the step before.
 #[derive(Clone, PartialEq)]
 pub enum Kept {
     All,
-    /// A row's direct coupling to itself: for every row the index of it, if there is one.
+    /// The direct coupling of a row to itself: its index for every row, if there is one.
     Own(Vec<Option<usize>>),
     Nothing,
 }
 
-/// `S = flush(diag(d) S + A Y⁻ + B Y + M̄)`, `Y = diag(e) S + Ē`, `g += Yᵀ c̄`, with every product done; numbers below 2⁻⁵¹¹ are stored as zero.
+/// `S = flush(diag(d) S + A Y⁻ + B Y + M̄)`, `Y = diag(e) S + Ē`, `g += Yᵀ c̄`, without skips. Numbers below 2⁻⁵¹¹ are stored as zero.
 pub struct Recursion {
     wiring: Arc<Wiring>,
     tables: Tables,
@@ -51,7 +53,7 @@ impl Recursion {
         Self::new(wiring, Tables::new(wiring, true), kept, None)
     }
 
-    /// SnAp-n: P₁ is where M̄ can be nonzero and what a step makes of it; then `P ∪ A P`.
+    /// SnAp-n: P₁ is the pattern of M̄ and of the couplings within a step; then `P ← P ∪ A P`.
     pub fn snap(wiring: &Arc<Wiring>, steps: usize) -> Self {
         let tables = Tables::new(wiring, true);
         let mask = pattern(wiring, &tables, steps);
@@ -67,7 +69,7 @@ impl Recursion {
     }
 }
 
-/// Rows × parameters that can be reached within so many steps.
+/// The entries, rows × parameters, that can be reached within `steps` steps.
 pub fn pattern(wiring: &Wiring, tables: &Tables, steps: usize) -> Vec<bool> {
     let (n, p) = (wiring.rows(), wiring.parameters());
     let mut mask = vec![false; n * p];
@@ -156,7 +158,7 @@ impl Reference for Recursion {
         let (mut all, mut of_recurrent) = (0, 0);
         for &row in self.wiring.units() {
             for (&y, &recurrent) in self.y[row * p..][..p].iter().zip(&self.recurrent) {
-                // Where S is not stored, Y is, and flushed in its place.
+                // Without carry, Y is stored and flushed instead of S.
                 if y != 0.0 && y.abs() < 1e-150 {
                     return None;
                 }
@@ -168,7 +170,8 @@ impl Reference for Recursion {
     }
 }
 
-/// Truncated back-propagation by its definition: each credit is that of the dense recursion begun K steps ago.
+/// Truncated back-propagation by its definition: the gradient of each credit is that of the dense
+/// recursion started K steps ago.
 pub struct Window {
     recursion: Recursion,
     window: usize,

@@ -1,5 +1,5 @@
-//! Nets from the registry and the steps they are driven with: of cells, in phases of silent inputs, or ones no cell would make; and how
-//! often the regions that chance seldom reaches were reached.
+//! Networks from the registry and their steps: steps of cells, with phases of zero inputs, or
+//! arbitrary steps that no cell returns. Counts how often rare conditions occur.
 
 use crate::common::Trial;
 use rand::RngExt;
@@ -9,10 +9,10 @@ use sparse_rtrl::params::{Generator, Kind, Purpose, generator};
 use sparse_rtrl::wiring::{State, Step, Wiring};
 use std::sync::Arc;
 
-/// Steps without a new source until columns are arranged.
-const QUIET: usize = 256;
+/// The number of steps without a new active source until columns are sorted.
+const SORT_AFTER: usize = 256;
 
-/// What steps reached, in steps or rows.
+/// How often conditions occurred, in steps or rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Regions {
     pub at_threshold: usize,
@@ -20,11 +20,11 @@ pub struct Regions {
     pub inputs_zero: usize,
     pub carry_one: usize,
     pub threshold_alone: usize,
-    pub arranged: usize,
-    pub resets_of_arranged: usize,
-    pub saves_of_arranged: usize,
+    pub sorted: usize,
+    pub resets_of_sorted: usize,
+    pub saves_of_sorted: usize,
     pub two_tiles_without_carry: usize,
-    pub second_tile_arranged: usize,
+    pub second_tile_sorted: usize,
 }
 
 impl std::ops::AddAssign for Regions {
@@ -34,15 +34,15 @@ impl std::ops::AddAssign for Regions {
         self.inputs_zero += other.inputs_zero;
         self.carry_one += other.carry_one;
         self.threshold_alone += other.threshold_alone;
-        self.arranged += other.arranged;
-        self.resets_of_arranged += other.resets_of_arranged;
-        self.saves_of_arranged += other.saves_of_arranged;
+        self.sorted += other.sorted;
+        self.resets_of_sorted += other.resets_of_sorted;
+        self.saves_of_sorted += other.saves_of_sorted;
         self.two_tiles_without_carry += other.two_tiles_without_carry;
-        self.second_tile_arranged += other.second_tile_arranged;
+        self.second_tile_sorted += other.second_tile_sorted;
     }
 }
 
-/// What makes the steps of a scenario.
+/// The source of the steps of a scenario.
 pub struct Steps {
     pub label: String,
     net: Network<f64>,
@@ -50,16 +50,17 @@ pub struct Steps {
     w: Vec<f64>,
     state: State<f64>,
     rng: Generator,
-    /// Steps of cells, or ones that no cell would make.
+    /// Whether steps are those of cells, or arbitrary.
     of_cells: bool,
     gamma: f64,
-    /// The present phase, how long it lasts, and until when the second input, or the last source, is zero.
+    /// The current phase, its remaining steps, and the step until which the second input, or the
+    /// last source, is zero.
     phase: usize,
-    left: usize,
+    remaining: usize,
     late: usize,
     t: usize,
-    quiet: usize,
-    spoken: Vec<bool>,
+    since_new_source: usize,
+    active_sources: Vec<bool>,
     pub regions: Regions,
 }
 
@@ -70,7 +71,8 @@ impl Steps {
         let wiring = net.wiring().clone();
         let scale = if of_cells { 0.7 } else { 0.4 };
         w.iter_mut().for_each(|w| *w *= scale);
-        // Without biases and inputs, units stay at zero; with thresholds of zero, exactly at their thresholds.
+        // Without biases and inputs, units stay at zero. With thresholds of zero they are exactly
+        // at their thresholds.
         for (kind, share) in [(Kind::Bias, 1.0), (Kind::Threshold, 0.5)] {
             let zero = rng.random_bool(0.5);
             for block in wiring.layout().blocks().iter().filter(|b| zero && b.spec.kind == kind) {
@@ -80,7 +82,7 @@ impl Steps {
         Self {
             label: trial.label.clone(),
             state: State::new(&wiring),
-            spoken: vec![false; wiring.sources().len()],
+            active_sources: vec![false; wiring.sources().len()],
             gamma: trial.spec.layers[0].config.surrogate.gamma,
             net,
             wiring,
@@ -88,10 +90,10 @@ impl Steps {
             rng,
             of_cells,
             phase: 0,
-            left: 8,
+            remaining: 8,
             late,
             t: 0,
-            quiet: 0,
+            since_new_source: 0,
             regions: Regions::default(),
         }
     }
@@ -100,37 +102,37 @@ impl Steps {
         &self.wiring
     }
 
-    /// Whether rules have their columns arranged, as far as the sources of all layers tell.
-    pub fn is_arranged(&self) -> bool {
-        self.quiet > QUIET
+    /// Whether rules have their columns sorted, judged by the sources of all layers.
+    pub fn is_sorted(&self) -> bool {
+        self.since_new_source > SORT_AFTER
     }
 
     pub fn reset(&mut self) {
-        self.regions.resets_of_arranged += usize::from(self.is_arranged());
+        self.regions.resets_of_sorted += usize::from(self.is_sorted());
         self.state.reset();
-        self.spoken.fill(false);
-        self.quiet = 0;
+        self.active_sources.fill(false);
+        self.since_new_source = 0;
     }
 
     pub fn next(&mut self) -> Step<f64> {
-        if self.left == 0 {
+        if self.remaining == 0 {
             self.phase = self.rng.random_range(0..4);
-            self.left = self.rng.random_range(3..90);
+            self.remaining = self.rng.random_range(3..90);
             self.w.iter_mut().for_each(|w| *w *= 0.999);
         }
-        (self.left, self.t) = (self.left - 1, self.t + 1);
-        let step = if self.of_cells { self.of_cells() } else { self.of_no_cell() };
-        self.look(&step);
+        (self.remaining, self.t) = (self.remaining - 1, self.t + 1);
+        let step = if self.of_cells { self.of_cells() } else { self.arbitrary_step() };
+        self.count_regions(&step);
         step
     }
 
     /// A step with numbers that are not finite; a reset must follow.
-    pub fn poisoned(&mut self) -> Step<f64> {
+    pub fn non_finite(&mut self) -> Step<f64> {
         let bad = if self.rng.random_bool(0.5) { f64::NAN } else { f64::INFINITY };
         if self.of_cells {
             return self.advance(&[bad, 1.0]);
         }
-        let mut step = self.of_no_cell();
+        let mut step = self.arbitrary_step();
         let rows = self.wiring.rows();
         let row = self.rng.random_range(0..rows);
         step.e[row] = bad;
@@ -160,8 +162,9 @@ impl Steps {
         self.advance(&x)
     }
 
-    /// Zeros wherever they may be, carries of one, thresholds that show in rows without emission derivative.
-    fn of_no_cell(&mut self) -> Step<f64> {
+    /// An arbitrary step: zeros at any place, carries of 1, and thresholds with influence in rows
+    /// without emission derivative.
+    fn arbitrary_step(&mut self) -> Step<f64> {
         let density = [0.5, 0.0, 0.2, 1.0][self.phase];
         let (wiring, rng) = (&self.wiring, &mut self.rng);
         let mut draw = |n: usize, scale: f64, density: f64| -> Vec<f64> {
@@ -192,11 +195,11 @@ impl Steps {
         step
     }
 
-    fn look(&mut self, step: &Step<f64>) {
+    fn count_regions(&mut self, step: &Step<f64>) {
         let Self { wiring, regions, .. } = self;
-        let new = step.phi.iter().zip(&self.spoken).any(|(&phi, &spoken)| phi != 0.0 && !spoken);
-        self.spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
-        self.quiet = if new { 0 } else { self.quiet + 1 };
+        let new = step.phi.iter().zip(&self.active_sources).any(|(&phi, &active)| phi != 0.0 && !active);
+        self.active_sources.iter_mut().zip(&step.phi).for_each(|(active, &phi)| *active |= phi != 0.0);
+        self.since_new_source = if new { 0 } else { self.since_new_source + 1 };
         let units = wiring.units();
         let shown = |row: &&usize| wiring.threshold(**row).is_some();
         if self.of_cells {
@@ -208,13 +211,13 @@ impl Steps {
         regions.carry_one += (0..wiring.rows()).filter(|&row| step.d[row] == 1.0).count();
         let alone = |row: &&usize| step.e[**row] == 0.0 && step.e_bar[**row] != 0.0;
         regions.threshold_alone += units.iter().filter(alone).count();
-        regions.arranged += usize::from(self.quiet > QUIET);
+        regions.sorted += usize::from(self.since_new_source > SORT_AFTER);
         let weights = wiring.layout().weights();
         let columns: usize =
-            (0..step.phi.len()).filter(|&s| self.spoken[s]).map(|s| weights.col(s).len()).sum();
+            (0..step.phi.len()).filter(|&s| self.active_sources[s]).map(|s| weights.col(s).len()).sum();
         let wide =
             columns > 128 && (0..wiring.rows()).all(|row| !wiring.carries(row)) && wiring.layers() == 1;
         regions.two_tiles_without_carry += usize::from(wide);
-        regions.second_tile_arranged += usize::from(wide && self.quiet > QUIET);
+        regions.second_tile_sorted += usize::from(wide && self.since_new_source > SORT_AFTER);
     }
 }

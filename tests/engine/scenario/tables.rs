@@ -1,10 +1,11 @@
-//! The structure of a network in dense tables, written from its plan and patterns alone: which couplings and gains there are, with
-//! rows inside a step held or folded into the rows that read them. No helper of the rules is used.
+//! The structure of a network in dense tables, from its plan and patterns alone: the couplings and
+//! gains that exist, with inner rows held or folded into the rows that read them. No function of
+//! the rules is used.
 
 use sparse_rtrl::params::Kind;
 use sparse_rtrl::wiring::{Step, Wiring};
 
-/// A dense matrix that knows which of its entries exist.
+/// A dense matrix with a list of the entries that exist.
 pub struct Grid {
     cols: usize,
     exists: Vec<bool>,
@@ -37,7 +38,7 @@ impl Grid {
         self.value[i * self.cols + j]
     }
 
-    /// Sets an entry, if it is there.
+    /// Sets an entry, if it exists.
     fn set(&mut self, i: usize, j: usize, x: f64) {
         if self.has(i, j) {
             self.value[i * self.cols + j] = x;
@@ -62,14 +63,14 @@ impl Grid {
     }
 }
 
-/// A row that lives only within a step: no unit, not read out, without carry.
+/// Whether a row exists only within a step: no unit, no output, no carry.
 pub fn is_inner(wiring: &Wiring, row: usize) -> bool {
     !wiring.carries(row) && !wiring.units().contains(&row) && !wiring.outputs().contains(&row)
 }
 
-/// A, B and the gains of a network, held as the cell wrote them or with inner rows folded away.
+/// A, B and the gains of a network, as the cell defines them or with inner rows folded.
 pub struct Tables {
-    /// Rows that are left, ascending.
+    /// The rows that are not folded, ascending.
     pub rows: Vec<usize>,
     pub a: Grid,
     pub b: Grid,
@@ -107,7 +108,8 @@ impl Tables {
         Self { rows: (0..n).filter(|&row| !inner[row]).collect(), a, b, gains, folds }
     }
 
-    /// Fills the tables from a step. Returns the MACs of folding; with `skip`, folds by zero cost nothing.
+    /// Fills the tables from a step. Returns the MACs of folding; with `skip`, folds by zero cost
+    /// nothing.
     pub fn fill(&mut self, wiring: &Wiring, step: &Step<f64>, skip: bool) -> u64 {
         let Self { a, b, gains, folds, .. } = self;
         [&mut *a, &mut *b, &mut *gains].into_iter().for_each(|grid| grid.value.fill(0.0));
@@ -129,7 +131,8 @@ impl Tables {
         macs
     }
 
-    /// MACs of a step if everything is live: what the choice between holding and folding goes by.
+    /// The MACs of a step if all rows are live. The choice between holding and folding depends on
+    /// them.
     pub fn bound(&self, wiring: &Wiring) -> u64 {
         let weights = wiring.layout().weights();
         let products = (self.a.len() + self.b.len()) * wiring.parameters();
@@ -138,14 +141,14 @@ impl Tables {
         (products + injected) as u64 + folded
     }
 
-    /// Whether a rule that may choose folds inner rows away.
+    /// Whether a rule with this choice folds inner rows.
     pub fn folding_is_cheaper(wiring: &Wiring) -> bool {
         let (held, folded) = (Self::new(wiring, false), Self::new(wiring, true));
         !folded.folds.is_empty() && folded.bound(wiring) <= held.bound(wiring)
     }
 }
 
-/// Entries of A, B and the gains in a row, which folding it away multiplies.
+/// The entries of A, B and the gains in a row; folding multiplies them.
 fn entries_of(wiring: &Wiring, row: usize) -> u64 {
     (wiring.previous().row(row).len() + wiring.current().row(row).len() + wiring.gates_of(row).len()) as u64
 }
@@ -167,7 +170,7 @@ pub fn recurrent(wiring: &Wiring) -> Vec<bool> {
     recurrent
 }
 
-/// The rows that some pre-activations can ever influence, by closure over the tables.
+/// The rows that the given pre-activations can influence, by closure over the tables.
 pub fn reached(tables: &Tables, wiring: &Wiring, pres: &[bool]) -> Vec<bool> {
     let n = wiring.rows();
     let mut reached: Vec<bool> = (0..n).map(|i| tables.gains.rows[i].iter().any(|&pre| pres[pre])).collect();

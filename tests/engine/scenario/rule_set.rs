@@ -30,7 +30,7 @@ pub struct Subject {
 }
 
 /// The rules of a scenario and their references.
-pub struct Cast {
+pub struct RuleSet {
     pub wiring: Arc<Wiring>,
     pub full: Arc<Wiring>,
     own: Vec<Option<usize>>,
@@ -38,13 +38,13 @@ pub struct Cast {
     pub references: BTreeMap<String, Box<dyn Reference>>,
 }
 
-impl Cast {
+impl RuleSet {
     pub fn new(spec: &NetworkSpec, wiring: &Arc<Wiring>) -> Self {
         let full = Arc::new(wiring.unmasked());
         let (own, subjects, references) = (resets_by_output(spec), Vec::new(), BTreeMap::new());
-        let mut cast = Self { wiring: wiring.clone(), full, own, subjects, references };
-        cast.references.insert("exact".into(), Box::new(Recursion::exact(wiring)));
-        cast
+        let mut rule_set = Self { wiring: wiring.clone(), full, own, subjects, references };
+        rule_set.references.insert("exact".into(), Box::new(Recursion::exact(wiring)));
+        rule_set
     }
 
     /// Adds the rule of this name with these skips.
@@ -89,7 +89,7 @@ impl Cast {
                     reference = (name.into(), Some(Box::new(Window::new(&self.wiring, window))));
                     Some(Box::new(Tape::new(&wiring, Some(window), skip)))
                 } else {
-                    let steps = number("rtrl-blocked-").expect("a rule that is known here");
+                    let steps = number("rtrl-blocked-").expect("a rule of a known family");
                     Some(Box::new(BlockRtrl::new(&wiring, steps, skip)))
                 }
             }
@@ -102,7 +102,7 @@ impl Cast {
         self.push(format!("{name} {skips:?}"), build, full, reference.0, count, predict);
     }
 
-    /// Adds exact RTRL with inner rows folded away or held.
+    /// Adds exact RTRL with inner rows folded or held.
     pub fn add_form(&mut self, folding: bool, activity: bool) {
         let wiring = self.wiring.clone();
         let build: Build = Box::new(move || Box::new(Rtrl::with_folding(wiring.clone(), folding, activity)));
