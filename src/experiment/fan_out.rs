@@ -1,4 +1,4 @@
-//! Where seeds and settings fan out: many runs side by side, and their rows as if they had run one after another.
+//! Concurrent runs of several seeds and settings, with results in the order of the jobs.
 
 use super::pool;
 use crate::error::Result;
@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Does every job once, side by side on that many threads, 0 for as many as the machine has. Jobs start in the order they come in.
-/// Each has a rayon pool around it: of one thread, or where there are fewer jobs than threads, of its share of them.
+/// Runs every job once, concurrently on `threads` threads; 0 means one thread per processor. Jobs
+/// start in their order. Each job runs in a rayon pool with an equal share of the threads, at least
+/// one.
 ///
 /// # Errors
-/// The error of the first job, in the order they came in, that has one, whatever the number of threads; or if threads cannot be started.
-/// Jobs that run go on to their end then; none is started any more.
+/// If a job fails, or if threads cannot be started. The error is that of the first failed job in
+/// the order of `jobs`, for any number of threads. After an error no further job starts, and
+/// running jobs are completed.
 pub fn fan_out<J: Sync>(jobs: &[J], threads: usize, work: impl Fn(&J) -> Result<()> + Sync) -> Result<()> {
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -30,8 +32,9 @@ pub fn fan_out<J: Sync>(jobs: &[J], threads: usize, work: impl Fn(&J) -> Result<
                     let Some(job) = jobs.get(at) else { break };
                     if let Err(error) = pool.install(|| work(job)) {
                         stop.store(true, Ordering::Relaxed);
-                        let mut failure = failure.lock().expect("no thread panics while it holds this");
-                        // All jobs before this one have been started and go on to their end: which one is first does not depend on time.
+                        let mut failure = failure.lock().expect("no thread panics with this lock");
+                        // All earlier jobs have been started and will be completed, so the first
+                        // failed job does not depend on timing.
                         if failure.as_ref().is_none_or(|(first, _)| at < *first) {
                             *failure = Some((at, error));
                         }
@@ -40,29 +43,30 @@ pub fn fan_out<J: Sync>(jobs: &[J], threads: usize, work: impl Fn(&J) -> Result<
             });
         }
     });
-    failure.into_inner().expect("as above").map_or(Ok(()), |(_, error)| Err(error))
+    failure.into_inner().expect("no thread panics with this lock").map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// Passes the values of jobs that run side by side on in the order of the jobs, as if they had run one after another. Values of the first
-/// unfinished job are passed on at once; those of later jobs are kept until all jobs before them have ended.
+/// Passes the values of concurrent jobs to a function in the order of the jobs. Values of the first
+/// unfinished job are passed at once. Values of later jobs are stored until all earlier jobs have
+/// ended.
 pub struct InOrder<V, F> {
     /// The first job that has not ended.
     front: usize,
-    /// What later jobs have handed in, and whether they have ended.
+    /// Values of later jobs, and whether these jobs have ended.
     waiting: BTreeMap<usize, (Vec<V>, bool)>,
     take: F,
 }
 
 impl<V, F: FnMut(V) -> Result<()>> InOrder<V, F> {
-    /// Hands everything to `take`, beginning with what job 0 hands in.
+    /// Creates an empty queue that passes values to `take`, starting with those of job 0.
     pub fn new(take: F) -> Self {
         Self { front: 0, waiting: BTreeMap::new(), take }
     }
 
-    /// Hands in what a job has made.
+    /// Adds a value of a job.
     ///
     /// # Errors
-    /// What `take` says.
+    /// If `take` fails.
     pub fn push(&mut self, job: usize, value: V) -> Result<()> {
         if job == self.front {
             return (self.take)(value);
@@ -71,10 +75,11 @@ impl<V, F: FnMut(V) -> Result<()>> InOrder<V, F> {
         Ok(())
     }
 
-    /// A job has ended. This is not called for a job that fails, so that no value of a later job is passed on.
+    /// Marks a job as ended, and passes the stored values that follow. Not called for a job that
+    /// fails, so that no value of a later job is passed.
     ///
     /// # Errors
-    /// What `take` says of what has waited for this.
+    /// If `take` fails.
     pub fn end(&mut self, job: usize) -> Result<()> {
         self.waiting.entry(job).or_default().1 = true;
         while let Some((values, ended)) = self.waiting.remove(&self.front) {

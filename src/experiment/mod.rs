@@ -1,4 +1,4 @@
-//! Experiments: a configuration in, a run out.
+//! Experiments: training runs of a [`Config`] on a dataset.
 
 mod config;
 pub mod dataset;
@@ -25,26 +25,28 @@ use keep::Kept;
 use params::{Purpose, generator};
 use rand::seq::SliceRandom;
 
-/// What is left of a run when it is over.
+/// Result of a run.
 #[derive(Clone, Debug)]
 pub struct RunSummary {
-    /// The last row of its curve.
+    /// The last row of the learning curve.
     pub last: Row,
-    /// The first iteration after which [`Row::test_accuracy`] was at least 99 %.
+    /// The first iteration with [`Row::test_accuracy`] of at least 99 %, if any.
     pub reached: Option<usize>,
     /// ω as drawn.
     pub param_sparsity: f64,
-    /// Kept parameters of the network, and of the same network without masks.
+    /// Number of parameters of the network, with masks (p) and without masks.
     pub parameters: (usize, usize),
-    /// RunMeans over all iterations: α, β, the share of live units, the density of influence, the cosine to the exact gradient.
+    /// Means over all iterations.
     pub mean: RunMeans,
-    /// The weights it ends with, as [`Config::keep`] says: the network's p, then the readout's.
+    /// Final weights, selected by [`Config::keep`]: p weights of the network, then those of the
+    /// readout.
     pub weights: Vec<f64>,
-    /// The most bytes of influence or tape that one stream had in use.
+    /// Maximum of the memory of the rule's state for one stream (influence matrix or tape), in
+    /// bytes.
     pub bytes: usize,
 }
 
-/// RunMeans over all iterations of a run.
+/// Means over all iterations of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RunMeans {
     /// α.
@@ -53,18 +55,18 @@ pub struct RunMeans {
     pub backward_sparsity: f64,
     /// Share of units with `e ≠ 0`.
     pub live_share: f64,
-    /// Nonzero share of Y; NaN without an influence matrix.
+    /// Nonzero entries of Y relative to n × p without masks; NaN without an influence matrix.
     pub influence_density: f64,
-    /// Cosine to the exact gradient; NaN without a reference rule.
+    /// Cosine with the exact gradient; NaN without a reference rule.
     pub gradient_cosine: f64,
 }
 
-/// Runs a configuration with one seed, in the current rayon pool; `each` sees every iteration as it ends and may
-/// stop the run with an error.
+/// Runs a configuration with one seed, in the current rayon pool. Calls `each` with the row of
+/// every iteration. An error of `each` ends the run.
 ///
 /// # Errors
-/// If the configuration is out of range, a number stops being finite, or `each` fails. Every iteration before has then
-/// been seen by `each`.
+/// If the configuration is invalid, a value is not finite, or `each` fails. `each` has then been
+/// called for all completed iterations.
 pub fn run<T: Real>(
     config: &Config,
     seed: u64,
@@ -144,13 +146,14 @@ fn run_in<T: Real>(
     })
 }
 
-/// MACs that dense RTRL needs for the steps of a tally, with a readout of `readout` weights.
+/// Returns the MACs of dense RTRL for the steps of a tally, with a readout of `readout` weights.
 fn dense_macs(tally: &Tally, dense: &DenseCost, readout: u64) -> u64 {
     tally.steps * (dense.influence + dense.coupling + dense.forward + readout)
         + tally.supervised * (dense.gradient + 2 * readout)
 }
 
-/// The columns of a row that follow from the tally of its iteration alone; the others are zero or empty.
+/// Creates a row with the columns that depend on the tally of its iteration only. The other columns
+/// are zero or empty.
 fn row_of(config: &Config, seed: u64, tally: &Tally) -> Row {
     let number = |x: f64| Some(x).filter(|x| x.is_finite());
     Row {
@@ -179,7 +182,7 @@ fn row_of(config: &Config, seed: u64, tally: &Tally) -> Row {
     }
 }
 
-/// Replaces the number of updates in an error by the iteration.
+/// Replaces the index of the update in an error by the iteration.
 fn at_iteration(error: Error, iteration: usize) -> Error {
     match error {
         Error::NotFinite { what, step, value, .. } => Error::Diverged { what, iteration, step, value },
@@ -208,7 +211,7 @@ impl RunMeans {
     }
 }
 
-/// Indices in random order, every one once before any twice.
+/// Indices in random order, shuffled again after each pass.
 struct Shuffle {
     order: Vec<usize>,
     at: usize,
@@ -230,13 +233,23 @@ impl Shuffle {
     }
 }
 
-/// A pool of that many threads, 0 for as many as the machine has; `pool.install(…)` runs in it.
+/// Threads that run the parallel parts of this crate.
+pub struct Pool(rayon::ThreadPool);
+
+impl Pool {
+    /// Runs `job` on these threads and returns its result.
+    pub fn install<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
+        self.0.install(job)
+    }
+}
+
+/// Starts a pool of `threads` threads; 0 means one per core.
 ///
 /// # Errors
 /// If the threads cannot be started.
-pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+pub fn pool(threads: usize) -> Result<Pool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map_err(|why| Error::Threads { threads, why: why.to_string() })
+    pool.map(Pool).map_err(|why| Error::Threads { threads, why: why.to_string() })
 }
 
 #[cfg(test)]

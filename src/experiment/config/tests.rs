@@ -124,7 +124,7 @@ fn config_out_of_range_is_an_error() {
     }
     assert_eq!(message(&|c| c.batch = 1_000_001), "batch: expected at most 1000000, got 1000001");
     assert_eq!(message(&|c| c.layers = 1001), "layers: expected at most 1000, got 1001");
-    assert!(message(&|c| c.dataset = "x".into()).contains("unknown task 'x'"));
+    assert!(message(&|c| c.dataset = "x".into()).contains("unknown dataset 'x'"));
     assert!(message(&|c| c.dataset_options.length = 0).contains("length"));
     assert!(message(&|c| c.rule = "x".into()).contains("unknown rule 'x'"));
     assert!(message(&|c| c.optimiser = "x".into()).contains("unknown optimiser 'x'"));

@@ -1,16 +1,19 @@
-//! The copy task (S. Hochreiter & J. Schmidhuber 1997; A. Graves et al. 2014): see a pattern, wait, say it again.
+//! The copy task (S. Hochreiter & J. Schmidhuber 1997; A. Graves et al. 2014): reproduce a pattern
+//! after a delay.
 //!
-//! `length` steps show random symbols 0 or 1, one-hot on the first two inputs; `delay` steps are blank; then the third
-//! input, the cue, is on for `length` steps, at each of which the class is the symbol shown as many steps ago as pattern and
-//! delay are long. Only these steps have a target, and only they are judged. Chance is one half.
+//! A sequence has 2 × `length` + `delay` steps and three inputs. The first `length` steps contain
+//! random symbols 0 or 1, one-hot in the first two inputs. At the `delay` steps that follow, all
+//! inputs are zero. At the last `length` steps the third input, the cue, is 1, and the target class
+//! is the symbol `length + delay` steps earlier. Only these steps have a target and count for
+//! accuracy. Chance level is one half.
 //!
-//! There are `2^length` different sequences, so that training and test set share patterns: what is tested is memory, not
-//! generalisation.
+//! There are `2^length` different sequences, so training and test set share patterns. The task
+//! tests memory, not generalisation.
 
 use super::{Dataset, DatasetOptions, Sequence};
-use crate::params::{Purpose, generator};
+use crate::params::{Generator, Purpose, generator};
 use crate::scalar::Real;
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
 const TRAIN: usize = 4_000;
 const TEST: usize = 500;
@@ -18,7 +21,7 @@ const TEST: usize = 500;
 const HELD_OUT: usize = 500;
 const INPUTS: usize = 3;
 
-fn sequence<T: Real>(options: &DatasetOptions, rng: &mut impl Rng) -> Sequence<T> {
+fn sequence<T: Real>(options: &DatasetOptions, rng: &mut Generator) -> Sequence<T> {
     let DatasetOptions { length, delay } = *options;
     let steps = 2 * length + delay;
     let pattern: Vec<usize> = (0..length).map(|_| usize::from(rng.random_bool(0.5))).collect();

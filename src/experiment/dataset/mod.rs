@@ -1,6 +1,6 @@
-//! Tasks: sequences of inputs and what should have been said of them.
+//! Datasets: benchmark tasks with sequences of inputs and targets.
 //!
-//! To add a task, write its file and add it to [`registry`].
+//! To add a dataset, write its file and add it to [`registry`].
 
 mod copy;
 mod spiral;
@@ -11,27 +11,27 @@ use crate::range::within;
 use crate::scalar::{Real, compiled_once};
 use serde::{Deserialize, Serialize};
 
-/// Sequences to learn from, others to be tested on, and others to choose weights by.
+/// Training, test and held-out sequences.
 #[derive(Clone, Debug)]
 pub struct Dataset<T> {
-    /// Inputs a step.
+    /// Number of inputs per step.
     pub inputs: usize,
     /// Number of classes.
     pub classes: usize,
-    /// To learn from.
+    /// Training sequences.
     pub train: Vec<Sequence<T>>,
-    /// To be tested on.
+    /// Test sequences.
     pub test: Vec<Sequence<T>>,
-    /// To choose weights by: neither learned from nor tested on.
+    /// Held-out sequences, used to select weights.
     pub held_out: Vec<Sequence<T>>,
 }
 
-/// Settings of tasks; a task ignores what it has no use for.
+/// Options of datasets. A dataset ignores options that do not apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetOptions {
-    /// Steps of a pattern to remember, at least 1.
+    /// Steps of the pattern to copy, at least 1.
     pub length: usize,
-    /// Steps to remember it for.
+    /// Steps between the pattern and its reproduction.
     pub delay: usize,
 }
 
@@ -42,8 +42,10 @@ impl Default for DatasetOptions {
 }
 
 impl DatasetOptions {
+    /// Checks the options.
+    ///
     /// # Errors
-    /// If the pattern is empty, or pattern and delay are longer than 10,000 steps together.
+    /// If `length` is 0, or `length + delay` exceeds 10,000 steps.
     pub fn check(&self) -> Result<()> {
         within("length", self.length, 1..=usize::MAX)?;
         match self.length.checked_add(self.delay) {
@@ -53,17 +55,17 @@ impl DatasetOptions {
     }
 }
 
-/// A task that can be chosen by name.
+/// A dataset in the [`registry`], selected by name.
 pub struct DatasetEntry<T> {
-    /// The name on the command line and in configurations.
+    /// Name on the command line and in configurations.
     pub name: &'static str,
-    /// One line for `--help`.
+    /// Description for `--help`, one line.
     pub about: &'static str,
-    /// Draws the data that belong to a seed.
+    /// Draws the dataset of a seed.
     pub draw: fn(u64, &DatasetOptions) -> Dataset<T>,
 }
 
-/// All tasks.
+/// Returns all datasets.
 pub fn registry<T: Real>() -> Vec<DatasetEntry<T>> {
     compiled_once(in_single, in_double)
 }
@@ -82,25 +84,28 @@ fn all<T: Real>() -> Vec<DatasetEntry<T>> {
     vec![
         DatasetEntry {
             name: "spiral",
-            about: "tell clockwise from anti-clockwise spirals (RTRL paper, section 6)",
+            about: "classification of clockwise and anti-clockwise spirals (RTRL paper, section 6)",
             draw: spiral::draw,
         },
         DatasetEntry {
             name: "copy",
-            about: "say a pattern again after a delay (Hochreiter & Schmidhuber 1997)",
+            about: "reproduction of a pattern after a delay (Hochreiter & Schmidhuber 1997)",
             draw: copy::draw,
         },
     ]
 }
 
-/// The task of that name.
+/// Returns the dataset called `name`.
 ///
 /// # Errors
-/// If there is none.
+/// If no dataset has that name.
 pub fn find<T: Real>(name: &str) -> Result<DatasetEntry<T>> {
     let known = registry::<T>();
     let names: Vec<_> = known.iter().map(|t| t.name).collect();
-    known.into_iter().find(|t| t.name == name).ok_or_else(|| Error::unknown("task", name, names.into_iter()))
+    known
+        .into_iter()
+        .find(|t| t.name == name)
+        .ok_or_else(|| Error::unknown("dataset", name, names.into_iter()))
 }
 
 #[cfg(test)]

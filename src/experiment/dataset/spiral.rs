@@ -1,9 +1,9 @@
-//! Spirals that unwind over time (RTRL paper, section 6):
+//! The spiral task (RTRL paper, section 6): classification of spirals by their sense of rotation,
 //!
 //! `x_t = (± sin(τ_t + φ), cos(τ_t + φ)) / (1 + τ_t)`,  `τ = linspace(0, 2π, 17)`,  `φ ~ U[0, 2π)`.
 //!
-//! The sign is the class: mirrored in the first coordinate, a spiral turns the other way. 10,000 spirals to learn from,
-//! 2,000 others to be tested on, and 2,000 held out to choose weights by; no sample is drawn twice, also not after rounding to single precision.
+//! The sign is the class. There are 10,000 training, 2,000 test and 2,000 held-out sequences of 17
+//! steps with two inputs. All sequences differ, also after rounding to single precision.
 
 use super::{Dataset, DatasetOptions, Sequence};
 use crate::params::{Purpose, generator};
@@ -19,7 +19,7 @@ const TEST: usize = 2_000;
 /// Drawn last, so that the others do not depend on them.
 const HELD_OUT: usize = 2_000;
 
-/// The spiral with this offset and sense of rotation, as `(x₁, x₂)` a step.
+/// Returns the spiral with offset φ and class `class`, two values per step.
 fn spiral(offset: f64, class: usize) -> Vec<f64> {
     let sign = if class == 1 { -1.0 } else { 1.0 };
     let point = |k: usize| {
@@ -30,7 +30,7 @@ fn spiral(offset: f64, class: usize) -> Vec<f64> {
     (0..STEPS).flat_map(point).collect()
 }
 
-/// Draws the spirals of a seed.
+/// Draws the dataset of a seed.
 pub(super) fn draw<T: Real>(seed: u64, _: &DatasetOptions) -> Dataset<T> {
     let mut rng = generator(seed, Purpose::Data);
     let mut seen = HashSet::new();
