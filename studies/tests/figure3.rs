@@ -1,4 +1,5 @@
-//! The figure3 program: identical curves for any number of threads and after interruptions, and figures from the curves alone.
+//! The figure3 program: equal curves for any number of threads and after interruptions, and
+//! pictures drawn again from the curves.
 
 mod common;
 
@@ -13,7 +14,7 @@ fn run(out: &Path, flags: &[&str]) -> Output {
     program("figure3").args(flags).arg("--out").arg(out).output().expect("the program runs")
 }
 
-/// An empty folder.
+/// Returns the path of a folder that does not exist.
 fn folder(name: &str) -> PathBuf {
     let folder = scratch(name);
     if folder.exists() {
@@ -29,7 +30,7 @@ fn read(path: PathBuf) -> String {
 const STUDIES: [&str; 4] = ["default-spirals", "default-stream", "paper-spirals", "paper-stream"];
 
 #[test]
-fn figure3_writes_the_same_files_for_any_number_of_threads() {
+fn figure3_with_any_number_of_threads_writes_the_same_files() {
     let (one, two) = (folder("figure3-one"), folder("figure3-two"));
     let output = run(&one, &[&FEW[..], &["--threads", "1"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -38,7 +39,8 @@ fn figure3_writes_the_same_files_for_any_number_of_threads() {
     for study in STUDIES {
         let csv = read(one.join(format!("{study}.csv")));
         assert_eq!(csv, read(two.join(format!("{study}.csv"))), "{study}");
-        // Two rows of ten iterations a run: two sparsities, two seeds, and twice that for spirals.
+        // Two rows of ten iterations per run: two sparsities and two seeds, and twice as many runs
+        // for spirals.
         let runs = if study.ends_with("spirals") { 8 } else { 4 };
         assert_eq!(csv.lines().count(), 1 + 2 * runs, "{study}");
         let svg = read(one.join(format!("{study}.svg")));
@@ -63,7 +65,7 @@ fn figure3_writes_the_same_files_for_any_number_of_threads() {
         !std::fs::read_dir(&one).unwrap().any(|f| f.unwrap().path().to_string_lossy().contains("unfinished"))
     );
 
-    // From the curves alone: the same pictures and the same page.
+    // From the curves alone, the program draws the same pictures and the same page.
     let before: Vec<_> = STUDIES.iter().map(|s| read(one.join(format!("{s}.svg")))).collect();
     for study in STUDIES {
         std::fs::remove_file(one.join(format!("{study}.svg"))).unwrap();
@@ -101,42 +103,42 @@ fn figure3_writes_the_same_files_for_any_number_of_threads() {
 
 #[test]
 fn figure3_after_an_interruption_runs_only_missing_runs() {
-    let (whole, broken) = (folder("figure3-whole"), folder("figure3-broken"));
+    let (whole, interrupted) = (folder("figure3-whole"), folder("figure3-broken"));
     let flags = [&FEW[..], &["--preset", "default", "--experiment", "spirals", "--threads", "1"]].concat();
     assert!(run(&whole, &flags).status.success());
 
     let mut child = program("figure3");
-    let child = child.args(&flags).arg("--out").arg(&broken).stderr(Stdio::null());
+    let child = child.args(&flags).arg("--out").arg(&interrupted).stderr(Stdio::null());
     let mut child = child.spawn().expect("the program runs");
-    let curves = broken.join("default-spirals.unfinished.csv");
+    let curves = interrupted.join("default-spirals.unfinished.csv");
     let started = Instant::now();
     while !curves.exists() {
-        assert!(started.elapsed() < Duration::from_secs(60), "the first run ends within a minute");
+        assert!(started.elapsed() < Duration::from_secs(60), "the first run did not end within a minute");
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(curves.exists() && !broken.join("default-spirals.csv").exists());
+    assert!(curves.exists() && !interrupted.join("default-spirals.csv").exists());
 
-    let left = read(curves.clone());
-    let other = run(&broken, &[&flags[..], &["--units", "5"]].concat());
+    let unfinished = read(curves.clone());
+    let other = run(&interrupted, &[&flags[..], &["--units", "5"]].concat());
     assert_eq!(other.status.code(), Some(2));
     assert!(text(&other.stderr).contains("other settings"), "{}", text(&other.stderr));
-    assert_eq!(read(curves.clone()), left);
-    let output = run(&broken, &flags);
+    assert_eq!(read(curves.clone()), unfinished);
+    let output = run(&interrupted, &flags);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("resuming:"), "{}", text(&output.stderr));
-    assert_eq!(read(broken.join("default-spirals.csv")), read(whole.join("default-spirals.csv")));
+    assert_eq!(read(interrupted.join("default-spirals.csv")), read(whole.join("default-spirals.csv")));
 
-    // What was left without its settings, or is not wanted, is not taken for runs of this command.
+    // Unfinished curves without settings, or with --fresh, are not used.
     for with_settings in [false, true] {
-        std::fs::write(&curves, &left).unwrap();
-        let settings = broken.join("default-spirals.unfinished.json");
+        std::fs::write(&curves, &unfinished).unwrap();
+        let settings = interrupted.join("default-spirals.unfinished.json");
         if with_settings {
             std::fs::write(&settings, "{}").unwrap();
         }
         let fresh: &[&str] = if with_settings { &["--fresh"] } else { &[] };
-        let output = run(&broken, &[&flags[..], fresh, &["--units", "5"]].concat());
+        let output = run(&interrupted, &[&flags[..], fresh, &["--units", "5"]].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
         assert!(!text(&output.stderr).contains("resuming:"), "{}", text(&output.stderr));
         assert!(!curves.exists() && !settings.exists());

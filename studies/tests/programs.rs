@@ -1,4 +1,4 @@
-//! The other programs: output, result files, and errors for invalid input.
+//! All programs except figure3: output, result files, and errors for invalid input.
 
 mod common;
 
@@ -30,7 +30,8 @@ fn table1_predicted_macs_and_bytes_equal_counted_ones() {
         if field("claim") == "Exact" {
             assert!((cosine - 1.0).abs() < 1e-5, "{row:?}");
         }
-        // The backward pass over the tape costs at most every coupling and every parameter per step, whatever the warm-up.
+        // The backward pass over the tape costs at most every coupling and every parameter per
+        // step, with any warm-up.
         if field("rule") == "bptt" {
             let (macs, p): (f64, f64) =
                 (field("counted_macs").parse().unwrap(), field("parameters").parse().unwrap());
@@ -42,7 +43,7 @@ fn table1_predicted_macs_and_bytes_equal_counted_ones() {
 }
 
 #[test]
-fn compare_trains_every_rule_on_both_tasks() {
+fn compare_with_two_seeds_reports_every_rule_on_both_tasks() {
     let out = scratch("compare");
     let flags = ["--iterations", "2", "--seeds", "2", "--copy-units", "4", "--out", out.to_str().unwrap()];
     let output = run("compare", &flags);
@@ -54,7 +55,7 @@ fn compare_trains_every_rule_on_both_tasks() {
 }
 
 #[test]
-fn speed_prints_timings_and_dumps_the_network() {
+fn speed_with_20_steps_prints_timings_and_dumps_the_network() {
     for cell in ["event-rnn", "egru"] {
         for rule in ["rtrl", "rtrl-blocked-4"] {
             let output = run("speed", &["--cell", cell, "--units", "8", "--rule", rule, "--steps", "20"]);
@@ -67,7 +68,10 @@ fn speed_prints_timings_and_dumps_the_network() {
                     timed["microseconds"].as_f64().unwrap() > 0.0 && timed["macs"].as_f64().unwrap() > 0.0
                 );
                 let live = timed["live_measured"].as_f64().unwrap();
-                assert!((0.05..=0.8).contains(&live), "about three in ten are live: {live}");
+                assert!(
+                    (0.05..=0.8).contains(&live),
+                    "expected a share of live rows of about 0.3, got {live}"
+                );
             }
         }
     }
@@ -82,13 +86,13 @@ fn speed_prints_timings_and_dumps_the_network() {
 }
 
 #[test]
-fn stream_studies_trained_network_beats_untrained_and_simple_models() {
+fn stream_studies_on_synthetic_data_have_lower_error_than_simple_models() {
     let cases = [
         ("santa_fe", "EGRU, Kalman", "EGRU, untrained", "linear, 10 lags"),
         ("taxi", "EGRU, Kalman", "EGRU, untrained", "same half-hour last week"),
         ("text", "EGRU, exact RTRL", "EGRU, untrained", "Witten–Bell, order 0"),
     ];
-    for (name, learned, drawn, simple) in cases {
+    for (name, trained, drawn, simple) in cases {
         let out = scratch(name);
         let output = run(name, &["--synthetic", "--seeds", "1", "--out", out.to_str().unwrap()]);
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -105,15 +109,15 @@ fn stream_studies_trained_network_beats_untrained_and_simple_models() {
             |model: &str| -> f64 { rows.iter().find(|row| &row[0] == model).unwrap()[3].parse().unwrap() };
         for worse in [drawn, simple] {
             assert!(
-                error(learned) < error(worse),
-                "{name}: {} against {worse}: {}",
-                error(learned),
+                error(trained) < error(worse),
+                "{name}: error {}, {worse}: {}",
+                error(trained),
                 error(worse)
             );
         }
         let markdown = std::fs::read_to_string(file("md")).unwrap();
         assert!(markdown.contains(&format!("cargo study {name} -- --synthetic")));
-        assert!(std::fs::read_to_string(file("svg")).unwrap().contains(learned));
+        assert!(std::fs::read_to_string(file("svg")).unwrap().contains(trained));
     }
 }
 

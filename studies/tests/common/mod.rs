@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A program of this package.
+/// Returns the command of a program of this package.
 ///
 /// # Panics
 /// If there is none of that name.

@@ -107,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn claim_check_needs_a_significant_difference_and_every_run() {
+    fn claim_check_without_significance_or_every_run_is_not_confirmed() {
         let (low, high) = ([1.0, 1.1, 1.2], [2.0, 2.1, 2.2]);
         assert_eq!(check(low, high, true).result, "**confirmed**");
         assert_eq!(check(high, low, true).result, "**refuted**");
         assert_eq!(check(low, [1.05, 1.15, 1.25], true).result, "least, not significant");
         assert_eq!(check([1.05, 1.15, 1.25], low, true).result, "not least, not significant");
-        // A setting that did not learn cannot confirm the claim.
+        // A setting that did not learn does not confirm the claim.
         let bound = check(low, high, false);
         assert_eq!(bound.result, "undecided: not every run learned");
         assert!(bound.claimed.starts_with('≥'));

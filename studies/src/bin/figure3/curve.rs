@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn estimate_matches_values_computed_by_hand() {
+    fn estimate_of_few_values_equals_values_by_hand() {
         let e = Estimate::of(&[1.0, 2.0, 6.0]);
         assert_eq!((e.mean, e.n), (3.0, 3));
         assert!((e.error - (7.0f64 / 3.0).sqrt()).abs() < 1e-15);

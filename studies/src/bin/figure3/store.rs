@@ -183,7 +183,7 @@ pub mod tests {
     }
 
     #[test]
-    fn short_keeps_six_significant_digits() {
+    fn short_of_a_number_keeps_six_significant_digits() {
         assert_eq!(short(0.123_456_789), 0.123_457);
         assert_eq!(short(1_234_567.8), 1_234_570.0);
         assert!(short(f64::NAN).is_nan());
