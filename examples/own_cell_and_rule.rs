@@ -3,14 +3,13 @@
 //! `cargo run --release --example own_cell_and_rule`
 
 use sparse_rtrl::archive::Archive;
-use sparse_rtrl::cell::{Cell, CellConfig, CellEntry};
+use sparse_rtrl::cell::{Cell, CellConfig, CellEntry, integrate_layer};
 use sparse_rtrl::check::{check_cell, check_rule};
-use sparse_rtrl::learner::sequence::Stream;
+use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec, Update};
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::model::Model;
 use sparse_rtrl::network::{LayerSpec, Network, NetworkSpec};
-use sparse_rtrl::params::{Init, Kind, MaskSpec, Purpose, generator};
-use sparse_rtrl::readout::{Loss, Target};
+use sparse_rtrl::params::{Kind, MaskSpec, Purpose, generator};
+use sparse_rtrl::readout::Target;
 use sparse_rtrl::rule::{Claim, Rule, RuleEntry, Skips};
 use sparse_rtrl::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
@@ -40,13 +39,7 @@ fn place(plan: &mut Plan, n: usize, _: CellConfig, input: &LayerInput) -> Box<dy
 
 impl Cell<f64> for LeakyTanh {
     fn advance(&self, wiring: &Wiring, w: &[f64], before: &State<f64>, step: &mut Step<f64>) -> u64 {
-        let mut macs = 0;
-        if let Some(below) = &self.input.rows {
-            step.phi[self.input.sources.clone()].copy_from_slice(&step.y[below.clone()]);
-            macs += step.integrate(wiring, w, self.input.sources.clone());
-        }
-        step.phi[self.previous.clone()].copy_from_slice(&before.y[self.units.clone()]);
-        macs += step.integrate(wiring, w, self.previous.clone());
+        let macs = integrate_layer(wiring, w, &self.input, &self.previous, &self.units, before, step);
         for (row, s) in self.units.clone().zip(self.s.clone()) {
             let z = step.pre[s].tanh();
             step.c[row] = LAMBDA * before.c[row] + (1.0 - LAMBDA) * z;
@@ -147,21 +140,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Predict the next value of a wave, with 12 units and half of the recurrent weights.
     let layers = vec![LayerSpec::new(cell.name, 12, CellConfig::default())];
     let spec = NetworkSpec { inputs: 1, layers, trace: None };
-    let (mut masks, mut values) = (generator(0, Purpose::Mask), generator(0, Purpose::Init));
+    let mut masks = generator(0, Purpose::Mask);
     let mask = MaskSpec { sparsity: 0.5, ..MaskSpec::default() };
     let network = Network::with_cells(&spec, &[cell], |blocks| mask.draw(blocks, &mut masks))?;
-    let model = Model::new(network, 1, Loss::SquaredError);
-    let mut w = Init::default().draw(model.network.wiring().layout(), &mut values)?;
-    w.extend(model.readout.draw::<f64>(&Init::default(), &mut values));
+    let mut spec = SequenceLearnerSpec::new(1, 12, 1);
+    spec.update = Update::Steps(10);
+    let new_rule = |wiring: &Arc<Wiring>, seed| (rule.build)(wiring, Skips::ALL, seed);
+    let mut learner = SequenceLearner::with_network(&spec, 0, network, new_rule)?;
     for sequence in 0..=200 {
-        let mut stream = Stream::new(&model, (rule.build)(model.network.wiring(), Skips::ALL, 0));
         let wave = |t: usize| (0.4 * (t + sequence) as f64).sin();
         let mut loss = 0.0;
         for t in 0..30 {
-            loss += stream.step(&model, &w, &[wave(t)], Some(Target::Values(&[wave(t + 1)]))).unwrap_or(0.0);
+            loss += learner.step(&[wave(t)], Some(Target::Values(&[wave(t + 1)])))?.unwrap_or(0.0);
         }
-        stream.drain();
-        add(&mut w, -0.005, stream.gradient());
+        learner.end_sequence()?;
         if sequence % 50 == 0 {
             println!("sequence {sequence}: mean loss {:.4}", loss / 30.0);
         }

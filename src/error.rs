@@ -108,7 +108,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: csv::Error,
+        source: std::io::Error,
     },
     /// Saved state does not match the object to restore.
     #[error("saved state does not fit: expected '{field}', got {found}")]

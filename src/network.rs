@@ -3,7 +3,7 @@
 use crate::cell::{Cell, CellConfig, CellEntry, Trace, find};
 use crate::error::Result;
 use crate::macs::Macs;
-use crate::params::{Kind, MaskSpec, ParamBlockSpec};
+use crate::params::{Generator, Kind, MaskSpec, ParamBlockSpec};
 use crate::range::{below_one, within};
 use crate::scalar::{self, Real};
 use crate::sparse::Pattern;
@@ -191,7 +191,7 @@ impl NetworkSpec {
         &self,
         mask: &MaskSpec,
         blocks: &[ParamBlockSpec],
-        rng: &mut impl rand::Rng,
+        rng: &mut Generator,
     ) -> Result<Vec<Pattern>> {
         let mut kept = Vec::with_capacity(blocks.len());
         for of_layer in blocks.chunk_by(|a, b| a.layer == b.layer) {

@@ -2,9 +2,8 @@
 //!
 //! `o = W y + b`,  `c̄ = ∂L/∂y = Wᵀ ∂L/∂o`,  `∂L/∂W += ∂L/∂o yᵀ`,  `∂L/∂b += ∂L/∂o`.
 
-use crate::params::Init;
+use crate::params::{Generator, Init};
 use crate::scalar::{Real, exp_flushed, flush, sigmoid, softmax};
-use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +153,7 @@ impl Readout {
     }
 
     /// Draws initial values. Weights are Glorot-normal; biases follow [`Init::bias`].
-    pub fn draw<T: Real>(&self, init: &Init, rng: &mut impl Rng) -> Vec<T> {
+    pub fn draw<T: Real>(&self, init: &Init, rng: &mut Generator) -> Vec<T> {
         let scale = (2.0 / (self.inputs + self.outputs) as f64).sqrt();
         let normal = Normal::new(0.0, scale).expect("a finite deviation");
         let weights: Vec<f64> = (0..self.inputs * self.outputs).map(|_| normal.sample(rng)).collect();

@@ -45,8 +45,9 @@ pub trait Real:
     sealed::Sealed
     + Float
     + NumAssign
-    + nalgebra::Scalar
+    + std::fmt::Debug
     + std::iter::Sum
+    + 'static
     + std::fmt::Display
     + Default
     + Send

@@ -7,7 +7,7 @@
 
 use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
 use sparse_rtrl::readout::Target;
-use sparse_rtrl::stream::feed::Lines;
+use sparse_rtrl::stream::feed::LineReader;
 use sparse_rtrl::stream::session::{Session, Settings};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -95,7 +95,7 @@ fn session_after_many_rows_uses_same_memory_as_after_warm_up() {
     let rows: String = (0..1000).map(|t| format!("{:.3},{}\n", (0.3 * f64::from(t)).sin(), t % 7)).collect();
     let mut after_warm_up = 0;
     for pass in 0..steps() / 1000 {
-        let mut lines = Lines::new(rows.as_bytes());
+        let mut lines = LineReader::new(rows.as_bytes());
         while let Some(line) = lines.next_line().unwrap() {
             session.row(line).unwrap();
         }

@@ -24,7 +24,7 @@
 //! `∂g/∂s_r = y⁻ r(1−r)` and a direct coupling r to y⁻. W_z couples the unit to g within the step.
 //! If a unit is silent, its g is zero and costs no MACs.
 
-use super::{Cell, CellConfig, EventReset, ResetGate, listen, read};
+use super::{Cell, CellConfig, EventReset, ResetGate, integrate_layer, read};
 use crate::params::Kind;
 use crate::scalar::{Real, sigmoid};
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
@@ -40,10 +40,10 @@ struct Gated {
 /// A layer of EGRU units, as ranges of rows, sources and pre-activations.
 pub(super) struct Egru {
     config: CellConfig,
-    feed: LayerInput,
+    input: LayerInput,
     units: Range<usize>,
     /// Sources that read y⁻.
-    own: Range<usize>,
+    sources: Range<usize>,
     u: Range<usize>,
     r: Range<usize>,
     z: Range<usize>,
@@ -70,23 +70,23 @@ pub(super) fn variants() -> Vec<CellConfig> {
 
 impl Egru {
     /// Places a layer of `n` units on a plan.
-    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, input: &LayerInput) -> Self {
         plan.begin_layer();
         let before = config.reset_gate == ResetGate::Before;
         let inner = before.then(|| plan.inner_rows(n, false));
         let units = plan.unit_rows(n, true);
-        let own = plan.previous(units.clone());
+        let sources = plan.previous(units.clone());
         let (u, r, z) = (
             plan.gate(units.clone()),
             plan.gate(inner.clone().unwrap_or(units.clone())),
             plan.gate(units.clone()),
         );
         for (gate, x, y, bias) in [(&u, "wu_x", "wu_y", "bu"), (&r, "wr_x", "wr_y", "br")] {
-            plan.block(x, Kind::Input, gate, &feed.sources);
-            plan.block(y, Kind::Recurrent, gate, &own);
+            plan.block(x, Kind::Input, gate, &input.sources);
+            plan.block(y, Kind::Recurrent, gate, &sources);
             plan.bias(bias, gate);
         }
-        plan.block("wz_x", Kind::Input, &z, &feed.sources);
+        plan.block("wz_x", Kind::Input, &z, &input.sources);
         let gated = inner.map(|rows| {
             let sources = plan.current(rows.clone());
             plan.block("wz_y", Kind::Recurrent, &z, &sources);
@@ -95,14 +95,14 @@ impl Egru {
         plan.bias("bz", &z);
         let q = (!before).then(|| {
             let q = plan.gate(units.clone());
-            plan.block("wz_y", Kind::Recurrent, &q, &own);
+            plan.block("wz_y", Kind::Recurrent, &q, &sources);
             plan.bias("bz_rec", &q);
             q
         });
         let theta = config.activity.then(|| plan.threshold(&units));
         let by_output = config.activity && config.event_reset == EventReset::Output;
         let output_reset = by_output.then(|| plan.direct_previous(&units, &units));
-        Self { config, feed: feed.clone(), units, own, u, r, z, gated, q, theta, output_reset }
+        Self { config, input: input.clone(), units, sources, u, r, z, gated, q, theta, output_reset }
     }
 
     /// Computes `g = r ⊙ y⁻` and its derivatives, and adds its contribution to the candidate's
@@ -181,7 +181,7 @@ impl Egru {
 
 impl<T: Real> Cell<T> for Egru {
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
-        let mut macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
+        let mut macs = integrate_layer(wiring, w, &self.input, &self.sources, &self.units, before, step);
         if let Some(gated) = &self.gated {
             macs += self.gate(gated, wiring, w, &before.y, step);
         }

@@ -10,7 +10,7 @@
 //!
 //! Without activity sparsity `a = v`, and the network is linear and has no thresholds.
 
-use super::{Cell, CellConfig, listen};
+use super::{Cell, CellConfig, integrate_layer};
 use crate::params::Kind;
 use crate::scalar::Real;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
@@ -19,9 +19,9 @@ use std::ops::Range;
 /// A layer of threshold units, as ranges of rows, sources and pre-activations.
 pub(super) struct EventRnn {
     config: CellConfig,
-    feed: LayerInput,
+    input: LayerInput,
     units: Range<usize>,
-    own: Range<usize>,
+    sources: Range<usize>,
     v: Range<usize>,
     theta: Option<Range<usize>>,
 }
@@ -33,22 +33,22 @@ pub(super) fn variants() -> Vec<CellConfig> {
 
 impl EventRnn {
     /// Places a layer of `n` units on a plan.
-    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, feed: &LayerInput) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, config: CellConfig, input: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);
-        let own = plan.previous(units.clone());
+        let sources = plan.previous(units.clone());
         let v = plan.gate(units.clone());
-        plan.block("w", Kind::Recurrent, &v, &own);
-        plan.block("u", Kind::Input, &v, &feed.sources);
+        plan.block("w", Kind::Recurrent, &v, &sources);
+        plan.block("u", Kind::Input, &v, &input.sources);
         plan.bias("b", &v);
         let theta = config.activity.then(|| plan.threshold(&units));
-        Self { config, feed: feed.clone(), units, own, v, theta }
+        Self { config, input: input.clone(), units, sources, v, theta }
     }
 }
 
 impl<T: Real> Cell<T> for EventRnn {
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
-        let macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
+        let macs = integrate_layer(wiring, w, &self.input, &self.sources, &self.units, before, step);
         let event = &self.config.surrogate;
         for (i, row) in self.units.clone().enumerate() {
             step.gain[self.v.start + i] = T::one();

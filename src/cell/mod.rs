@@ -151,23 +151,24 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
 }
 
-/// Copies a layer's sources into φ and adds their contributions to the pre-activations: the
-/// emissions of the layer below at this step, and the layer's own emissions at the previous step.
-/// External inputs are added by the network. Returns the MACs.
-fn listen<T: Real>(
+/// Copies the sources of a layer with its own recurrence into φ, and adds their contributions to the
+/// pre-activations: the emissions of the layer below at this step, and the emissions of the layer's
+/// `units` at the previous step, which are the `sources`. The network adds external inputs. Returns the
+/// MACs.
+pub fn integrate_layer<T: Real>(
     wiring: &Wiring,
     w: &[T],
-    feed: &LayerInput,
-    own: (&Range<usize>, &Range<usize>),
+    input: &LayerInput,
+    sources: &Range<usize>,
+    units: &Range<usize>,
     before: &State<T>,
     step: &mut Step<T>,
 ) -> u64 {
     let mut macs = 0;
-    if let Some(below) = &feed.rows {
-        read(&mut step.phi, &feed.sources, &step.y, below);
-        macs += step.integrate(wiring, w, feed.sources.clone());
+    if let Some(below) = &input.rows {
+        read(&mut step.phi, &input.sources, &step.y, below);
+        macs += step.integrate(wiring, w, input.sources.clone());
     }
-    let (sources, units) = own;
     read(&mut step.phi, sources, &before.y, units);
     macs + step.integrate(wiring, w, sources.clone())
 }

@@ -10,7 +10,7 @@
 //!
 //! J. L. Elman, *Finding structure in time*, Cognitive Science 14(2), 1990.
 
-use super::{Cell, CellConfig, listen};
+use super::{Cell, CellConfig, integrate_layer};
 use crate::params::Kind;
 use crate::scalar::Real;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
@@ -18,9 +18,9 @@ use std::ops::Range;
 
 /// A layer of tanh units, as ranges of rows, sources and pre-activations.
 pub(super) struct Rnn {
-    feed: LayerInput,
+    input: LayerInput,
     units: Range<usize>,
-    own: Range<usize>,
+    sources: Range<usize>,
     s: Range<usize>,
 }
 
@@ -31,21 +31,21 @@ pub(super) fn variants() -> Vec<CellConfig> {
 
 impl Rnn {
     /// Places a layer of `n` units on a plan.
-    pub(super) fn place(plan: &mut Plan, n: usize, feed: &LayerInput) -> Self {
+    pub(super) fn place(plan: &mut Plan, n: usize, input: &LayerInput) -> Self {
         plan.begin_layer();
         let units = plan.unit_rows(n, false);
-        let own = plan.previous(units.clone());
+        let sources = plan.previous(units.clone());
         let s = plan.gate(units.clone());
-        plan.block("w", Kind::Recurrent, &s, &own);
-        plan.block("u", Kind::Input, &s, &feed.sources);
+        plan.block("w", Kind::Recurrent, &s, &sources);
+        plan.block("u", Kind::Input, &s, &input.sources);
         plan.bias("b", &s);
-        Self { feed: feed.clone(), units, own, s }
+        Self { input: input.clone(), units, sources, s }
     }
 }
 
 impl<T: Real> Cell<T> for Rnn {
     fn advance(&self, wiring: &Wiring, w: &[T], before: &State<T>, step: &mut Step<T>) -> u64 {
-        let macs = listen(wiring, w, &self.feed, (&self.own, &self.units), before, step);
+        let macs = integrate_layer(wiring, w, &self.input, &self.sources, &self.units, before, step);
         for (row, s) in self.units.clone().zip(self.s.clone()) {
             let c = step.pre[s].tanh();
             step.c[row] = c;

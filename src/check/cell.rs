@@ -1,4 +1,4 @@
-//! Local derivatives of cells against finite differences.
+//! Comparison of the local derivatives of cells with finite differences.
 
 use super::{Mismatch, Trial, check_equal, normal};
 use crate::cell::CellEntry;
@@ -6,18 +6,22 @@ use crate::macs::Macs;
 use crate::network::Network;
 use crate::wiring::{State, Step, Wiring};
 
-/// Half the distance of the points of a central difference.
+/// Step h of central differences, (f(x + h) − f(x − h)) / 2h.
 const H: f64 = 1e-6;
 
-/// Rounding needs 1e-9 at this H. If the pseudo-derivative has a kink between the two points, the difference is off by at
-/// most the jump of its slope, γ/ε = 1.4, times H/2 and a state of a few units.
+/// Tolerance of the relative error. Rounding errors are about 1e-9 with this H. If the
+/// pseudo-derivative has a kink between the two points, the error is at most the jump of its slope,
+/// γ/ε = 1.4, times H/2, times the magnitude of the state.
 const TOLERANCE: f64 = 3e-6;
 
-/// Checks a cell on random networks of one to three layers, in all its variants, with masks and with traces.
+/// Checks a cell on random networks of one to three layers, in all its variants, with masks and
+/// with traces.
 ///
-/// - Each step must set the same fields of its [`Step`], whose buffers are reused; c and y are among them.
-/// - All local derivatives must equal central finite differences. For this check, events are replaced by the primitive of
-///   their pseudo-derivative, so a cell must use [`Surrogate::event`](crate::cell::Surrogate::event) for its events.
+/// - Every step must set the same fields of the [`Step`], since its buffers are reused. Among them must
+///   be c, y, the pre-activations and the sources.
+/// - All local derivatives must equal central finite differences. For this check, events are replaced
+///   by the primitive of their pseudo-derivative, so a cell must call
+///   [`Surrogate::event`](crate::cell::Surrogate::event) for its events.
 /// - The MACs that the cell returns must equal the number of kept weights whose source is nonzero.
 ///
 /// ```
@@ -48,10 +52,10 @@ pub fn check_cell(cell: &CellEntry<f64>) -> Result<(), Mismatch> {
     Ok(())
 }
 
-/// Checks that steps from several states set the same fields, and count their MACs.
+/// Checks that steps from several states set the same fields, and checks their MACs.
 ///
-/// Buffers of steps are reused. So a field that a cell sets at some steps only would keep a value of another step; a field
-/// that it never sets is zero.
+/// Buffers of steps are reused. A field that a cell sets at some steps only would keep the value of
+/// an earlier step. A field that it never sets is zero.
 fn check_fields(network: &Network<f64>, label: &str, w: &[f64], seed: u64) -> Result<(), Mismatch> {
     let wiring = network.wiring();
     let mut set: Option<[Vec<bool>; 13]> = None;
@@ -81,7 +85,7 @@ fn check_fields(network: &Network<f64>, label: &str, w: &[f64], seed: u64) -> Re
             };
             if let Some(at) = (0..now[k].len()).find(differs) {
                 let what = format!("{name}[{at}]");
-                return Err(Mismatch::new(what, label, "a number at every step", "none at some step"));
+                return Err(Mismatch::new(what, label, "a value at every step", "no value at some step"));
             }
         }
         set.get_or_insert(now);
@@ -89,7 +93,7 @@ fn check_fields(network: &Network<f64>, label: &str, w: &[f64], seed: u64) -> Re
     Ok(())
 }
 
-/// The fields of a step by name.
+/// Returns the fields of a step by name.
 fn fields(step: &mut Step<f64>) -> [(&'static str, &mut Vec<f64>); 13] {
     let Step { c, y, slope, d, e, e_bar, pre, gain, phi, a, b, direct_previous, direct_current } = step;
     [
@@ -109,7 +113,7 @@ fn fields(step: &mut Step<f64>) -> [(&'static str, &mut Vec<f64>); 13] {
     ]
 }
 
-/// A direction in the space of previous state c⁻, previous emission y⁻ and parameters w.
+/// A point or direction in the space of previous state c⁻, previous emission y⁻ and parameters w.
 #[derive(Clone)]
 struct Point {
     c: Vec<f64>,
@@ -130,7 +134,7 @@ impl Point {
     }
 }
 
-/// Derivatives of c and y of every row along a direction, by the fields of the step:
+/// Computes the derivatives of c and y of every row along a direction, from the fields of the step:
 /// `dc = d dc⁻ + A dy⁻ + B dy + M̄ dw`, `dy = e dc + Ē dw`.
 fn along(wiring: &Wiring, step: &Step<f64>, direction: &Point) -> (Vec<f64>, Vec<f64>) {
     let (mut dc, mut dy) = (vec![0.0; wiring.rows()], vec![0.0; wiring.rows()]);
@@ -150,8 +154,9 @@ fn along(wiring: &Wiring, step: &Step<f64>, direction: &Point) -> (Vec<f64>, Vec
     (dc, dy)
 }
 
-/// Compares all local derivatives of one step with central finite differences, along every coordinate of the previous state, the
-/// previous emission and the parameters. Returns the number of nonzero derivatives. `label` names the network in messages.
+/// Compares all local derivatives of one step with central finite differences, along every
+/// coordinate of the previous state, the previous emission and the parameters. Returns the number
+/// of nonzero derivatives. `label` is the name of the network in messages.
 ///
 /// # Errors
 /// If a derivative differs.
@@ -183,11 +188,16 @@ pub fn check_step(
                 for (name, got, expected) in
                     [("c", dc[row], slope(&up.c, &down.c)), ("y", dy[row], slope(&up.y, &down.y))]
                 {
-                    // A NaN is not close.
+                    // Not `>`: a NaN must fail.
                     let close = (got - expected).abs() / (1.0 + expected.abs()) < TOLERANCE;
                     if !close {
                         let what = format!("∂{name}[{row}]/∂{}[{i}]", at.parts()[part].0);
-                        return Err(Mismatch::new(what, label, format!("{expected} (by differences)"), got));
+                        return Err(Mismatch::new(
+                            what,
+                            label,
+                            format!("{expected} (finite difference)"),
+                            got,
+                        ));
                     }
                     nonzero += usize::from(expected != 0.0);
                 }

@@ -1,8 +1,9 @@
-//! Checks for cells and rules, also for those of your own crate.
+//! Checks of cells and rules, including those of other crates.
 //!
-//! [`check_cell`] compares the local derivatives of a cell with finite differences. [`check_rule`] holds a rule to its
-//! [`Claim`](crate::rule::Claim) on random networks and compares its MACs with its cost model. The tests of this crate
-//! call the same functions for every registered cell and rule. `examples/own_cell_and_rule.rs` shows both.
+//! [`check_cell`] compares the local derivatives of a cell with finite differences. [`check_rule`]
+//! tests the [`Claim`](crate::rule::Claim) of a rule on random networks, and compares its MACs with
+//! its cost model. The tests of this crate call these functions for every registered cell and rule.
+//! `examples/own_cell_and_rule.rs` shows both.
 
 mod cell;
 mod rule;
@@ -14,7 +15,7 @@ pub use trial::{Trial, normal, relative_error};
 
 use std::fmt::Debug;
 
-/// A check that failed: what differed, where, and by how much.
+/// A failed check: the quantity, the network and step, the expected value and the actual value.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{what} on {place}: expected {expected}, got {got}")]
 #[non_exhaustive]

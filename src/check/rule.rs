@@ -1,4 +1,5 @@
-//! Rules against the oracle, against themselves with other skips, and against their cost models.
+//! Comparison of rules with the oracle, with their own results under other skips, and with their
+//! cost models.
 
 use super::{Mismatch, Trial, check_equal, normal, relative_error};
 use crate::archive::Archive;
@@ -7,7 +8,7 @@ use crate::rule::{Claim, RtrlDense, Rule, RuleEntry, Skips, Unmasked};
 use crate::wiring::{State, Step, Wiring};
 use std::sync::Arc;
 
-/// Largest difference of two exact gradients, relative to the largest entry.
+/// Tolerance of differences of gradients, relative to the largest entry.
 const TOLERANCE: f64 = 1e-10;
 
 const SKIPS: [Skips; 4] = [
@@ -17,13 +18,13 @@ const SKIPS: [Skips; 4] = [
     Skips::NONE,
 ];
 
-/// Checks a rule on random networks of every registered cell, with masks, depth and traces, over sequences with credit at some
-/// steps, drains, a change of weights and resets.
+/// Checks a rule on random networks of every registered cell, with masks, one to three layers and
+/// traces. The sequences have credit at some steps, drains, a change of weights and resets.
 ///
 /// - An exact rule must have the gradient of the oracle, [`RtrlDense`].
-/// - Every rule must have the same gradient with all skips on and with any of them off.
-/// - A rule that is saved and restored within a sequence must continue with the same gradient.
-/// - If the entry has a cost model, the MACs of each call and the bytes in use must equal its prediction.
+/// - The gradient must be the same with every combination of skips.
+/// - The gradient must be the same if the rule is saved and restored within a sequence.
+/// - If the entry has a cost model, the MACs and bytes after each call must equal its prediction.
 ///
 /// ```no_run
 /// let rule = sparse_rtrl::rule::find("snap-1")?;
@@ -37,7 +38,7 @@ pub fn check_rule(rule: &RuleEntry<f64>) -> Result<(), Mismatch> {
     check_rules(std::slice::from_ref(rule))
 }
 
-/// Checks several rules as [`check_rule`] does, with one run of the oracle for all of them.
+/// Checks several rules like [`check_rule`], with one run of the oracle for all of them.
 ///
 /// # Errors
 /// If a rule fails a check.
@@ -57,26 +58,29 @@ pub fn check_rules(rules: &[RuleEntry<f64>]) -> Result<(), Mismatch> {
     Ok(())
 }
 
-/// The steps of a network over three sequences.
+/// Steps of a network over three sequences.
 struct Sequence {
     label: String,
     wiring: Arc<Wiring>,
     steps: Vec<Step<f64>>,
 }
 
-/// Steps before which a new sequence begins.
+/// First steps of the second and the third sequence.
 const RESETS: [usize; 2] = [13, 19];
 
-/// Steps after which the gradient is drained. Credit is pending at the first reset, and none at the second.
+/// Steps after which the gradient is drained. At the first reset there is pending credit, at the
+/// second there is none.
 const DRAINS: [usize; 5] = [4, 6, 10, 18, 25];
 
-/// The step before which the weights change, and the step after which the rule is saved and restored.
+/// Step before which the weights change.
 const CHANGE: usize = 9;
+
+/// Step after which the rule is saved and restored.
 const SAVE: usize = 8;
 
 const STEPS: usize = 26;
 
-/// Whether there is credit for a step.
+/// Returns whether a step has credit.
 fn has_credit(t: usize) -> bool {
     t % 3 != 1
 }
@@ -102,15 +106,15 @@ impl Sequence {
         Ok(Self { label: trial.label.clone(), wiring, steps })
     }
 
-    /// Credit for a step, with a zero among its entries.
+    /// Returns the credit of a step. One of its entries is zero.
     fn credit(&self, t: usize) -> Vec<f64> {
         let mut credit = normal(self.wiring.outputs().len(), 77 + t as u64);
         credit[t % self.wiring.outputs().len()] = 0.0;
         credit
     }
 
-    /// The gradients of all drains, one after another. If there is a `successor`, the rule is saved at some step and
-    /// restored into it, which continues.
+    /// Returns the gradients of all drains, concatenated. If there is a `successor`, the rule is
+    /// saved after step `SAVE` and restored into the successor, which computes the remaining steps.
     fn gradients(
         &self,
         mut rule: Box<dyn Rule<f64>>,

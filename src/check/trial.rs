@@ -1,4 +1,4 @@
-//! Random networks on which checks run.
+//! Random networks for checks.
 
 use super::Mismatch;
 use crate::cell::{self, CellConfig, CellEntry, EventReset, ResetGate, Surrogate};
@@ -6,21 +6,21 @@ use crate::network::{LayerSpec, Network, NetworkSpec};
 use crate::params::{BiasInit, Init, MaskOn, MaskSharing, MaskSpec, Purpose, ThresholdInit, generator};
 use rand_distr::{Distribution, StandardNormal};
 
-/// A network to run a check on: its cells and their settings, depth, masks and readout.
+/// Specification of a network for a check.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// The layers.
+    /// Inputs, layers and trace.
     pub spec: NetworkSpec,
-    /// The mask of layers that have no mask of their own.
+    /// Mask of layers without their own mask.
     pub mask: MaskSpec,
-    /// A description for messages.
+    /// Description for messages.
     pub label: String,
 }
 
 impl Trial {
-    /// Every registered cell in every variant, in one to three layers, with and without trace, with every kind of mask,
-    /// and stacks of different cells. Layer k has `units + k` units. With `smooth`, events are replaced by the primitive
-    /// of their pseudo-derivative.
+    /// Returns trials of all registered cells (see [`of_cell`](Self::of_cell)), and of networks
+    /// with different cells. Layer k has `units + k` units. With `smooth`, events are replaced by
+    /// the primitive of their pseudo-derivative.
     pub fn all(units: usize, smooth: bool) -> Vec<Self> {
         let cells = cell::registry::<f64>();
         let mut all: Vec<_> = cells.iter().flat_map(|cell| Self::of_cell(cell, units, smooth)).collect();
@@ -28,7 +28,8 @@ impl Trial {
         all
     }
 
-    /// One cell in every variant, in one to three layers, with and without trace, with every kind of mask.
+    /// Returns trials of one cell in every variant, with one to three layers, with and without
+    /// trace, and with every kind of mask.
     pub fn of_cell(cell: &CellEntry<f64>, units: usize, smooth: bool) -> Vec<Self> {
         let mut all = Vec::new();
         for mut config in (cell.variants)() {
@@ -50,7 +51,7 @@ impl Trial {
         all
     }
 
-    /// Stacks whose layers differ in cell, variant and mask.
+    /// Returns trials of networks whose layers differ in cell, variant and mask.
     fn mixed(units: usize, smooth: bool) -> Vec<Self> {
         let config = CellConfig {
             surrogate: Surrogate { smooth, ..Surrogate::new(0.7, 0.5) },
@@ -79,7 +80,8 @@ impl Trial {
         all
     }
 
-    /// The network and its parameters, with thresholds low enough and weights large enough for events.
+    /// Creates the network and its p parameters, with thresholds low enough and weights large
+    /// enough for events.
     ///
     /// # Panics
     /// If a cell is not registered or a size is out of range.
@@ -87,7 +89,8 @@ impl Trial {
         self.build_with(&[], seed).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The network and its parameters. Layers may name `cells` besides those of the registry.
+    /// Creates the network and its p parameters. Layers can use the given `cells` in addition to
+    /// the cells of the registry.
     ///
     /// # Errors
     /// If a cell is unknown or a size is out of range.
@@ -119,14 +122,17 @@ fn masks() -> [MaskSpec; 4] {
     ]
 }
 
-/// `n` standard normal numbers that are determined by `seed`.
+/// Draws `n` standard normal values with the generator of `seed`.
 pub fn normal(n: usize, seed: u64) -> Vec<f64> {
     let mut rng = generator(seed, Purpose::Data);
     (0..n).map(|_| StandardNormal.sample(&mut rng)).collect()
 }
 
-/// The largest difference of two vectors, relative to the largest entry of `b`. Equal entries differ by zero, also if
-/// both are infinite or NaN; a NaN in one vector only gives NaN.
+/// Returns the largest absolute difference of two vectors, relative to the largest magnitude in
+/// `b`.
+///
+/// Entries that are both NaN, or infinite and equal, count as equal. A NaN in only one vector gives
+/// NaN.
 ///
 /// # Panics
 /// If their lengths differ.

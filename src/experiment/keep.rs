@@ -19,7 +19,7 @@ pub enum Keep {
 }
 
 /// The weights selected so far and their accuracies.
-pub(super) struct Kept<T> {
+pub(super) struct KeptWeights<T> {
     keep: Keep,
     /// Accuracy of `weights` on the held-out sequences; NaN before the first evaluation and with
     /// [`Keep::Last`].
@@ -30,7 +30,7 @@ pub(super) struct Kept<T> {
     weights: Vec<T>,
 }
 
-impl<T: Real> Kept<T> {
+impl<T: Real> KeptWeights<T> {
     /// Creates a selection without weights.
     pub fn new(keep: Keep) -> Self {
         Self { keep, held_out: f64::NAN, test: f64::NAN, weights: Vec::new() }

@@ -21,7 +21,7 @@ use crate::optim;
 use crate::params;
 use crate::rule::DenseCost;
 use crate::scalar::{Real, is_single};
-use keep::Kept;
+use keep::KeptWeights;
 use params::{Purpose, generator};
 use rand::seq::SliceRandom;
 
@@ -101,7 +101,7 @@ fn run_in<T: Real>(
     let readout = learner.model().readout;
     let kept_share = wiring.layout().kept_share(config.mask.on.kinds());
 
-    let mut kept = Kept::new(config.keep);
+    let mut kept = KeptWeights::new(config.keep);
     let mut sums = RunMeans::default();
     let (mut compute, mut density, mut macs, mut macs_dense, mut bytes) = (0.0, 0.0, 0, 0, 0);
     let (mut reached, mut last) = (None, None);

@@ -1,34 +1,38 @@
-//! One process at a time for a file: an advisory lock of the operating system. It ends with its process, however that ends.
+//! Locks on files: advisory locks of the operating system. A lock ends with its process, also if
+//! the process is killed.
 //!
-//! A checkpoint is replaced by rename, and a lock on the file itself would not hold across a save. What is locked is an empty file beside it,
-//! `NAME.lock`. Its holder removes it at the end; a killed process leaves it behind, without a lock, and the next one takes it over. Another
-//! process may remove it between opening and locking. So after locking, the file of that name is compared with the locked one; if they differ,
-//! it is opened and locked again.
-//! A file of that name with something in it is locked, never changed and never removed.
+//! A checkpoint is replaced by rename, so a lock on the file itself would be lost at each save. The
+//! lock is therefore on an empty file `NAME.lock` in the same folder. The process removes this file
+//! at the end. After a killed process the file remains without a lock, and the next process locks
+//! it. Another process may remove the file between opening and locking. After locking, the open
+//! file is therefore compared with the file of that name; if they differ, it is opened and locked
+//! again. A file `NAME.lock` that is not empty is locked, but never changed or removed.
 //!
-//! Links are followed, so that all names of a file lead to one lock. Hard links are not: a file that is replaced is no longer the same as its
-//! hard links after the first save, and one that is written where it lies is locked itself as well ([`in_place`]).
+//! Symbolic links are resolved, so that all names of a file have one lock. Hard links are not
+//! resolved: a file that is replaced differs from its hard links after the first save, and a file
+//! that is written in place is also locked itself ([`in_place`]).
 
 use crate::error::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// Links in a row that are followed.
+/// Limit of symbolic links that are resolved in a chain.
 const MOST_LINKS: usize = 40;
-/// Times that a lock file is opened again because another was put in its place. More mean that the file system does not tell files apart.
+/// Limit of attempts to lock a lock file that another process replaces. More attempts mean that the
+/// file system does not identify files by device and inode.
 const MOST_TRIES: usize = 1000;
 
-/// The lock on a file, until it is dropped or the process ends.
+/// A lock on a file. It ends when it is dropped or when the process ends.
 #[derive(Debug)]
 #[must_use]
 pub struct Lock {
     path: PathBuf,
-    /// What is locked, and its name; nothing for a device, or where nothing can be locked.
+    /// The locked file and its path; `None` for a device, or if no lock is possible.
     held: Option<(PathBuf, File)>,
 }
 
-/// What is asked of the operating system.
+/// Functions of the operating system; tests replace them.
 struct System {
     open: fn(&Path) -> io::Result<File>,
     try_lock: fn(&File) -> std::result::Result<(), TryLockError>,
@@ -40,23 +44,27 @@ const SYSTEM: System = System {
 };
 
 impl Lock {
-    /// Takes it, or says at once that another process has it. The folder of the file is created. Devices and pipes need no lock.
+    /// Locks a file without blocking, and creates its folder. Devices and pipes are not locked.
     ///
     /// # Errors
-    /// [`Error::InUse`] if it is taken, [`Error::NoLocks`] if the file system has no locks, [`Error::Write`] if `NAME.lock` cannot be made.
+    /// [`Error::InUse`] if another process has the lock, [`Error::NoLocks`] if the file system has
+    /// no locks, [`Error::Write`] if `NAME.lock` cannot be created.
     pub fn take(path: &Path) -> Result<Self> {
         Self::take_from(path, &SYSTEM)
     }
 
-    /// As [`take`](Self::take), but where the file system has no locks, nothing is locked.
+    /// Locks a file like [`take`](Self::take), or returns without a lock if the file system has no
+    /// locks.
     ///
     /// # Errors
-    /// [`Error::InUse`] if it is taken, [`Error::Write`] if `NAME.lock` cannot be made.
+    /// [`Error::InUse`] if another process has the lock, [`Error::Write`] if `NAME.lock` cannot be
+    /// created.
     pub fn take_where_possible(path: &Path) -> Result<Self> {
         Self::take_where_possible_from(path, &SYSTEM)
     }
 
-    /// The file: where a link leads to, or the path as it was given. It is this path that is to be replaced, since a rename would replace the link.
+    /// Returns the path of the file, with a symbolic link resolved. Pass this path to
+    /// [`replace`](super::replace): a rename to the original path would replace the link.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -83,7 +91,8 @@ impl Lock {
                     if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&why.kind()) =>
                 {
                     match File::open(&name) {
-                        // The folder is read-only for this user. A file in it that can be written is locked itself (`in_place`).
+                        // The folder is read-only for this user. A writable file in it is locked
+                        // itself (`in_place`).
                         Err(why) if why.kind() == ErrorKind::NotFound => {
                             return Ok(Self { path: file, held: None });
                         }
@@ -100,7 +109,8 @@ impl Lock {
                 Err(TryLockError::Error(source)) => return Err(Error::NoLocks { path: path.into(), source }),
             }
         }
-        let source = io::Error::other(format!("{} is never the file that was locked", name.display()));
+        let source =
+            io::Error::other(format!("{} was replaced after every attempt to lock it", name.display()));
         Err(Error::NoLocks { path: path.into(), source })
     }
 }
@@ -108,7 +118,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         let Some((name, lock)) = &self.held else { return };
-        // In this order: once it is free, it may be another's.
+        // Removed before unlocking: after that, another process may have locked it.
         let is_ours = name.symlink_metadata().is_ok_and(|about| about.is_file() && about.len() == 0);
         if cfg!(unix) && is_ours && is_named(lock, name) {
             let _ = fs::remove_file(name);
@@ -117,10 +127,11 @@ impl Drop for Lock {
     }
 }
 
-/// Locks a file that is written where it lies, until it is closed. Where locks keep others from reading, or do not exist, nothing is done.
+/// Locks a file that is written in place, until it is closed. Does nothing on systems whose locks
+/// also block readers, or on file systems without locks.
 ///
 /// # Errors
-/// [`Error::InUse`] if another process has it.
+/// [`Error::InUse`] if another process has the lock.
 pub fn in_place(file: &File, path: &Path) -> Result<()> {
     let is_file = file.metadata().is_ok_and(|about| about.is_file());
     match cfg!(unix) && is_file && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -129,7 +140,7 @@ pub fn in_place(file: &File, path: &Path) -> Result<()> {
     }
 }
 
-/// The file itself, without links on the way; of one that does not exist yet, its folder without them, and its name.
+/// Returns the absolute path of a file with all symbolic links resolved. The file need not exist.
 pub fn place(path: &Path) -> PathBuf {
     let mut file = std::path::absolute(path).unwrap_or_else(|_| path.into());
     for _ in 0..MOST_LINKS {
@@ -147,19 +158,19 @@ pub fn place(path: &Path) -> PathBuf {
     file
 }
 
-/// A file in the same folder, with an ending more.
+/// Returns the path of `NAME.ending` in the folder of `NAME`.
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".{ending}"));
     path.with_file_name(name)
 }
 
-/// Where a link leads to; anything else as it is.
+/// Resolves a symbolic link; returns any other path unchanged.
 fn followed(path: &Path) -> PathBuf {
     if path.is_symlink() { place(path) } else { path.into() }
 }
 
-/// Whether an open file is the one that a name means.
+/// Returns whether `name` is the path of the open file.
 #[cfg(unix)]
 fn is_named(file: &File, name: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -169,7 +180,7 @@ fn is_named(file: &File, name: &Path) -> bool {
     }
 }
 
-/// Nothing is removed here, and a name means what it meant.
+/// Returns true: lock files are removed on Unix only, so the path always belongs to the open file.
 #[cfg(not(unix))]
 fn is_named(_: &File, _: &Path) -> bool {
     true

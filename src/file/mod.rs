@@ -1,4 +1,4 @@
-//! Files: written whole or not at all, by one process at a time.
+//! Files that are replaced atomically and written by one process at a time.
 
 pub mod lock;
 
@@ -7,40 +7,43 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Makes sure that a file can be written later on, without touching what is in it or leaving one behind.
+/// Checks that a file can be written. Does not change an existing file and leaves no new file.
 ///
 /// # Errors
-/// If it cannot.
+/// If the file cannot be written.
 pub fn check_writable(path: &Path) -> Result<()> {
     let failed = |source| Error::Write { path: path.into(), source };
     create_folder(path)?;
     if path.exists() {
         return File::options().append(true).open(path).map(drop).map_err(failed);
     }
-    // Not the file itself: another process may create it at this moment, and must not lose it.
+    // Not the file itself: another process may create it at this moment, and this one would remove
+    // it.
     let probe = lock::beside(path, &format!("{}.new", std::process::id()));
     File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(failed)
 }
 
-/// Creates the folder a file is to lie in.
+/// Creates the folder of a file, with its parents.
 ///
 /// # Errors
-/// If it cannot be created.
+/// If the folder cannot be created.
 pub fn create_folder(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// Puts new content in the place of a file: written beside it, synced, and renamed, so that whatever stops the program leaves the
-/// old content or the new one, whole.
+/// Replaces the content of a file atomically.
+///
+/// The content is written to a new file `NAME.new`, synced, and renamed. An interruption leaves
+/// either the complete old content or the complete new content.
 ///
 /// # Errors
-/// If it cannot be written; the old file is as it was then.
+/// If the content cannot be written. The old file is then unchanged.
 pub fn replace(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     replace_synced_by(path, content.as_ref(), File::sync_all)
 }
 
-/// The same with a way to bring a file to the disk.
+/// [`replace`] with `sync` as the function that writes a file to disk.
 fn replace_synced_by(path: &Path, content: &[u8], sync: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     create_folder(path)?;
     let new = lock::beside(path, "new");
@@ -48,21 +51,22 @@ fn replace_synced_by(path: &Path, content: &[u8], sync: impl FnOnce(&File) -> io
     let mut file = File::create(&new).map_err(failed)?;
     let write = || {
         file.write_all(content)?;
-        // A rename that reaches the disk before the content would leave neither the old nor the new.
+        // If the rename reached the disk before the content, an interruption would lose both
+        // contents.
         sync(&file)?;
         std::fs::rename(&new, path)
     };
     write().map_err(|source| {
-        // An incomplete file is of no use.
+        // The incomplete file must not stay.
         let _ = std::fs::remove_file(&new);
         failed(source)
     })
 }
 
-/// Whether content could be put there: the file beside it is created, and removed.
+/// Checks that [`replace`] can write a file: creates `NAME.new` and removes it.
 ///
 /// # Errors
-/// If it cannot be created, or there is a folder in the file's place.
+/// If `NAME.new` cannot be created, or if the path is a folder.
 pub fn check_replaceable(path: &Path) -> Result<()> {
     create_folder(path)?;
     let new = lock::beside(path, "new");
@@ -72,13 +76,13 @@ pub fn check_replaceable(path: &Path) -> Result<()> {
     done.map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// Opens a file and empties it, unless another process writes it. Devices are opened as they are.
+/// Opens a file for writing, locks it and empties it. Devices are not emptied.
 ///
 /// # Errors
-/// If it cannot be written, or another process writes it.
+/// If the file cannot be written, or if another process has locked it.
 pub fn create_locked(path: &Path) -> Result<File> {
     let failed = |source| Error::Write { path: path.into(), source };
-    // Emptied only once it is locked.
+    // Emptied after it is locked, since another process may be writing it.
     let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
     lock::in_place(&file, path)?;
     if file.metadata().map_err(failed)?.is_file() {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::model::{Model, ModelSpec};
 use crate::network::Network;
 use crate::optim::{self, Optimiser};
-use crate::params::{Init, Purpose, generator};
+use crate::params::{Generator, Init, Purpose, generator};
 use crate::readout::Readout;
 use crate::rule::{self, Rule, Skips};
 use crate::scalar::Real;
@@ -116,7 +116,7 @@ pub fn stream_seed(seed: u64, k: usize) -> u64 {
 }
 
 /// Glorot-normal weights of emissions and biases; zero weights of further features.
-fn draw_readout<T: Real>(model: &Model<T>, init: &Init, w: &mut [T], rng: &mut impl rand::Rng) {
+fn draw_readout<T: Real>(model: &Model<T>, init: &Init, w: &mut [T], rng: &mut Generator) {
     let emissions = model.network.wiring().outputs().len();
     let Readout { inputs, outputs } = model.readout;
     let drawn = Readout { inputs: emissions, outputs }.draw::<T>(init, rng);

@@ -12,10 +12,11 @@
 //! X. Glorot & Y. Bengio, *Understanding the difficulty of training deep feedforward neural
 //! networks*, AISTATS 2010.
 
+use super::rng::Generator;
 use super::{Kind, Layout, ParamBlock};
 use crate::error::{Error, Result};
 use crate::scalar::Real;
-use rand::{Rng, RngExt};
+use rand::RngExt;
 use rand_distr::{Beta, Distribution, Normal};
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +57,7 @@ impl Default for ThresholdInit {
 
 impl ThresholdInit {
     /// Draws one threshold. The caller must have called [`Init::check`].
-    fn sample(&self, rng: &mut impl Rng) -> f64 {
+    fn sample(&self, rng: &mut Generator) -> f64 {
         match *self {
             Self::Beta { mean } => Beta::new(3.0, 3.0 / mean - 3.0).expect("mean is in (0, 1)").sample(rng),
             Self::Logistic { mean, std } => {
@@ -98,7 +99,7 @@ impl Init {
     ///
     /// # Errors
     /// If a parameter of a distribution is outside its range.
-    pub fn draw<T: Real>(&self, layout: &Layout, rng: &mut impl Rng) -> Result<Vec<T>> {
+    pub fn draw<T: Real>(&self, layout: &Layout, rng: &mut Generator) -> Result<Vec<T>> {
         self.check()?;
         let mut values = vec![T::zero(); layout.len()];
         for block in layout.blocks() {
@@ -115,7 +116,7 @@ impl Init {
     }
 
     /// Draws one bias for a layer of `units` units.
-    pub fn bias(&self, units: usize, rng: &mut impl Rng) -> f64 {
+    pub fn bias(&self, units: usize, rng: &mut Generator) -> f64 {
         match self.bias {
             BiasInit::Zero => 0.0,
             BiasInit::Uniform => rng.random_range(-1.0..1.0) / (units as f64).sqrt(),

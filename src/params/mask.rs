@@ -1,11 +1,11 @@
 //! Parameter masks. A mask is random, drawn at initialisation, and then fixed (RTRL paper, section
 //! 6).
 
+use super::rng::Generator;
 use super::{Kind, ParamBlockSpec};
 use crate::error::Result;
 use crate::range::below_one;
 use crate::sparse::Pattern;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -66,7 +66,7 @@ impl MaskSpec {
     ///
     /// # Errors
     /// If ω is outside [0, 1).
-    pub fn draw(&self, blocks: &[ParamBlockSpec], rng: &mut impl Rng) -> Result<Vec<Pattern>> {
+    pub fn draw(&self, blocks: &[ParamBlockSpec], rng: &mut Generator) -> Result<Vec<Pattern>> {
         self.check()?;
         let mut shared: HashMap<(usize, Kind), Pattern> = HashMap::new();
         let mut draw = |block: &ParamBlockSpec| {

@@ -1,27 +1,32 @@
-//! One step of the backward pass, shared by all rules with a tape:
+//! One step of the backward pass of rules with a tape:
 //!
-//! `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,  `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`.
+//! `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,
+//! `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`.
 //!
-//! Event-sparse (LM paper, section 3.2): μ is computed only for rows with `e ≠ 0` or `Ē ≠ 0`, so the columns of A and B of all other rows are
-//! skipped. M̄ has entries only where a source is nonzero.
+//! Sparse BPTT (LM paper, section 3.2): μ is computed only for rows with `e ≠ 0` or `Ē ≠ 0`. The
+//! columns of A and B of all other rows are skipped, and so are entries of M̄ whose source is zero.
 //!
-//! Cost in MACs: the entries of A and B in live columns, and one per kept parameter whose source is nonzero.
+//! MACs: the number of entries of A and B in live columns, plus the number of kept parameters whose
+//! source is nonzero.
 
 use crate::scalar::Real;
 use crate::sparse::kernel;
 use crate::wiring::{Step, Wiring};
 
-/// λ on its way back.
+/// The adjoints of a backward pass.
 pub(super) struct Backward<T> {
-    /// Whether units and sources that are zero are skipped.
+    /// Whether rows and sources that are zero are skipped.
     activity: bool,
-    /// λ of the step walked, λ of the one after, and `gain ⊙ λ` per pre-activation.
+    /// `[rows]`, λ of the current step.
     lambda: Vec<T>,
+    /// `[rows]`, λ of the next step.
     lambda_after: Vec<T>,
+    /// `[pre-activations]`, `gain ⊙ λ`.
     delta: Vec<T>,
 }
 
 impl<T: Real> Backward<T> {
+    /// Creates zero adjoints.
     pub fn new(wiring: &Wiring, activity: bool) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
         let rows = wiring.rows();
@@ -33,8 +38,9 @@ impl<T: Real> Backward<T> {
         }
     }
 
-    /// Takes λ one step back, from `next` (none at the end of the walk's span) to `step`, with the credit given at
-    /// `step`, and adds to `gradient`. Returns the MACs.
+    /// Computes λ of `step` from λ of `next` and the credit of `step`, and adds the gradient
+    /// contribution of `step` to `gradient`. `next` is `None` at the last step of the pass. Returns
+    /// the MACs.
     pub fn step(
         &mut self,
         wiring: &Wiring,

@@ -1,4 +1,4 @@
-//! Back-propagation through time. [`Bptt`] has the equations.
+//! Back-propagation through time ([`Bptt`]).
 
 use super::adjoint::Backward;
 use super::{Claim, Rule};
@@ -9,47 +9,57 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// A step as the tape keeps it, and the credit it was given since the last drain.
+/// A step on the tape.
 struct Record<T> {
     step: Step<T>,
+    /// `[outputs]`, the pending credit of the step.
     credit: Vec<T>,
 }
 
-/// Back-propagation through time for one stream: every step is recorded on a tape, and credit is carried back to the start of the sequence.
+/// Back-propagation through time for one stream. Every step is recorded on a tape, and credit is
+/// carried back to the start of the sequence.
 ///
 /// # Equation
 ///
-/// `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,  `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`
+/// `μ_t = c̄_t + A_{t+1}ᵀ λ_{t+1} + B_tᵀ λ_t`,  `λ_t = e_t ⊙ μ_t + d_{t+1} ⊙ λ_{t+1}`,
+/// `g += M̄_tᵀ λ_t + Ē_tᵀ μ_t`
 ///
 /// for t from the last step to the first, with λ = ∂L/∂c and μ = ∂L/∂y, one per row.
 ///
 /// # What is skipped
 ///
-/// μ and the columns of A and B of rows with `e = 0` and `Ē = 0`; entries of M̄ whose source is zero (sparse BPTT: LM paper, section 3.2).
+/// μ of rows with `e = 0` and `Ē = 0`, the columns of A and B of these rows, and entries of M̄
+/// whose source is zero (sparse BPTT: LM paper, section 3.2).
 ///
 /// # Cost
 ///
-/// One backward pass per drain. In MACs per step of the tape: the entries of A and B in live columns, and one per kept parameter whose source is nonzero. Drain once per
-/// sequence: each drain goes back to the reset. Memory grows with the longest sequence, so this rule is not for endless streams. The tape is reused after a reset.
+/// One backward pass per drain. MACs per step of the tape: the number of entries of A and B in live
+/// columns, plus the number of kept parameters whose source is nonzero. Each backward pass starts
+/// at the last step with credit and ends at the reset, so one drain per sequence is cheapest.
+///
+/// Memory grows with the longest sequence, so this rule is not for endless streams. The tape is
+/// reused after a reset.
 ///
 /// # Exactness
 ///
-/// Exact ([`Claim::Exact`]).
+/// [`Claim::Exact`].
 pub struct Bptt<T> {
     wiring: Arc<Wiring>,
     backward: Backward<T>,
-    /// Records, of which the first `len` belong to this sequence.
+    /// `[at least len]`, of which the first `len` records belong to the current sequence.
     tape: Vec<Record<T>>,
+    /// Number of steps since the reset.
     len: usize,
-    /// Steps up to here may have credit that was not drained.
+    /// Number of leading steps that may have pending credit, at most `len`.
     credited: usize,
+    /// `[p]`
     gradient: Vec<T>,
-    /// MACs of walks that a reset made and nobody has asked for yet.
+    /// MACs of backward passes of resets. The next drain reports them.
     unreported: u64,
 }
 
 impl<T: Real> Bptt<T> {
-    /// A rule for one stream over `wiring`; with `activity`, units and sources that are zero are skipped.
+    /// Creates a rule for one stream. With `activity`, rows and sources that are zero are skipped.
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         Self {
             backward: Backward::new(&wiring, activity),
@@ -62,7 +72,8 @@ impl<T: Real> Bptt<T> {
         }
     }
 
-    /// Walks the tape back from the last credited step and gathers the gradient. Returns the MACs.
+    /// Runs a backward pass from the last step with credit and adds to the gradient. Returns the
+    /// MACs.
     fn backward_pass(&mut self) -> u64 {
         let mut macs = 0;
         let span = &mut self.tape[..self.credited];
@@ -116,7 +127,7 @@ impl<T: Real> Rule<T> for Bptt<T> {
         archive.field("bptt.unreported", &mut self.unreported)?;
         archive.list("bptt.gradient", &mut self.gradient)?;
         if archive.reads() {
-            // Records of a rule that was used may hold credit.
+            // Old records may hold credit.
             self.tape.clear();
         }
         let fresh =

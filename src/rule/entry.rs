@@ -1,4 +1,4 @@
-//! What the registry knows of one rule.
+//! Entries of the rule registry.
 
 use super::cost::{CostModel, Means};
 use super::{Claim, Rule, Skips, Unmasked};
@@ -6,7 +6,7 @@ use crate::scalar::Real;
 use crate::wiring::Wiring;
 use std::sync::Arc;
 
-/// Builds a rule for one stream. The seed is for rules that draw random numbers.
+/// Function that builds a rule for one stream. Rules that draw random numbers use the seed.
 pub type BuildRule<T> = Box<dyn Fn(&Arc<Wiring>, Skips, u64) -> Box<dyn Rule<T>> + Send + Sync>;
 
 type BuildCost<T> = Box<dyn Fn(&Arc<Wiring>) -> Box<dyn CostModel<T>> + Send + Sync>;
@@ -16,29 +16,30 @@ type Memory = Box<dyn Fn(&Dimensions) -> f64 + Send + Sync>;
 /// Dimensions of a network before its masks are drawn, for estimates of memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dimensions {
-    /// Rows of S, inner rows included.
+    /// Number of rows of S, inner rows included.
     pub rows: f64,
-    /// p, kept parameters.
+    /// p, number of kept parameters.
     pub parameters: f64,
-    /// Parameters without masks.
+    /// Number of parameters without masks.
     pub dense_parameters: f64,
 }
 
-/// A learning rule with a name: how to build it, what it claims, and what it costs.
+/// A registry entry of a learning rule: name, claim, constructor and costs.
 ///
-/// This is the only place that knows a rule by its name. The rules of this crate are listed by
-/// [`registry`](super::registry()). A rule of your own gets an entry with [`new`](Self::new) and can be passed to
-/// `sparse_rtrl::check::check_rule`.
+/// Code outside the registry does not depend on names of rules. [`registry`](super::registry())
+/// returns the rules of this crate. [`RuleEntry::new`] creates an entry of your own rule, which can
+/// be passed to `sparse_rtrl::check::check_rule`.
 pub struct RuleEntry<T> {
     /// The name on the command line and in configurations.
     pub name: String,
-    /// One line for `--help`.
+    /// Description for `--help`, one line.
     pub about: &'static str,
-    /// The claim about its gradient.
+    /// The claim about the gradient.
     pub claim: Claim,
-    /// Whether it keeps every step since the reset, so that an endless stream would fill the memory.
+    /// Whether the rule stores every step since the reset, so that its memory grows with the
+    /// stream.
     pub grows: bool,
-    /// Builds the rule for one stream over a wiring.
+    /// Builds the rule for one stream.
     pub build: BuildRule<T>,
     build_cost: Option<BuildCost<T>>,
     mean_cost: Option<MeanCost>,
@@ -46,7 +47,7 @@ pub struct RuleEntry<T> {
 }
 
 impl<T: Real> RuleEntry<T> {
-    /// A rule without a cost model.
+    /// Creates an entry without a cost model.
     pub fn new<R: Rule<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
@@ -61,8 +62,9 @@ impl<T: Real> RuleEntry<T> {
         )
     }
 
-    /// A rule that is built from a wiring and whether it skips what activity makes zero. To switch the skip of masked
-    /// parameters off, it is built on the unmasked wiring ([`Unmasked`]).
+    /// Creates an entry of a rule with switchable skips. `build` receives the wiring and whether
+    /// zeros of activity are skipped. If pruned parameters are not skipped, the rule is built on
+    /// the unmasked wiring ([`Unmasked`]).
     pub fn maskable<R: Rule<T> + 'static>(
         name: impl Into<String>,
         about: &'static str,
@@ -79,7 +81,7 @@ impl<T: Real> RuleEntry<T> {
         Self::boxed(name, about, claim, build)
     }
 
-    /// A rule from the function that builds it.
+    /// Creates an entry from a boxed constructor.
     pub(super) fn boxed(
         name: impl Into<String>,
         about: &'static str,
@@ -91,7 +93,7 @@ impl<T: Real> RuleEntry<T> {
         Self { name, about, claim, grows: false, build, build_cost: None, mean_cost: None, memory }
     }
 
-    /// Adds a cost model, which predicts MACs and numbers in use with all skips on.
+    /// Adds a cost model. It predicts MACs and memory with all skips.
     pub fn with_cost<C: CostModel<T> + 'static>(
         self,
         build: impl Fn(&Arc<Wiring>) -> C + Send + Sync + 'static,
@@ -99,37 +101,39 @@ impl<T: Real> RuleEntry<T> {
         self.with_boxed_cost(Box::new(move |wiring| Box::new(build(wiring))))
     }
 
+    /// Adds a boxed cost model.
     pub(super) fn with_boxed_cost(self, build: BuildCost<T>) -> Self {
         Self { build_cost: Some(build), ..self }
     }
 
-    /// Adds the mean cost: MACs per step from sizes and measured sparsities alone.
+    /// Adds the mean cost: MACs per step as a function of sizes and measured sparsities.
     pub fn with_mean_cost(self, mean: impl Fn(&Means) -> f64 + Send + Sync + 'static) -> Self {
         Self { mean_cost: Some(Box::new(mean)), ..self }
     }
 
-    /// Sets the most numbers of influence or tape that the rule holds for one stream. Without it, rows × p are assumed.
+    /// Sets the estimate of memory: the maximum number of values of influence or tape for one
+    /// stream. The default is rows × p.
     pub fn with_memory(self, memory: impl Fn(&Dimensions) -> f64 + Send + Sync + 'static) -> Self {
         Self { memory: Box::new(memory), ..self }
     }
 
-    /// Marks a rule that keeps every step since the reset.
+    /// Marks a rule that stores every step since the reset.
     pub fn growing(self) -> Self {
         Self { grows: true, ..self }
     }
 
-    /// The cost model of the rule over a wiring, all skips on; `None` if the rule has none.
+    /// Returns the cost model with all skips, or `None` if the rule has none.
     pub fn cost_model(&self, wiring: &Arc<Wiring>) -> Option<Box<dyn CostModel<T>>> {
         self.build_cost.as_ref().map(|build| build(wiring))
     }
 
-    /// Mean MACs per step, with credit and a drain at every step; `None` if the rule has no closed form in these
-    /// numbers (SnAp-n from n = 2, for example).
+    /// Returns the mean MACs per step, with credit and a drain at every step. `None` if the mean
+    /// cost has no closed form in `means`, for example for SnAp-n with n ≥ 2.
     pub fn mean_cost(&self, means: &Means) -> Option<f64> {
         self.mean_cost.as_ref().map(|mean| mean(means))
     }
 
-    /// Estimate of the most numbers of influence or tape that the rule holds for one stream.
+    /// Returns an estimate of the maximum number of values of influence or tape for one stream.
     pub fn memory(&self, size: &Dimensions) -> f64 {
         (self.memory)(size)
     }

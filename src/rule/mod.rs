@@ -1,8 +1,9 @@
-//! Learning rules. Each computes the gradient of a loss from the same [`Step`]s and makes a [`Claim`] about its result.
+//! Learning rules. A rule computes the gradient of a loss from [`Step`]s and makes a [`Claim`]
+//! about the result.
 //!
-//! A rule observes every step ([`Rule::observe`]), receives credit `c̄ = ∂L/∂y` for some of them ([`Rule::credit`]), and
-//! adds its gradient to a buffer on request ([`Rule::drain`]). It reads the [`Wiring`](crate::wiring::Wiring) and the
-//! steps and never a cell.
+//! A rule observes every step ([`Rule::observe`]), receives credit `c̄ = ∂L/∂y` for some steps
+//! ([`Rule::credit`]), and adds its gradient to a buffer ([`Rule::drain`]). It depends on the
+//! [`Wiring`](crate::wiring::Wiring) and the steps, not on the cell.
 //!
 //! | rule | type | claim |
 //! |---|---|---|
@@ -17,9 +18,9 @@
 //! | `e-prop` | [`PatternRtrl`] with [`Reach::Unit`] | heuristic |
 //! | `uoro` | [`Uoro`] | unbiased |
 //!
-//! A rule of your own implements [`Rule`] and can be checked with `sparse_rtrl::check::check_rule`.
+//! Implement [`Rule`] for your own rule and check it with `sparse_rtrl::check::check_rule`.
 //!
-//! A rule is chosen by name with [`find`], as the learners do, or by type:
+//! [`find`] returns a rule by name. A rule can also be constructed directly:
 //!
 //! ```
 //! use sparse_rtrl::cell::CellConfig;
@@ -35,7 +36,7 @@
 //! let net = Network::<f64>::new(&spec, |blocks| MaskSpec::default().draw(blocks, &mut rng))?;
 //! let w = Init::default().draw::<f64>(net.wiring().layout(), &mut generator(0, Purpose::Init))?;
 //!
-//! let mut rule = Rtrl::new(net.wiring().clone(), true); // skip what activity makes zero
+//! let mut rule = Rtrl::new(net.wiring().clone(), true); // skip zeros of activity
 //! let (mut state, mut step) = (State::new(net.wiring()), Step::new(net.wiring()));
 //! let (mut gradient, mut macs) = (vec![0.0; w.len()], Macs::default());
 //! for t in 0..20 {
@@ -82,110 +83,121 @@ use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::Step;
 
-/// The claim of a rule about the gradient `g` it computes of the summed loss `L = Σ_t L_t`. Tests measure it for every
-/// rule in the registry.
+/// The claim of a rule about its gradient `g` of the summed loss `L = Σ_t L_t`. The tests verify it
+/// for every rule in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// `g = ∂L/∂w`, up to rounding.
     Exact,
-    /// `g` is the result of the exact recursion with `S` restricted to a fixed pattern: the entries (row, parameter) in
-    /// which the parameter can influence the row within N steps. It equals `∂L/∂w` once the pattern contains every entry
-    /// that can become nonzero.
+    /// `g` is the result of the exact recursion with `S` restricted to a fixed pattern. The pattern
+    /// contains the entries (row, parameter) for which the parameter can influence the row within N
+    /// steps. If it contains all entries that can become nonzero, `g = ∂L/∂w`.
     Pattern(usize),
-    /// `E[g] = ∂L/∂w`, where the expectation is over the random numbers of the rule.
+    /// `E[g] = ∂L/∂w`. The expectation is over the random numbers of the rule.
     Unbiased,
-    /// No guarantee; a biased approximation that often works in practice.
+    /// `g` is a biased approximation without guarantee.
     Heuristic,
 }
 
-/// Which exact zeros a rule skips. Switching a skip off changes the work and never the result.
+/// The exact zeros that a rule skips. A skip changes the number of MACs and not the result.
 ///
-/// Activity changes from step to step, so each rule skips in its own loops. Masks never change: a rule built on a
-/// [`Wiring`](crate::wiring::Wiring) has no columns for masked parameters. To switch that skip off, the rule is built on
-/// the unmasked wiring instead ([`Unmasked`]). Approximate rules ignore this setting and always skip.
+/// Activity changes at every step, so each rule skips its zeros in its own loops. Masks are fixed:
+/// a rule on a [`Wiring`](crate::wiring::Wiring) has no columns for pruned parameters. Without this
+/// skip, the rule is built on the unmasked wiring ([`Unmasked`]). Approximate rules ignore this
+/// setting and always skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skips {
-    /// Skip rows without emission derivative, columns that have been zero since the reset, and sources that are zero.
+    /// Whether rows with e = 0, inactive columns and zero sources are skipped.
     pub activity: bool,
-    /// Skip the columns and couplings of masked parameters.
+    /// Whether columns and couplings of pruned parameters are skipped.
     pub parameters: bool,
 }
 
 impl Skips {
-    /// Skip everything that is exactly zero.
+    /// All skips.
     pub const ALL: Self = Self { activity: true, parameters: true };
-    /// Multiply by every zero.
+    /// No skips.
     pub const NONE: Self = Self { activity: false, parameters: false };
 }
 
-/// How many entries of the influence matrix a rule stores after a step, and how many of them are nonzero.
+/// Numbers of stored and of nonzero entries of the influence matrix after a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Influence {
-    /// Stored entries of S.
+    /// Number of stored entries of S.
     pub held: usize,
-    /// Nonzero entries of Y in rows of units.
+    /// Number of nonzero entries of Y in rows of units.
     pub nonzero: usize,
-    /// Nonzero entries of Y in rows of units and columns of recurrent weights.
+    /// Number of nonzero entries of Y in rows of units and columns of recurrent weights.
     pub recurrent: usize,
 }
 
 /// An online learning rule for one stream of steps.
 ///
 /// # Equation
-/// From the local derivatives of each [`Step`], a rule computes or approximates the gradient of the summed loss with
-/// respect to the kept parameters:
+/// A rule computes or approximates the gradient of the summed loss with respect to the kept
+/// parameters from the local derivatives of each [`Step`]:
 ///
-/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g = Σ_t Y_tᵀ c̄_t`.
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,
+/// `g = Σ_t Y_tᵀ c̄_t`.
 ///
 /// # Symbols
-/// With h rows and p kept parameters: `S = ∂c/∂w` and `Y = ∂y/∂w` of shape h × p, couplings A and B of shape h × h, carry d
-/// and emission derivative e of length h, immediate influence M̄ and Ē of shape h × p, credit `c̄ = ∂L/∂y` with one entry
-/// per output row, gradient g of length p.
+/// There are h rows and p kept parameters.
+///
+/// | symbol | shape | meaning |
+/// |---|---|---|
+/// | S, Y | h × p | influence matrices `∂c/∂w` and `∂y/∂w` |
+/// | A, B | h × h | couplings to the previous and within the current step |
+/// | d, e | h | carry and emission derivative |
+/// | M̄, Ē | h × p | immediate influence |
+/// | c̄ | output rows | credit `∂L/∂y` |
+/// | g | p | gradient |
 ///
 /// # Exactness
-/// See [`Claim`]. An exact gradient is that of fixed weights. If weights change within a sequence, every exact rule uses
-/// the couplings with which each step was computed, as RTRL does.
+/// See [`Claim`]. An exact gradient is the gradient of a sequence with fixed weights. If weights
+/// change within a sequence, every exact rule uses the couplings that were in effect at each step.
 pub trait Rule<T: Real>: Send {
-    /// The claim about the gradient.
+    /// Returns the claim about the gradient.
     fn claim(&self) -> Claim;
 
-    /// Begins a new sequence. Credit that was not drained yet is kept until the next drain.
+    /// Starts a new sequence. The gradient of pending credit is kept until the next drain.
     fn reset(&mut self);
 
-    /// Observes the step that the network has just computed.
+    /// Observes the next step of the network.
     fn observe(&mut self, step: &Step<T>, macs: &mut Macs);
 
-    /// Adds credit `c̄ = ∂L_t/∂y_t` for the output rows of the last observed step. Several credits for one step add up.
-    /// A drain after each unit credit yields one row of `∂y/∂w`.
+    /// Adds credit `c̄ = ∂L_t/∂y_t` for the output rows of the last observed step. Several credits
+    /// for one step are summed. With a credit that is a unit vector, the drained gradient is one
+    /// row of `∂y/∂w`.
     ///
     /// # Panics
-    /// If the length of `credit` is not the number of output rows. Rules with a tape also panic if no step was observed
-    /// since the reset; other rules then ignore the credit.
+    /// If the length of `credit` is not the number of output rows. Rules with a tape also panic if
+    /// no step was observed since the reset; other rules ignore the credit in this case.
     fn credit(&mut self, credit: &[T], macs: &mut Macs);
 
-    /// Adds the gradient accumulated since the last drain to `gradient`, and clears it.
+    /// Adds the gradient accumulated since the last drain to `gradient` and sets it to zero.
     ///
     /// # Panics
     /// If the length of `gradient` is not p.
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs);
 
-    /// Counts the stored and the nonzero entries of the influence matrix; `None` for rules without one. It reads every
-    /// stored entry once.
+    /// Returns the numbers of stored and of nonzero entries of the influence matrix, or `None` for
+    /// rules without one. Reads every stored entry once.
     fn influence(&mut self) -> Option<Influence> {
         None
     }
 
-    /// Saves the state of the rule, or restores it. The wiring must be the same.
+    /// Writes the state to an archive, or restores it from an archive of a rule on the same wiring.
     ///
     /// # Errors
     /// If the archive holds the state of another rule or wiring.
     fn archive(&mut self, archive: &mut Archive) -> Result<()>;
 
-    /// Bytes of influence, tape and accumulated gradient in use. Fixed index structure is not counted.
+    /// Returns the number of bytes of influence, tape and accumulated gradient in use. Fixed index
+    /// structures are not counted.
     fn bytes(&self) -> usize;
 }
 
-/// Adds an accumulated gradient to `gradient`, and clears it.
+/// Adds an accumulated gradient to `gradient` and sets it to zero.
 pub(crate) fn drain_into<T: Real>(accumulated: &mut [T], gradient: &mut [T]) {
     assert_eq!(gradient.len(), accumulated.len(), "the gradient must have p entries");
     for (to, from) in gradient.iter_mut().zip(accumulated) {

@@ -1,18 +1,21 @@
-//! The form of the recursion that a skipping rule runs: as the cell wrote it, or with inner rows folded away.
+//! The form of the recursion: with inner rows stored, or with inner rows folded.
 //!
-//! A row that lives only within a step, such as the gated activity `g = r ⊙ y⁻` of an EGRU with the reset gate before the
-//! product, can be held as a row of S and read through B (two stages), or be folded into the rows that read it:
+//! An inner row is a quantity within one step, such as the gated activity `g = r ⊙ y⁻` of an EGRU
+//! with the reset gate before the product. It is either stored as a row of S and read through B, or
+//! folded into the rows that read it:
 //!
 //! `A ← A + B diag(e) A_inner`,  `B ← B + B diag(e) B_inner`,  `M̄ ← M̄ + B diag(e) M̄_inner`.
 //!
-//! Both are exact. Folding multiplies two patterns and so fills in; holding costs rows. Which is cheaper depends on the
-//! mask, and [`Form::choose`] decides by counting entries: each entry of A or B stands for a product with a row of p.
+//! Both forms are exact. Folding adds entries to A and B; storing adds rows to S. The cheaper form
+//! depends on the mask. [`Form::choose`] compares the numbers of entries, since each entry of A or
+//! B costs a product with p numbers.
 
 use crate::scalar::{Real, flush};
 use crate::sparse::{IndexRun, Pattern, index_runs};
 use crate::wiring::{Step, Wiring};
 
-/// Pairs of positions as they are: gains of one row are seldom neighbours.
+/// Converts pairs of positions to u32. They are not merged into runs, since the gains of a row are
+/// rarely contiguous.
 fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
     pairs.map(|(from, to)| (from as u32, to as u32)).collect()
 }
@@ -26,57 +29,77 @@ fn add<T: Real>(runs: &[IndexRun], factor: T, from: &[T], to: &mut [T]) -> usize
     count(runs)
 }
 
+/// Returns the number of entries of runs.
 fn count(runs: &[IndexRun]) -> usize {
     runs.iter().map(|run| run.len as usize).sum()
 }
 
 /// One fold: `row += B[row, inner] · e[inner] · inner`.
 struct Fold {
+    /// Position of `B[row, inner]` in the step's B.
     at: usize,
+    /// The inner row.
     inner: usize,
+    /// Runs from positions of the inner row in the step's A to positions of the row in the form's
+    /// A.
     previous: Vec<IndexRun>,
+    /// Runs from positions of the inner row in the step's B to positions of the row in the form's
+    /// B.
     current: Vec<IndexRun>,
+    /// Runs from pre-activations of the inner row to positions of the row in the form's gains.
     gains: Vec<IndexRun>,
 }
 
-/// Patterns of the couplings and gains a rule runs on, and how to get their values from a step.
+/// Patterns of the couplings and gains of a rule, and their values.
 pub(super) struct Form<T> {
-    /// A and B.
+    /// Pattern of A, rows × rows.
     pub previous: Pattern,
+    /// Pattern of B, rows × rows.
     pub current: Pattern,
-    /// Gains: rows × pre-activations, one entry for every pre-activation that reaches a row within the step.
+    /// Pattern of the gains, rows × pre-activations: an entry for every pre-activation that reaches
+    /// a row within the step.
     pub gains: Pattern,
-    /// Gains as they stand in the step, to where they go; and their values, in the order of `gains`.
+    /// Pairs (pre-activation, position in `gains`) of gains that are not folded.
     gain_keep: Vec<(u32, u32)>,
+    /// `[entries of gains]`, values of the gains.
     gain: Vec<T>,
+    /// Data of folding; `None` if inner rows are stored.
     folding: Option<Folding<T>>,
 }
 
-/// What folding needs every step: entries that stay, entries that are folded, and room for the values.
+/// Entries and values of a form with folded inner rows.
 struct Folding<T> {
+    /// Runs from the step's A to `a` of entries that are copied.
     a_keep: Vec<IndexRun>,
+    /// Runs from the step's B to `b` of entries that are copied.
     b_keep: Vec<IndexRun>,
+    /// All folds, ascending by row.
     folds: Vec<Fold>,
+    /// `[entries of A]`, values of A.
     a: Vec<T>,
+    /// `[entries of B]`, values of B.
     b: Vec<T>,
 }
 
-/// Values on a form's patterns.
+/// Values on the patterns of a form.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a, T> {
+    /// `[entries of A]`
     pub a: &'a [T],
+    /// `[entries of B]`
     pub b: &'a [T],
+    /// `[entries of gains]`
     pub gain: &'a [T],
 }
 
 impl<T: Real> Form<T> {
-    /// The recursion as the cell wrote it.
+    /// Creates the form in which inner rows are stored.
     pub fn held(wiring: &Wiring) -> Self {
         let gates = wiring.pre_rows();
         let entries = gates.iter().enumerate().map(|(pre, &row)| (row, pre)).collect();
         let gains = Pattern::new(wiring.rows(), gates.len(), entries);
         let kept = gates.iter().enumerate();
-        let kept = kept.map(|(pre, &row)| (pre, gains.position(row, pre).expect("just entered")));
+        let kept = kept.map(|(pre, &row)| (pre, gains.position(row, pre).expect("the entry must exist")));
         Self {
             gain_keep: pairs(kept),
             gain: vec![T::zero(); gains.len()],
@@ -87,14 +110,14 @@ impl<T: Real> Form<T> {
         }
     }
 
-    /// The cheaper of the two forms for this wiring.
+    /// Returns the cheaper of the two forms for this wiring.
     pub fn choose(wiring: &Wiring) -> Self {
         let (held, folded) = (Self::held(wiring), Self::folded(wiring));
         let folds = folded.folding.as_ref().is_some_and(|f| !f.folds.is_empty());
         if folds && folded.bound(wiring) <= held.bound(wiring) { folded } else { held }
     }
 
-    /// MACs of a step in this form if everything is live.
+    /// Returns the MACs of a step in this form if all rows are live.
     fn bound(&self, wiring: &Wiring) -> usize {
         let weights = wiring.layout().weights();
         let products = self.previous.len() + self.current.len();
@@ -104,7 +127,8 @@ impl<T: Real> Form<T> {
         products * wiring.parameters() + injected + folded
     }
 
-    /// With every inner row folded away that does not itself read an inner row.
+    /// Creates the form in which every inner row is folded, except inner rows that read an inner
+    /// row.
     pub fn folded(wiring: &Wiring) -> Self {
         let n = wiring.rows();
         let is_inner = |row: usize| {
@@ -117,7 +141,7 @@ impl<T: Real> Form<T> {
         let rows: Vec<usize> = (0..n).filter(|&row| !folds_away[row]).collect();
         let [previous, current, gains] = folded_patterns(wiring, &rows, &folds_away);
 
-        let place = |p: &Pattern, i, j| p.position(i, j).expect("just entered");
+        let place = |p: &Pattern, i, j| p.position(i, j).expect("the entry must exist");
         let (mut a_keep, mut b_keep, mut gain_keep) = (Vec::new(), Vec::new(), Vec::new());
         let mut folds = Vec::new();
         for &row in &rows {
@@ -157,8 +181,9 @@ impl<T: Real> Form<T> {
         }
     }
 
-    /// The rows that parameters feeding these pre-activations can influence within `steps` steps, ascending: the rows of
-    /// their gains and what these pass on within the step, then once more over A and B for every further step.
+    /// Returns the rows that the parameters of these pre-activations can influence within `steps`
+    /// steps, ascending. At the first step, these are the rows of their gains and the rows reached
+    /// from them through B. Every further step adds the rows reached through A and then B.
     pub fn reach(&self, pres: impl Iterator<Item = usize>, steps: usize) -> Vec<usize> {
         let n = self.previous.rows();
         let mut reached = vec![false; n];
@@ -178,7 +203,8 @@ impl<T: Real> Form<T> {
         (0..n).filter(|&row| reached[row]).collect()
     }
 
-    /// Computes the values of this form from a step. Returns the MACs: one per folded entry whose factor is not zero.
+    /// Computes the values of this form from a step. Returns the MACs: one per folded entry. With
+    /// `skip`, entries whose factor is zero are skipped.
     pub fn evaluate(&mut self, step: &Step<T>, skip: bool) -> u64 {
         self.gain.fill(T::zero());
         for &(from, to) in &self.gain_keep {
@@ -205,7 +231,7 @@ impl<T: Real> Form<T> {
         macs as u64
     }
 
-    /// The values of this form: those of the step itself, or what [`evaluate`](Self::evaluate) made of them.
+    /// Returns the values of this form for the step that was last [evaluated](Self::evaluate).
     pub fn values<'a>(&'a self, step: &'a Step<T>) -> Values<'a, T> {
         match &self.folding {
             Some(f) => Values { a: &f.a, b: &f.b, gain: &self.gain },
@@ -214,7 +240,7 @@ impl<T: Real> Form<T> {
     }
 }
 
-/// The patterns of A, B and the gains after inner rows have been folded into the rows that read them.
+/// Returns the patterns of A, B and the gains after folding.
 fn folded_patterns(wiring: &Wiring, rows: &[usize], folds_away: &[bool]) -> [Pattern; 3] {
     let (a, b) = (wiring.previous(), wiring.current());
     let (mut a_entries, mut b_entries) = (Vec::new(), Vec::new());

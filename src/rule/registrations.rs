@@ -1,4 +1,4 @@
-//! The list of all rules: each with its name, its claim, its cost model, its mean cost and its memory.
+//! The registrations of all rules: name, claim, cost model, mean cost and memory.
 
 use super::cost::{
     BlockCost, OracleCost, PanelCost, PatternCost, TapeCost, UnmaskedCost, UoroCost, block, oracle, pattern,
@@ -12,24 +12,24 @@ use crate::scalar::Real;
 use crate::wiring::Wiring;
 use std::sync::Arc;
 
-/// One line of the list: a rule, or a family of rules with a number in the name.
+/// A registration of a rule, or of a family of rules with a number in the name.
 pub(super) enum Registration<T> {
-    /// A rule.
+    /// One rule.
     Rule(fn() -> RuleEntry<T>),
     /// Rules `{prefix}{number}`.
     Family {
-        /// What the names begin with.
+        /// Prefix of the names.
         prefix: &'static str,
-        /// The letter of the number in help texts.
+        /// Letter for the number in help texts.
         letter: char,
-        /// Members that the registry lists.
+        /// Numbers of the members in the registry.
         listed: &'static [usize],
-        /// The member with this number.
+        /// Returns the member with a number.
         member: fn(usize) -> RuleEntry<T>,
     },
 }
 
-/// All rules, in the order of help texts.
+/// Returns all registrations, in the order of help texts.
 pub(super) fn all<T: Real>() -> Vec<Registration<T>> {
     use Registration::{Family, Rule};
     vec![
@@ -49,7 +49,7 @@ pub(super) fn all<T: Real>() -> Vec<Registration<T>> {
 }
 
 fn skipping<T: Real>() -> RuleEntry<T> {
-    let about = "exact RTRL that skips every row and column that is zero";
+    let about = "exact RTRL that skips all zero rows and columns and pruned parameters";
     RuleEntry::maskable("rtrl", about, Claim::Exact, Rtrl::new)
         .with_cost(|wiring| PanelCost::new(wiring.clone(), true))
         .with_mean_cost(|means| rtrl::mean(means, means.parameters))
@@ -57,7 +57,7 @@ fn skipping<T: Real>() -> RuleEntry<T> {
 }
 
 fn param<T: Real>() -> RuleEntry<T> {
-    let about = "exact RTRL that skips masked parameters only";
+    let about = "exact RTRL that skips pruned parameters only";
     RuleEntry::new("rtrl-param", about, Claim::Exact, |wiring, _, _| Rtrl::new(wiring.clone(), false))
         .with_cost(|wiring| PanelCost::new(wiring.clone(), false))
         .with_mean_cost(rtrl::mean_of_masks)
@@ -65,8 +65,7 @@ fn param<T: Real>() -> RuleEntry<T> {
 }
 
 fn activity<T: Real>() -> RuleEntry<T> {
-    let about =
-        "exact RTRL that skips rows and columns that are zero, with columns for masked parameters too";
+    let about = "exact RTRL that skips zero rows and columns, but stores columns of pruned parameters";
     let build = |wiring: &Arc<Wiring>, _, _| Unmasked::new(wiring, |full| Rtrl::new(full, true));
     RuleEntry::new("rtrl-activity", about, Claim::Exact, build)
         .with_cost(|wiring| UnmaskedCost::new(wiring, |full| PanelCost::new(full, true)))
@@ -75,7 +74,7 @@ fn activity<T: Real>() -> RuleEntry<T> {
 }
 
 fn dense<T: Real>() -> RuleEntry<T> {
-    let about = "exact RTRL that multiplies by every zero: the oracle of all tests";
+    let about = "exact RTRL without skips: the oracle of the tests";
     RuleEntry::new("rtrl-dense", about, Claim::Exact, |wiring, _, _| Unmasked::new(wiring, RtrlDense::new))
         .with_cost(|wiring| OracleCost::new(wiring))
         .with_mean_cost(oracle::mean)
@@ -103,31 +102,31 @@ fn blocked<T: Real>(steps: usize) -> RuleEntry<T> {
 
 const AUTO: &str = "rtrl-auto";
 
-/// Share of live rows that the choice of `rtrl-auto` assumes before a network has run.
+/// Share of live rows that `rtrl-auto` assumes.
 const ASSUMED_LIVE: f64 = 0.3;
 
-/// The longest block that `rtrl-auto` may choose, for the estimate of its memory.
+/// Maximum block length of `rtrl-auto`, for the estimate of its memory.
 const LONGEST_CHOICE: f64 = 128.0;
 
-/// The rule that `rtrl-auto` chooses for a wiring.
+/// Returns the rule that `rtrl-auto` chooses for a wiring.
 fn choice<T: Real>(wiring: &Wiring) -> RuleEntry<T> {
     best_steps(wiring, ASSUMED_LIVE).map_or_else(skipping, blocked)
 }
 
 fn auto<T: Real>() -> RuleEntry<T> {
-    let about =
-        "exact RTRL, at every step or in blocks, whichever should be cheaper with a gradient at every step";
+    let about = "rtrl or rtrl-blocked-K, whichever has the lower estimated cost for a gradient at every step";
     let build = |wiring: &Arc<Wiring>, skips, seed| (choice(wiring).build)(wiring, skips, seed);
     RuleEntry::boxed(AUTO, about, Claim::Exact, Box::new(build))
         .with_boxed_cost(Box::new(|wiring| {
-            choice(wiring).cost_model(wiring).expect("both have a cost model")
+            choice(wiring).cost_model(wiring).expect("both rules must have a cost model")
         }))
         .with_memory(|size| blocks(size, LONGEST_CHOICE))
 }
 
-/// The name of the rule that `name` stands for on this wiring: the choice of `rtrl-auto`, and any other name unchanged.
+/// Replaces `rtrl-auto` by the name of the rule that it chooses for this wiring. Returns any other
+/// name unchanged.
 ///
-/// The choice depends on the wiring alone, not on the machine. A checkpoint stores the result.
+/// The choice depends on the wiring and not on the machine. A checkpoint stores the result.
 pub fn resolve(name: &str, wiring: &Wiring) -> String {
     if name == AUTO { choice::<f64>(wiring).name } else { name.into() }
 }
@@ -136,7 +135,7 @@ fn snap<T: Real>(n: usize) -> RuleEntry<T> {
     let about = "RTRL on the entries reachable in N steps of the pattern (Menick et al. 2021); any snap-N";
     let entry = pattern_rule(format!("snap-{n}"), about, Claim::Pattern(n), Reach::Steps(n));
     if n > 1 {
-        // At most all entries, and every coupling of every block listed in eight bytes.
+        // At most all entries of S, and 8 bytes for every coupling of every block.
         return entry.with_memory(|size| 3.0 * matrix(size));
     }
     entry.with_mean_cost(pattern::mean)
@@ -180,18 +179,19 @@ fn uoro_rule<T: Real>() -> RuleEntry<T> {
         .with_memory(few)
 }
 
-/// The whole influence matrix of the kept parameters.
+/// Returns the size of the influence matrix.
 fn matrix(size: &Dimensions) -> f64 {
     size.rows * size.parameters
 }
 
-/// Rules that hold a few numbers per parameter, and short tapes.
+/// Returns the memory of a rule with a few numbers per parameter or a short tape.
 fn few(size: &Dimensions) -> f64 {
     16.0 * size.parameters
 }
 
-/// The influence matrix and two blocks of K steps: couplings are listed in twice the size of a number for every step of
-/// both, and the derivative of every row by every other row is kept for each step of one.
+/// Returns the memory of a rule with the influence matrix and two blocks of K steps. Both blocks
+/// store couplings, in twice the size of a number; one block stores the transition of every step,
+/// rows × rows.
 fn blocks(size: &Dimensions, steps: f64) -> f64 {
     let (rows, p) = (size.rows, size.parameters);
     rows * p + steps * (4.0 * p + rows * rows + 32.0 * rows)

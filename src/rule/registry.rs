@@ -1,11 +1,11 @@
-//! All rules by name. Tests go through this list, so a rule that is registered is held to its claim.
+//! The registry of learning rules. The tests verify the claim of every registered rule.
 
 use super::RuleEntry;
 use super::registrations::{Registration, all};
 use crate::error::{Error, Result};
 use crate::scalar::{Real, compiled_once};
 
-/// All rules. Families with a number in the name are represented by the members in common use.
+/// Returns all rules. A family of rules with a number in the name is represented by common members.
 pub fn registry<T: Real>() -> Vec<RuleEntry<T>> {
     compiled_once(registry_single, registry_double)
 }
@@ -31,7 +31,8 @@ fn listed<T: Real>() -> Vec<RuleEntry<T>> {
 /// The largest number in the name of a rule.
 const LARGEST: usize = 1_000_000;
 
-/// The rule of this name. `rtrl-blocked-K`, `snap-N` and `tbptt-K` take any number from 1 to 1,000,000.
+/// Returns the rule with this name. The number in `rtrl-blocked-K`, `snap-N` and `tbptt-K` is from
+/// 1 to 1,000,000.
 ///
 /// # Errors
 /// If no rule has this name.
@@ -72,7 +73,8 @@ fn find_in<T: Real>(name: &str) -> Result<RuleEntry<T>> {
     Err(Error::unknown("rule", name, known.iter().map(String::as_str)))
 }
 
-/// The number after `prefix`, if it is written as it would be printed: without a sign or a leading zero.
+/// Returns the number after `prefix`, or `None` if it has a sign, a leading zero or is out of
+/// range.
 fn number(name: &str, prefix: &str) -> Option<usize> {
     let digits = name.strip_prefix(prefix)?;
     digits.parse().ok().filter(|n: &usize| (1..=LARGEST).contains(n) && n.to_string() == digits)

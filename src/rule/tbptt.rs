@@ -1,4 +1,4 @@
-//! Truncated back-propagation through time. [`Tbptt`] has the equations.
+//! Truncated back-propagation through time ([`Tbptt`]).
 
 use super::adjoint::Backward;
 use super::{Claim, Rule};
@@ -9,40 +9,47 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// Truncated back-propagation through time for one stream (`tbptt-K`): each credit is carried back over the last K steps.
+/// Truncated back-propagation through time for one stream (`tbptt-K`). Each credit is carried back
+/// over the last K steps.
 ///
 /// # Equation
 ///
-/// That of [`Bptt`](super::Bptt), with λ = 0 beyond K steps before the credit.
+/// The equation of [`Bptt`](super::Bptt), with λ = 0 at all steps before the last K steps.
 ///
 /// # Cost
 ///
-/// In MACs per credit: a backward pass over K steps. Memory: K steps.
+/// MACs per credit: a backward pass over K steps. Memory: K steps.
 ///
 /// # Exactness
 ///
-/// [`Claim::Heuristic`]: influence from more than K steps ago is dropped. Exact on sequences of at most K steps.
+/// [`Claim::Heuristic`]: influence from more than K steps ago is dropped. The gradient is exact on
+/// sequences of at most K steps.
 ///
 /// # References
 ///
-/// R. J. Williams & J. Peng, *An efficient gradient-based algorithm for on-line training of recurrent network trajectories*, Neural
-/// Computation 2(4), 1990, where it is called BPTT(h).
+/// R. J. Williams & J. Peng, *An efficient gradient-based algorithm for on-line training of
+/// recurrent network trajectories*, Neural Computation 2(4), 1990, where it is called BPTT(h).
 pub struct Tbptt<T> {
     wiring: Arc<Wiring>,
     backward: Backward<T>,
+    /// K.
     window: usize,
-    /// The last `len` steps in a ring, the oldest of them at `first`.
+    /// `[at most K]`, a ring buffer of steps.
     tape: Vec<Step<T>>,
+    /// Index of the oldest step in `tape`, less than K.
     first: usize,
+    /// Number of steps in the ring, at most K.
     len: usize,
+    /// `[p]`
     gradient: Vec<T>,
 }
 
 impl<T: Real> Tbptt<T> {
-    /// A rule for one stream over `wiring` that looks back over `window` steps, the present one included.
+    /// Creates a rule for one stream with a window of `window` steps, the current step included.
+    /// With `activity`, rows and sources that are zero are skipped.
     ///
     /// # Panics
-    /// If the window is empty.
+    /// If `window` is 0.
     pub fn new(wiring: Arc<Wiring>, window: usize, activity: bool) -> Self {
         assert!(window > 0, "a window must have at least one step");
         Self {

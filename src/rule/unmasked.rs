@@ -1,4 +1,4 @@
-//! A rule on the unmasked network: pruned weights are zeros with columns and couplings of their own.
+//! A rule on the unmasked network ([`Unmasked`]), in which pruned parameters are stored zeros.
 
 use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
@@ -11,17 +11,23 @@ use std::sync::Arc;
 
 /// Expands steps of a masked network to steps of the unmasked network.
 pub(super) struct Expansion<T> {
-    // Positions of the kept entries in the unmasked W, A and B.
-    columns: Vec<usize>, // [p]
-    a: Vec<usize>,       // [|A|]
-    b: Vec<usize>,       // [|B|]
+    /// `[p]`, the column of each kept parameter, less than P.
+    columns: Vec<usize>,
+    /// `[entries of A]`, the position of each kept entry of A in the unmasked A.
+    a: Vec<usize>,
+    /// `[entries of B]`, the position of each kept entry of B in the unmasked B.
+    b: Vec<usize>,
+    /// The expanded step.
     step: Step<T>,
 }
 
 impl<T: Real> Expansion<T> {
+    /// Creates the expansion from `wiring` to the unmasked wiring `full`.
     pub fn new(wiring: &Wiring, full: &Wiring) -> Self {
         let places = |kept: &Pattern, all: &Pattern| {
-            kept.entries().map(|(i, j)| all.position(i, j).expect("the mask only removes")).collect()
+            kept.entries()
+                .map(|(i, j)| all.position(i, j).expect("a kept entry must be in the unmasked pattern"))
+                .collect()
         };
         Self {
             columns: places(wiring.layout().weights(), full.layout().weights()),
@@ -31,7 +37,7 @@ impl<T: Real> Expansion<T> {
         }
     }
 
-    /// The step, with zeros for the masked couplings.
+    /// Returns the expanded step. Couplings of pruned parameters are zero.
     pub fn expand(&mut self, step: &Step<T>) -> &Step<T> {
         let full = &mut self.step;
         full.copy_local(step);
@@ -42,27 +48,29 @@ impl<T: Real> Expansion<T> {
     }
 }
 
-/// Runs a rule on the unmasked network and drops the gradient of masked parameters.
+/// Runs a rule on the unmasked network and drops the gradient of pruned parameters.
 ///
 /// # Equation
-/// With P parameters of the unmasked network, of which p are kept, and a mask m of length P: the inner rule computes
-/// S and Y of shape h × P, in which a masked weight is zero and couples nothing, `A_{il} = Σ gain w` over kept weights only.
-/// The gradient of length p is the inner gradient restricted to `m = 1`.
+/// The unmasked network has P parameters, of which p are kept, and a mask m of length P. The inner
+/// rule computes S and Y of shape h × P. Pruned weights are zero, so that `A_{il} = Σ gain w` is a
+/// sum over kept weights. The gradient of length p is the inner gradient restricted to `m = 1`.
 ///
 /// # Cost
-/// The cost of masking without skipping: that of the inner rule with P for p.
+/// The cost of the inner rule with P instead of p: pruned parameters are not skipped.
 ///
 /// # Exactness
-/// The claim of the inner rule. If it is exact, equal gradients with and without `Unmasked` show that skipping masked
-/// parameters changes nothing.
+/// The claim of the inner rule. An exact inner rule returns the same gradient with and without
+/// `Unmasked`. Tests compare the two to verify that the skip of pruned parameters changes no
+/// result.
 pub struct Unmasked<T, R> {
     inner: R,
     expansion: Expansion<T>,
-    gradient: Vec<T>, // [P]
+    /// `[P]`, the gradient of the inner rule.
+    gradient: Vec<T>,
 }
 
 impl<T: Real, R: Rule<T>> Unmasked<T, R> {
-    /// Builds the inner rule, with `build`, on the unmasked version of `wiring`.
+    /// Creates a rule whose inner rule is built by `build` on the unmasked version of `wiring`.
     pub fn new(wiring: &Arc<Wiring>, build: impl FnOnce(Arc<Wiring>) -> R) -> Self {
         let full = Arc::new(wiring.unmasked());
         Self {

@@ -1,4 +1,4 @@
-//! Unbiased online recurrent optimisation.
+//! Unbiased online recurrent optimisation ([`Uoro`]).
 
 use super::{Claim, Rule};
 use crate::archive::Archive;
@@ -10,30 +10,35 @@ use crate::wiring::{Step, Wiring};
 use rand::RngExt;
 use std::sync::Arc;
 
-/// Unbiased online recurrent optimisation (UORO), for one stream: a random rank-one estimate of the influence matrix.
+/// Unbiased online recurrent optimisation (UORO) for one stream. It estimates the influence matrix
+/// by a random matrix of rank one.
 ///
 /// # Equation
 /// The influence is the expectation of an outer product, `S_t = E[s̃_t θ̃_tᵀ]`, with
 ///
 /// `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`,  `θ̃ ← θ̃ / ρ₀ + νᵀ N / ρ₁`,
 ///
-/// where `N = M̄ + A Ē⁻ + B Ē` is the immediate influence of the step. The gradient of a credit c̄ is
+/// where `N = M̄ + A Ē⁻ + B Ē` is the immediate influence of the step. The gradient of a credit c̄
+/// is
 ///
 /// `Yᵀ c̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`:
 ///
-/// the direct influence Ē of the thresholds at this step is known and is added exactly. The factors
-/// `ρ₀ = √(‖θ̃‖ / ‖J s̃‖)`, where J s̃ is the new s̃ without noise, and `ρ₁ = √(‖νᵀN‖ / ‖ν‖)` keep the variance small.
+/// where the term of Ē, the influence of the thresholds on the current emissions, is exact. The
+/// factors `ρ₀ = √(‖θ̃‖ / ‖J s̃‖)` and `ρ₁ = √(‖νᵀN‖ / ‖ν‖)` keep the variance small; J s̃ is the
+/// new s̃ without noise.
 ///
 /// # Symbols
-/// With h rows and p parameters: s̃ and the independent random signs ν of length h, θ̃ of length p, N of shape h × p (never
-/// formed). e⁻ and Ē⁻ are those of the step before.
+/// With h rows and p parameters: s̃ has length h, θ̃ has length p, and ν are h independent random
+/// signs. N has shape h × p and is not formed. e⁻ and Ē⁻ are e and Ē of the previous step.
 ///
 /// # Cost
-/// One MAC per step for each entry of A and two for each entry of B, one more for each of these entries in the column of a row
-/// with a threshold, and `2 p`. p MACs per credit. Memory: `3 p + 5 h` numbers. Nothing is skipped.
+/// MACs per step: 1 per entry of A, 2 per entry of B, 1 more per entry of A and B in the column of
+/// a row with a threshold, and `2 p`. MACs per credit: p. Memory: `3 p + 5 h` numbers. Nothing is
+/// skipped.
 ///
 /// # Exactness
-/// [`Claim::Unbiased`] for fixed weights. The variance grows with the number of units and with time.
+/// [`Claim::Unbiased`] for fixed weights. The variance grows with the number of units and with
+/// time.
 ///
 /// # References
 /// C. Tallec & Y. Ollivier, *Unbiased online recurrent optimization*, ICLR 2018.
@@ -51,7 +56,7 @@ pub struct Uoro<T> {
 }
 
 impl<T: Real> Uoro<T> {
-    /// A rule for one stream over `wiring`, whose random signs are determined by `seed`.
+    /// Creates a rule for one stream. `seed` determines the random signs.
     pub fn new(wiring: Arc<Wiring>, seed: u64) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
         let (rows, p) = (wiring.rows(), wiring.parameters());
@@ -143,7 +148,7 @@ impl<T: Real> Rule<T> for Uoro<T> {
         self.s.fill(T::zero());
         self.theta.fill(T::zero());
         self.e_bar.fill(T::zero());
-        // The next step multiplies these by a zero s̃, so they must be finite.
+        // The next step multiplies e by a zero s̃: e must be finite.
         self.e.fill(T::zero());
     }
 

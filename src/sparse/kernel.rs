@@ -121,12 +121,12 @@ mod tests {
     use rand::RngExt;
 
     /// Small integers, so that every sum is exact in any order.
-    fn integers(n: usize, rng: &mut impl rand::Rng) -> Vec<f64> {
+    fn integers(n: usize, rng: &mut Generator) -> Vec<f64> {
         (0..n).map(|_| f64::from(rng.random_range(-3..=3))).collect()
     }
 
     /// A random matrix of small integers, sparse and dense.
-    fn matrix(rows: usize, cols: usize, rng: &mut impl rand::Rng) -> (Pattern, Vec<f64>, Vec<Vec<f64>>) {
+    fn matrix(rows: usize, cols: usize, rng: &mut Generator) -> (Pattern, Vec<f64>, Vec<Vec<f64>>) {
         let all = (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j)));
         let pattern = Pattern::new(rows, cols, all.filter(|_| rng.random_bool(0.4)).collect());
         let values = integers(pattern.len(), rng);

@@ -187,7 +187,7 @@ mod tests {
     const COLUMNS: usize = 128;
 
     /// Small integers, so that every sum is exact in any order and with any rounding.
-    fn blocks(n: usize, rng: &mut impl rand::Rng) -> Vec<Lanes<f64, COLUMNS>> {
+    fn blocks(n: usize, rng: &mut Generator) -> Vec<Lanes<f64, COLUMNS>> {
         let mut one = || Lanes(std::array::from_fn(|_| f64::from(rng.random_range(-3..=3))));
         (0..n).map(|_| one()).collect()
     }

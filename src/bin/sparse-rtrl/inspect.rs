@@ -1,7 +1,7 @@
 //! `sparse-rtrl inspect`: the content of a checkpoint.
 
 use crate::failure::{EXIT_CODES, Failure, Outcome};
-use crate::place::{Purpose, check_distinct};
+use crate::file_use::{FileUse, check_distinct};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sparse_rtrl::Real;
@@ -78,7 +78,7 @@ struct BlockNorm {
 /// Runs the command.
 pub fn run(args: &Args) -> Outcome {
     let export = args.export.as_deref();
-    check_distinct([Purpose::Read(&args.file)].into_iter().chain(export.map(Purpose::Replace)))?;
+    check_distinct([FileUse::Read(&args.file)].into_iter().chain(export.map(FileUse::Replace)))?;
     // The checkpoint is read without a lock: it is replaced atomically. The exported file is
     // locked, so that no two processes write it.
     let export = export.map(Lock::take_where_possible).transpose()?;

@@ -2,10 +2,10 @@
 
 mod completions;
 mod failure;
+mod file_use;
 mod flags;
 mod inspect;
 mod pipe;
-mod place;
 mod policy;
 mod progress;
 mod run;

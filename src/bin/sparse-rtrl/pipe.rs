@@ -4,7 +4,7 @@
 use crate::failure::{Failure, IO, Outcome};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use sparse_rtrl::stream::feed::{InterruptibleReader, Lines, Stop};
+use sparse_rtrl::stream::feed::{InterruptibleReader, LineReader, Stop};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The input of a stream.
 pub struct Pipe {
     /// Lines of the input.
-    pub lines: Lines<InterruptibleReader>,
+    pub lines: LineReader<InterruptibleReader>,
     /// Handle that stops the reader and holds the signal received.
     pub stop: Stop,
     /// Path of the file; `None` for standard input.
@@ -43,7 +43,7 @@ impl Pipe {
         let interruptible = InterruptibleReader::new(reader);
         let stop = interruptible.stop();
         handle_signals(stop.clone())?;
-        Ok(Self { lines: Lines::new(interruptible), stop, file: path.map(Into::into), length })
+        Ok(Self { lines: LineReader::new(interruptible), stop, file: path.map(Into::into), length })
     }
 
     /// Converts an error of a read: success after a signal, else a failure.

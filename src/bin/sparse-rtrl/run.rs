@@ -31,11 +31,11 @@ pub struct StreamRun<T: Real> {
     /// Whether the run starts at the first row.
     pub begun: bool,
     /// The settings of the run.
-    pub how: How,
+    pub how: StreamOptions,
 }
 
 /// Settings of a run.
-pub struct How {
+pub struct StreamOptions {
     /// Path of the checkpoint, if any.
     pub checkpoint: Option<PathBuf>,
     /// Number of rows between checkpoints.
@@ -128,7 +128,7 @@ impl<T: Real> StreamRun<T> {
             // A row at which the learner diverged has a line of output.
             if !matches!(error, Some(RowError::Row(_))) && row.is_multiple_of(every) {
                 let (session, lines) = (&self.session, self.sink.lines());
-                table.line(lines, row, &session.said(), session.feed(), session.score());
+                table.line(lines, row, &session.report(), session.feed(), session.score());
             }
             match error {
                 None => {}
@@ -244,7 +244,7 @@ impl<T: Real> StreamRun<T> {
 }
 
 /// Reports a row error, or returns it as a failure. `skipped` is its number, from 1.
-fn row_error(how: &How, skipped: u64, message: &str, progress: &Progress) -> Outcome {
+fn row_error(how: &StreamOptions, skipped: u64, message: &str, progress: &Progress) -> Outcome {
     if how.on_bad_row == OnBadRow::Stop {
         let hint = "fix it and use --resume, or skip such rows with --on-bad-row skip";
         return Err(Failure::new(BAD_ROW, format!("{message}; {hint}")));

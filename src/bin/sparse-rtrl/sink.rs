@@ -1,8 +1,8 @@
 //! The output of a stream: a file that can be truncated and extended, or standard output.
 
-mod kept;
+mod saved;
 
-pub use kept::{Kept, holds_something};
+pub use saved::{SavedOutput, holds_something};
 
 use crate::failure::{Failure, IO, Outcome};
 use sparse_rtrl::file;
@@ -171,7 +171,7 @@ mod tests {
         std::fs::write(&path, "lines\nmore\n").unwrap();
         let held = File::open(&path).unwrap();
         sparse_rtrl::file::lock::in_place(&held, &path).unwrap();
-        let kept = || Kept::File { length: 6, crc: crc32fast::hash(b"lines\n"), waiting: Vec::new() };
+        let kept = || SavedOutput::File { length: 6, crc: crc32fast::hash(b"lines\n"), waiting: Vec::new() };
         let code = |sink: Outcome<Sink>| sink.err().map(|failure| failure.code);
         assert_eq!(code(Sink::create(Some(&path))), Some(IN_USE));
         assert_eq!(code(Sink::resume(Some(&path), kept())), Some(IN_USE));

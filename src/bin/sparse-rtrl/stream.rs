@@ -1,12 +1,12 @@
 //! `sparse-rtrl stream`: its flags, and the start of a run from the first row or from a checkpoint.
 
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, UNUSABLE, USAGE};
+use crate::file_use::{FileUse, check_distinct};
 use crate::flags::Flags;
 use crate::pipe::Pipe;
-use crate::place::{Purpose, check_distinct};
 use crate::policy::{OnBadRow, OnDivergence};
 use crate::run::{self, StreamRun};
-use crate::sink::{self, Kept, Sink};
+use crate::sink::{self, SavedOutput, Sink};
 use sparse_rtrl::Error;
 use sparse_rtrl::Real;
 use sparse_rtrl::archive::Archive;
@@ -99,9 +99,9 @@ pub fn run(mut args: Args) -> Outcome {
         return Err(Failure::new(USAGE, "checkpoint-every: expected at least 1, got 0"));
     }
     let read = [Some(&args.file), args.import.as_ref()].into_iter().flatten();
-    let named = read.map(|path| Purpose::Read(path));
-    let named = named.chain(args.output.iter().map(|path| Purpose::Write(path)));
-    check_distinct(named.chain(args.checkpoint.iter().map(|path| Purpose::Replace(path))))?;
+    let named = read.map(|path| FileUse::Read(path));
+    let named = named.chain(args.output.iter().map(|path| FileUse::Write(path)));
+    check_distinct(named.chain(args.checkpoint.iter().map(|path| FileUse::Replace(path))))?;
     // Both locks are held from before the first read or write until the end.
     let saved = args.checkpoint.as_deref().map(|path| lock(path, args.allow_unlocked)).transpose()?;
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -220,7 +220,7 @@ fn resume_with<T: Real>(
 ) -> Outcome {
     let about = |error: sparse_rtrl::Error| Failure::new(UNUSABLE, format!("{}: {error}", path.display()));
     let session = Session::<T>::resume(settings, columns, &mut archive).map_err(about)?;
-    let mut kept = Kept::default();
+    let mut kept = SavedOutput::default();
     archive.field("output", &mut kept).map_err(about)?;
     archive.finish().map_err(about)?;
     let mut pipe = Pipe::open(Some(&args.file))?;
@@ -302,8 +302,8 @@ fn pass_over<T: Real>(pipe: &mut Pipe, session: &Session<T>, replay: bool) -> Ou
     }
 }
 
-fn how(args: &Args) -> run::How {
-    run::How {
+fn how(args: &Args) -> run::StreamOptions {
+    run::StreamOptions {
         checkpoint: args.checkpoint.clone(),
         every: args.checkpoint_every,
         on_bad_row: args.on_bad_row,

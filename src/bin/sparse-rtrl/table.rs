@@ -1,7 +1,7 @@
 //! Lines of output in CSV or JSON.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use sparse_rtrl::stream::feed::{Format, RowReader, TargetKind, Truth};
+use sparse_rtrl::stream::feed::{Format, RowReader, TargetKind, TargetValue};
 use sparse_rtrl::stream::score::{Score, most_probable};
 use sparse_rtrl::stream::session::{RowReport, Settings};
 
@@ -101,8 +101,8 @@ impl Table {
         let class = |k: usize| feed.classes().map_or(Cell::Nothing, |labels| Cell::Word(labels.name(k)));
         self.cells.push(match report.target {
             None => Cell::Nothing,
-            Some(Truth::Value(value)) => Cell::Number(value),
-            Some(Truth::Class(k)) => class(k),
+            Some(TargetValue::Value(value)) => Cell::Number(value),
+            Some(TargetValue::Class(k)) => class(k),
         });
         self.prediction(report.predicted, class);
         if self.settings.feed.horizon > 0 {
@@ -163,7 +163,7 @@ mod tests {
     fn table_of_values_prints_each_column() {
         let report = RowReport {
             stream: 0,
-            target: Some(Truth::Value(1.5)),
+            target: Some(TargetValue::Value(1.5)),
             predicted: Some(&[2.0]),
             next: Some(&[1e-9]),
         };
@@ -178,7 +178,7 @@ mod tests {
     fn table_of_classes_prints_their_names() {
         let report = RowReport {
             stream: 0,
-            target: Some(Truth::Class(1)),
+            target: Some(TargetValue::Class(1)),
             predicted: Some(&[0.75, 0.25]),
             next: None,
         };

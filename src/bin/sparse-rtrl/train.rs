@@ -1,7 +1,7 @@
 //! `sparse-rtrl train`: an experiment from a configuration file.
 
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, USAGE};
-use crate::place::{Purpose, check_distinct};
+use crate::file_use::{FileUse, check_distinct};
 use crate::progress::Progress;
 use sparse_rtrl::experiment;
 use sparse_rtrl::experiment::record::Recorder;
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Outcome {
     let Some(path) = args.config.as_ref().filter(|_| !args.print_config) else {
         return crate::print(DEFAULT);
     };
-    check_distinct([Purpose::Read(path), Purpose::Write(&args.out)])?;
+    check_distinct([FileUse::Read(path), FileUse::Write(&args.out)])?;
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(IO, format!("cannot read {}: {error}", path.display())))?;
     let config = parse(&text).map_err(|why| Failure::new(USAGE, format!("{}: {why}", path.display())))?;

@@ -1,31 +1,37 @@
-//! The dense recursion with inner rows folded away, and its cost.
+//! The dense recursion with folded inner rows, and its cost.
 
 use crate::wiring::Wiring;
 use nalgebra::DMatrix;
 
-/// The rows that a dense implementation keeps, and the pairs of rows that it multiplies.
+/// The outer rows of a wiring, and the pairs of rows that are multiplied.
 pub(super) struct DenseForm {
-    /// All rows but inner rows (without carry, not units and not read out), which are folded away; ascending.
+    /// The outer rows, ascending. Inner rows have no carry and are neither units nor outputs; they
+    /// are folded.
     pub outer: Vec<usize>,
     /// Folds of an inner row into a row that reads it, in order of execution.
     pub folds: Vec<DenseFold>,
-    /// Pairs (row, source row) of A and of B among outer rows, after folding.
+    /// Pairs (row, source row) of A after folding; both are outer rows.
     pub previous: Vec<(usize, usize)>,
+    /// Pairs (row, source row) of B after folding; both are outer rows.
     pub current: Vec<(usize, usize)>,
-    /// Parameters of each row's own pre-activations.
-    pub columns: Vec<Vec<usize>>, // [h]
+    /// `[h]`, the parameters of each row's pre-activations, ascending.
+    pub columns: Vec<Vec<usize>>,
 }
 
-/// `A_row += B_{row,inner} e_inner A_inner`, and likewise for B and M̄.
+/// The fold `A_row += B_{row,inner} e_inner A_inner`, and likewise for B and M̄.
 pub(super) struct DenseFold {
+    /// The row that reads the inner row.
     pub row: usize,
+    /// The inner row, less than `row`.
     pub inner: usize,
-    /// Columns in which A and B of the inner row may be nonzero.
+    /// Columns in which A of the inner row may be nonzero, ascending.
     pub previous: Vec<usize>,
+    /// Columns in which B of the inner row may be nonzero, ascending, less than `inner`.
     pub current: Vec<usize>,
 }
 
 impl DenseForm {
+    /// Returns the form of a wiring.
     pub fn new(wiring: &Wiring) -> Self {
         let n = wiring.rows();
         let is_inner = |row: &usize| {
@@ -60,21 +66,22 @@ impl DenseForm {
     }
 }
 
-/// Cost of [`RtrlDense`](crate::rule::RtrlDense) on a wiring, in closed form. A test compares it with the count of the rule.
+/// Cost of [`RtrlDense`](crate::rule::RtrlDense) on a wiring, in closed form. A test compares it
+/// with the count of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DenseCost {
-    /// MACs per step for advancing the influence matrix.
+    /// MACs per step of the influence matrix.
     pub influence: u64,
     /// MACs per credit.
     pub gradient: u64,
-    /// MACs of a forward step in which every source is nonzero.
+    /// MACs of a forward step with nonzero sources.
     pub forward: u64,
-    /// MACs of assembling the couplings.
+    /// MACs per step of the couplings.
     pub coupling: u64,
 }
 
 impl DenseCost {
-    /// The cost on this wiring. Pass [`Wiring::unmasked`] for the cost without any sparsity.
+    /// Returns the cost on this wiring. Pass [`Wiring::unmasked`] for the cost without sparsity.
     pub fn new(wiring: &Wiring) -> Self {
         let form = DenseForm::new(wiring);
         let (p, rows) = (wiring.parameters(), form.outer.len());

@@ -1,4 +1,5 @@
-//! Dense RTRL: the oracle of all tests. It shares no kernel with the other rules and is never optimised.
+//! Dense RTRL, the oracle of the tests. It shares no kernel with the other rules and is not
+//! optimised.
 
 mod form;
 
@@ -15,48 +16,57 @@ use form::{DenseFold, DenseForm};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// Dense RTRL for one stream: every product is computed, zero or not. The reference for all other rules.
+/// Dense RTRL for one stream. It computes every product and is the reference for all other rules.
 ///
 /// # Equation
-/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`.
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,
+/// `g += Y_tᵀ c̄_t`.
 ///
-/// If a cell computes in two stages (an EGRU with the reset gate before the product), the product of the stages is formed
-/// first, as one would on paper: `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. That is an independent check of
-/// the rules that skip in two stages, and it is cheaper where nothing is sparse, hence the fair reference for their cost.
+/// Inner rows (the gated activities of an EGRU with the reset gate before the product) are folded
+/// into the rows that read them: `A ← A + B diag(e) A_inner`, `M̄ ← M̄ + B diag(e) M̄_inner`. This
+/// is an independent check of rules that store inner rows. Without sparsity it is also the cheaper
+/// form, so it is the reference for their cost.
 ///
 /// # Symbols
-/// As in [`Rule`]: h rows and p parameters of the wiring; S, Y and M̄ of shape h × p, A and B of shape h × h. Masked
-/// parameters have no columns; [`Unmasked`](super::Unmasked) adds them.
+/// The symbols of [`Rule`]: h rows and p parameters; S, Y and M̄ of shape h × p; A and B of shape h
+/// × h. Pruned parameters have no columns; [`Unmasked`](super::Unmasked) adds them.
 ///
 /// # Cost
-/// MACs per step for n units, m inputs and one layer: `n² p + 2 n p + p` for the event RNN (whose `d = 0` is multiplied as
-/// well) and for the EGRU with the reset gate after the product, and `n² (2n + 1 + m)` more for the EGRU with the reset
-/// gate before the product. `n p` MACs per credit. [`DenseCost`] counts any network. Memory: `4 h p + 2 h² + p` numbers.
+/// MACs per step for n units, m inputs and one layer: `n² p + 2 n p + p` for the event RNN
+/// (including products with `d = 0`) and for the EGRU with the reset gate after the product. The
+/// EGRU with the reset gate before the product needs `n² (2n + 1 + m)` more. MACs per credit:
+/// `n p`. [`DenseCost`] has the cost of any network. Memory: `4 h p + 2 h² + p` numbers.
 ///
 /// # Exactness
 /// [`Claim::Exact`].
 ///
 /// # References
-/// R. J. Williams & D. Zipser, *A learning algorithm for continually running fully recurrent neural networks*, Neural
-/// Computation 1(2), 1989.
+/// R. J. Williams & D. Zipser, *A learning algorithm for continually running fully recurrent neural
+/// networks*, Neural Computation 1(2), 1989.
 pub struct RtrlDense<T: Real> {
     wiring: Arc<Wiring>,
     form: DenseForm,
-    // Matrices of shape p × h: the influence of a row is a column, whose entries are neighbours in memory.
+    /// `[p, h]`, Sᵀ. The matrices are stored by columns, so that the influence of a row is
+    /// contiguous.
     s: DMatrix<T>,
+    /// `[p, h]`, Yᵀ.
     y: DMatrix<T>,
+    /// `[p, h]`, Yᵀ of the previous step.
     y_before: DMatrix<T>,
+    /// `[p, h]`, M̄ᵀ.
     m_bar: DMatrix<T>,
-    // h × h.
+    /// `[h, h]`, A.
     a: DMatrix<T>,
+    /// `[h, h]`, B.
     b: DMatrix<T>,
-    gradient: DVector<T>, // [p]
-    /// Which parameters are recurrent weights.
-    recurrent: Vec<bool>, // [p]
+    /// `[p]`
+    gradient: DVector<T>,
+    /// `[p]`, whether a parameter is a recurrent weight.
+    recurrent: Vec<bool>,
 }
 
 impl<T: Real> RtrlDense<T> {
-    /// A rule for one stream.
+    /// Creates a rule for one stream.
     pub fn new(wiring: Arc<Wiring>) -> Self {
         let (n, p) = (wiring.rows(), wiring.parameters());
         let (square, tall) = (DMatrix::zeros(n, n), DMatrix::zeros(p, n));
@@ -74,7 +84,7 @@ impl<T: Real> RtrlDense<T> {
         }
     }
 
-    /// Forms A, B and M̄ as full matrices and folds the inner rows away. Returns the MACs.
+    /// Computes A, B and M̄ as dense matrices and folds the inner rows. Returns the MACs.
     fn unfold(&mut self, step: &Step<T>) -> u64 {
         let mut macs = 0;
         self.a.fill(T::zero());

@@ -10,7 +10,7 @@ pub const LONGEST: usize = 1 << 20;
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The numbered lines of a reader. Memory: the longest line so far.
-pub struct Lines<R> {
+pub struct LineReader<R> {
     reader: BufReader<R>,
     text: Vec<u8>,
     number: u64,
@@ -22,7 +22,7 @@ pub struct Lines<R> {
 
 /// A line without its line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct TextLine<'a> {
     /// Its text, at most [`LONGEST`] bytes.
     pub text: &'a [u8],
     /// Line number, from 1. Skipped lines count.
@@ -33,7 +33,7 @@ pub struct Line<'a> {
     pub ended: bool,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> LineReader<R> {
     /// Creates a reader of lines that starts at the first line.
     pub fn new(reader: R) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader);
@@ -45,7 +45,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// If the reader fails. The part of a line that was read before the error is lost.
-    pub fn next_line(&mut self) -> Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> Result<Option<TextLine<'_>>> {
         if std::mem::take(&mut self.again) {
             return Ok(Some(self.line()));
         }
@@ -75,12 +75,12 @@ impl<R: Read> Lines<R> {
     }
 
     /// Returns the last line.
-    pub fn line(&self) -> Line<'_> {
+    pub fn line(&self) -> TextLine<'_> {
         let Self { number, whole, ended, .. } = *self;
-        Line { text: trim_end(&self.text), number, whole, ended }
+        TextLine { text: trim_end(&self.text), number, whole, ended }
     }
 
-    /// Makes the next call of [`Lines::next_line`] return the last line once more.
+    /// Makes the next call of [`LineReader::next_line`] return the last line once more.
     pub fn again(&mut self) {
         self.again = true;
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &[u8]) -> Vec<(String, u64, bool)> {
-        let mut lines = Lines::new(text);
+        let mut lines = LineReader::new(text);
         let mut all = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             all.push((String::from_utf8_lossy(line.text).into_owned(), line.number, line.whole));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn lines_without_a_final_newline_return_the_last_line_as_not_ended() {
-        let mut lines = Lines::new(&b"a\nb"[..]);
+        let mut lines = LineReader::new(&b"a\nb"[..]);
         assert!(lines.next_line().unwrap().unwrap().ended);
         assert!(!lines.next_line().unwrap().unwrap().ended);
         lines.again();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn lines_at_hand_is_true_for_a_buffered_line() {
-        let mut lines = Lines::new(&b"1\n2\n"[..]);
+        let mut lines = LineReader::new(&b"1\n2\n"[..]);
         assert!(!lines.at_hand(), "nothing was read yet");
         lines.next_line().unwrap();
         lines.again();
@@ -175,7 +175,7 @@ mod tests {
         for end in ["", "\n", "\nnext", "\nnext\n"] {
             for (more, whole) in [(0, true), (1, false)] {
                 let text = [&vec![b'x'; LONGEST + more][..], end.as_bytes()].concat();
-                let mut lines = Lines::new(&text[..]);
+                let mut lines = LineReader::new(&text[..]);
                 let first = lines.next_line().unwrap().unwrap();
                 assert_eq!(
                     (first.text.len(), first.number, first.whole),
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn lines_skip_counts_existing_lines_only() {
-        let mut lines = Lines::new(&b"a\n\nb\nc"[..]);
+        let mut lines = LineReader::new(&b"a\n\nb\nc"[..]);
         lines.skip(2).unwrap();
         assert_eq!(lines.next_line().unwrap().map(|line| (line.text, line.number)), Some((&b"b"[..], 3)));
         lines.skip(5).unwrap();
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn lines_again_repeats_the_line_once() {
-        let mut lines = Lines::new(&b"a\nb\n"[..]);
+        let mut lines = LineReader::new(&b"a\nb\n"[..]);
         lines.next_line().unwrap();
         lines.again();
         for (text, number) in [(b"a", 1), (b"b", 2)] {

@@ -1,7 +1,7 @@
 //! Conversion of lines of CSV or JSON to the inputs and targets of a learner.
 //!
 //! ```
-//! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec, Format, Splitter, Truth};
+//! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec, Format, Splitter, TargetValue};
 //!
 //! let mut spec = RowReaderSpec::new("load");
 //! spec.cyclic = vec!["hour:24".into()];
@@ -9,7 +9,7 @@
 //! let mut feed = RowReader::new(&spec, &columns)?;
 //! let mut splitter = Splitter::new(Format::Csv, b',', columns);
 //! let row = feed.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
-//! assert_eq!((row.x.len(), row.target), (2, Some(Truth::Value(31.5)))); // sine and cosine
+//! assert_eq!((row.x.len(), row.target), (2, Some(TargetValue::Value(31.5)))); // sine and cosine
 //! let wrong = feed.read(splitter.split(b"six,31.5").unwrap()).unwrap_err().to_string();
 //! assert_eq!(wrong, "column 'hour': expected a number, got 'six'");
 //! # Ok::<(), sparse_rtrl::Error>(())
@@ -34,7 +34,7 @@ pub use field_error::FieldError;
 pub use fields::{Fields, Format, Splitter};
 pub use interruptible::{InterruptibleReader, Stop};
 pub use labels::Labels;
-pub use lines::{LONGEST, Line, Lines};
+pub use lines::{LONGEST, LineReader, TextLine};
 pub use plausible::WARM_UP;
 pub use position::Position;
 pub use spec::{RowReaderSpec, TargetKind};
@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 
 /// The value of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Truth {
+pub enum TargetValue {
     /// A number.
     Value(f64),
     /// A class, from 0.
@@ -61,7 +61,7 @@ pub struct Example<'a> {
     /// Inputs of the network, followed by the inputs that only the readout reads.
     pub x: &'a [f64],
     /// The target, or `None` if it is missing.
-    pub target: Option<Truth>,
+    pub target: Option<TargetValue>,
 }
 
 /// A feature: one column, encoded as one or more inputs.
@@ -94,7 +94,7 @@ pub struct RowReader {
     /// Mean and variance of the targets.
     moments: Moments,
     /// `[streams]`, the last target of each stream.
-    last: Vec<Option<Truth>>,
+    last: Vec<Option<TargetValue>>,
     /// `[inputs + direct inputs]`, the inputs of the last row.
     x: Vec<f64>,
 }
@@ -223,7 +223,7 @@ impl RowReader {
         };
         let field = fields.get(self.target);
         let target = (!field.is_empty()).then(|| self.truth(field)).transpose()?;
-        if let Some(Truth::Value(value)) = target {
+        if let Some(TargetValue::Value(value)) = target {
             plausible::check(&self.spec.target, field, value, &self.moments, limit)?;
         }
         let known = target.or(self.last[stream]);
@@ -242,15 +242,17 @@ impl RowReader {
                     self.remember_stream(stream, fields);
                     return Ok(None);
                 }
-                (From::Target, Some(Truth::Class(class))) if self.spec.target_kind == TargetKind::Classes => {
+                (From::Target, Some(TargetValue::Class(class)))
+                    if self.spec.target_kind == TargetKind::Classes =>
+                {
                     let width = self.classes.as_ref().map_or(1, Labels::most);
                     encode::unit(&mut self.x[at..at + width], class);
                     at += width;
                 }
                 (From::Target, Some(truth)) => {
                     self.x[at] = match truth {
-                        Truth::Value(value) => value,
-                        Truth::Class(class) => class as f64,
+                        TargetValue::Value(value) => value,
+                        TargetValue::Class(class) => class as f64,
                     };
                     at += 1;
                 }
@@ -261,12 +263,12 @@ impl RowReader {
     }
 
     /// Updates moments, names and the last target with an accepted row.
-    fn remember(&mut self, stream: usize, fields: &Fields, target: Option<Truth>) {
+    fn remember(&mut self, stream: usize, fields: &Fields, target: Option<TargetValue>) {
         self.remember_stream(stream, fields);
         if let Some(truth) = target {
             self.last[stream] = target;
             match (truth, &mut self.classes) {
-                (Truth::Value(value), _) => self.moments.observe(value),
+                (TargetValue::Value(value), _) => self.moments.observe(value),
                 (_, Some(labels)) => {
                     labels.learn(std::str::from_utf8(fields.get(self.target)).unwrap_or_default());
                 }
@@ -299,13 +301,15 @@ impl RowReader {
         }
     }
 
-    fn truth(&self, field: &[u8]) -> std::result::Result<Truth, FieldError> {
+    fn truth(&self, field: &[u8]) -> std::result::Result<TargetValue, FieldError> {
         let column = &self.spec.target;
         match &self.classes {
-            None => encode::number(column, field).map(Truth::Value),
+            None => encode::number(column, field).map(TargetValue::Value),
             Some(labels) => {
                 let class = labels.index(encode::name(column, field)?);
-                class.map(Truth::Class).ok_or_else(|| FieldError::field(column, labels.expected(), field))
+                class
+                    .map(TargetValue::Class)
+                    .ok_or_else(|| FieldError::field(column, labels.expected(), field))
             }
         }
     }
@@ -330,7 +334,7 @@ impl RowReader {
             .last
             .iter()
             .flatten()
-            .any(|truth| matches!(truth, Truth::Class(class) if *class >= most.max(2)))
+            .any(|truth| matches!(truth, TargetValue::Class(class) if *class >= most.max(2)))
         {
             return Err(Error::State { field: "last targets", found: "a class out of range".into() });
         }

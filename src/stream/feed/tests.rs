@@ -1,7 +1,7 @@
 use super::*;
 
 /// Inputs and target of a row.
-type Row = (Vec<f64>, Option<Truth>);
+type Row = (Vec<f64>, Option<TargetValue>);
 
 fn columns(names: &str) -> Vec<String> {
     names.split(',').map(String::from).collect()
@@ -25,7 +25,7 @@ fn row_reader_inputs_are_in_column_order_with_direct_ones_last() {
     assert_eq!(feed.names(), ["a", "b", "day=0", "day=1", "day=2"]);
     assert_eq!(feed.standardise(), [true, true, false, false, false]);
     let row = read(&mut feed, names, "2,5,7,6").unwrap().unwrap();
-    assert_eq!(row, (vec![5.0, 6.0, 0.0, 0.0, 1.0], Some(Truth::Value(7.0))));
+    assert_eq!(row, (vec![5.0, 6.0, 0.0, 0.0, 1.0], Some(TargetValue::Value(7.0))));
 }
 
 #[test]
@@ -46,7 +46,10 @@ fn row_reader_of_classes_numbers_names_in_order_of_appearance() {
     (spec.target_kind, spec.classes, spec.horizon) = (TargetKind::Classes, Some("2".into()), 1);
     let mut feed = RowReader::new(&spec, &columns("c,a")).unwrap();
     assert_eq!(feed.names(), ["c=#0", "c=#1", "a"]);
-    assert_eq!(read(&mut feed, "c,a", "x,1").unwrap().unwrap(), (vec![1.0, 0.0, 1.0], Some(Truth::Class(0))));
+    assert_eq!(
+        read(&mut feed, "c,a", "x,1").unwrap().unwrap(),
+        (vec![1.0, 0.0, 1.0], Some(TargetValue::Class(0)))
+    );
     assert!(read(&mut feed, "c,a", "y,bad").is_err());
     assert_eq!(
         read(&mut feed, "c,a", "z,1").unwrap().unwrap().0,

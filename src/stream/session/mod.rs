@@ -1,13 +1,13 @@
 //! A stream from its rows to predictions: what is read, what learns, how good it is, and how far it has come; saved and resumed as one.
 //!
 //! ```
-//! use sparse_rtrl::stream::feed::Lines;
+//! use sparse_rtrl::stream::feed::LineReader;
 //! use sparse_rtrl::stream::session::{Session, Settings};
 //!
 //! let mut settings = Settings::new("y").resolved();
 //! settings.units = 8;
 //! let mut session = Session::<f32>::begin(&settings, vec!["x".into(), "y".into()])?;
-//! let mut lines = Lines::new(&b"1,2\n2,4\n3,6\n"[..]);
+//! let mut lines = LineReader::new(&b"1,2\n2,4\n3,6\n"[..]);
 //! while let Some(line) = lines.next_line().unwrap() {
 //!     session.row(line).unwrap();
 //! }
@@ -25,7 +25,9 @@ use crate::error::{Error, Result};
 use crate::learner::online::StreamLearner;
 use crate::readout::Target;
 use crate::scalar::Real;
-use crate::stream::feed::{Example, FieldError, Format, Line, Position, RowReader, Splitter, Truth};
+use crate::stream::feed::{
+    Example, FieldError, Format, Position, RowReader, Splitter, TargetValue, TextLine,
+};
 use crate::stream::score::Score;
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +50,7 @@ pub struct Counts {
 pub enum RowError {
     /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
     Row(FieldError),
-    /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::said).
+    /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::report).
     Diverged(String),
 }
 
@@ -58,7 +60,7 @@ pub struct RowReport<'a> {
     /// The stream it belongs to.
     pub stream: usize,
     /// The target that came with it.
-    pub target: Option<Truth>,
+    pub target: Option<TargetValue>,
     /// What had been predicted for that target before it was known: a value, or a probability of each class (of class 1 of two).
     pub predicted: Option<&'a [f64]>,
     /// With a horizon, what is predicted now for the target that comes so many rows later.
@@ -79,7 +81,7 @@ pub struct Session<T: Real> {
     /// The learner as it was at first, if no seed gives it back.
     first: Option<Vec<u8>>,
     /// What was said last; empty where there was nothing to say.
-    came: (usize, Option<Truth>),
+    came: (usize, Option<TargetValue>),
     predicted: Vec<f64>,
     next: Vec<f64>,
 }
@@ -135,7 +137,7 @@ impl<T: Real> Session<T> {
     ///
     /// # Errors
     /// If it does not fit, or the learner diverges.
-    pub fn row(&mut self, line: Line<'_>) -> std::result::Result<RowReport<'_>, RowError> {
+    pub fn row(&mut self, line: TextLine<'_>) -> std::result::Result<RowReport<'_>, RowError> {
         if !line.whole {
             let expected = format!("a line of at most {} bytes", crate::stream::feed::LONGEST);
             return Err(RowError::Row(FieldError::row(expected, "a longer one")));
@@ -147,16 +149,16 @@ impl<T: Real> Session<T> {
         self.next.clear();
         let Some(Example { stream, x, target }) = example else {
             self.came = (self.feed.stream(), None);
-            return Ok(self.said());
+            return Ok(self.report());
         };
         self.came = (stream, target);
         let value = match target {
-            Some(Truth::Value(value)) => [value],
+            Some(TargetValue::Value(value)) => [value],
             _ => [0.0],
         };
         let trained = target.map(|truth| match truth {
-            Truth::Value(_) => Target::Values(&value),
-            Truth::Class(class) => Target::Class(class),
+            TargetValue::Value(_) => Target::Values(&value),
+            TargetValue::Class(class) => Target::Class(class),
         });
         let failed = match self.online.step_in(stream, x, trained) {
             Ok(report) => {
@@ -172,24 +174,24 @@ impl<T: Real> Session<T> {
         self.predicted.extend(self.online.predicted().unwrap_or_default());
         match (target, &self.predicted[..]) {
             (_, []) | (None, _) => {}
-            (Some(Truth::Value(came)), predicted) => self.score.value(came, predicted[0]),
-            (Some(Truth::Class(came)), predicted) => self.score.class(came, predicted),
+            (Some(TargetValue::Value(came)), predicted) => self.score.value(came, predicted[0]),
+            (Some(TargetValue::Class(came)), predicted) => self.score.class(came, predicted),
         }
         match failed {
             Some(why) => Err(RowError::Diverged(why)),
-            None => Ok(self.said()),
+            None => Ok(self.report()),
         }
     }
 
     /// What there is to say of the row that came last.
-    pub fn said(&self) -> RowReport<'_> {
+    pub fn report(&self) -> RowReport<'_> {
         let (stream, target) = self.came;
         let known = |guess| Some(guess).filter(|guess: &&[f64]| !guess.is_empty());
         RowReport { stream, target, predicted: known(&self.predicted), next: known(&self.next) }
     }
 
     /// Passes over a row that does not fit.
-    pub fn skip(&mut self, line: Line<'_>) {
+    pub fn skip(&mut self, line: TextLine<'_>) {
         self.position.pass(line.text);
         self.counts.skipped += 1;
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::archive::Archive;
-use crate::stream::feed::Lines;
+use crate::stream::feed::LineReader;
 
 /// Rows of a load that depends on the hour.
 fn text(rows: std::ops::Range<usize>) -> String {
@@ -17,7 +17,7 @@ fn session(change: impl Fn(&mut Settings)) -> Session<f32> {
 }
 
 fn feed(session: &mut Session<f32>, text: &str) -> Vec<String> {
-    let mut lines = Lines::new(text.as_bytes());
+    let mut lines = LineReader::new(text.as_bytes());
     let mut reports = Vec::new();
     while let Some(line) = lines.next_line().unwrap() {
         reports.push(format!("{:?}", session.row(line).unwrap()));
@@ -62,7 +62,7 @@ fn session_given_a_bad_row_keeps_its_state() {
     feed(&mut without, &text(0..20));
     let before = saved(&mut with);
     for bad in ["1\n", "1,2,3\n", "x,1\n", ",1\n", "1,x\n", "1,inf\n", "NaN,1\n", "1,1e16\n", "\"1,2\n"] {
-        let mut lines = Lines::new(bad.as_bytes());
+        let mut lines = LineReader::new(bad.as_bytes());
         let error = with.row(lines.next_line().unwrap().unwrap()).unwrap_err();
         assert!(matches!(error, RowError::Row(_)), "{bad}: {error:?}");
         assert_eq!(saved(&mut with), before, "{bad}");
@@ -144,7 +144,7 @@ fn session_with_a_large_output_reports_divergence() {
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
-    let mut lines = Lines::new(text.as_bytes());
+    let mut lines = LineReader::new(text.as_bytes());
     let error = loop {
         let line = lines.next_line().unwrap().expect("the session diverges");
         if let Err(error) = session.row(line) {
@@ -152,7 +152,7 @@ fn session_with_a_large_output_reports_divergence() {
         }
     };
     assert!(matches!(error, RowError::Diverged(_)), "{error:?}");
-    let predicted = session.said().predicted.expect("the prediction is reported")[0];
+    let predicted = session.report().predicted.expect("the prediction is reported")[0];
     assert!((predicted - 50.0).abs() > 100.0, "expected a large error, got {predicted}");
     assert_eq!(session.score().count(), session.position().rows, "the prediction is scored");
 }
@@ -164,7 +164,7 @@ fn session_with_a_failing_update_scores_its_prediction() {
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
-    let mut lines = Lines::new(text.as_bytes());
+    let mut lines = LineReader::new(text.as_bytes());
     let mut forecast = None;
     while let Some(line) = lines.next_line().unwrap() {
         match session.row(line) {
@@ -173,7 +173,7 @@ fn session_with_a_failing_update_scores_its_prediction() {
         }
     }
     assert!(session.position().rows < 50, "expected divergence");
-    assert_eq!(session.said().predicted, forecast.as_deref());
+    assert_eq!(session.report().predicted, forecast.as_deref());
     assert_eq!(session.score().count(), session.position().rows - 1);
 }
 

@@ -86,7 +86,7 @@ fn table(style: TableStyle, report: &Report, outcomes: &[Outcome]) -> String {
 
 /// Writes the measures of every seed as CSV.
 fn rows(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
-    let failed = |source| Error::Csv { path: path.into(), source };
+    let failed = |why: csv::Error| Error::Csv { path: path.into(), source: why.into() };
     let mut csv = csv::Writer::from_writer(Vec::new());
     let header = ["model", "settings", "seed"].iter().chain(report.measures);
     csv.write_record(header).map_err(failed)?;

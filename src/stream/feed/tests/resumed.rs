@@ -142,7 +142,7 @@ fn row_reader_restore_of_an_unknown_last_class_is_an_error() {
         let mut spec = RowReaderSpec::new("y");
         (spec.target_kind, spec.classes, spec.horizon) = (task, classes.map(String::from), 1);
         let mut feed = RowReader::new(&spec, &columns("y,a")).unwrap();
-        feed.last[0] = Some(Truth::Class(class));
+        feed.last[0] = Some(TargetValue::Class(class));
         let bytes = saved_unchecked(&mut feed);
         let mut other = RowReader::new(&spec, &columns("y,a")).unwrap();
         other.archive(&mut Archive::reader(bytes)).is_ok()

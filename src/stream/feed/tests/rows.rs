@@ -49,7 +49,7 @@ fn row_reader_features_are_in_the_listed_order() {
     assert_eq!((feed.widths(), feed.standardise()), ((3, 2), vec![false, false, true, true, true]));
     let (x, target) = read(&mut feed, names, "5,6,1,7").unwrap().unwrap();
     approx::assert_abs_diff_eq!(x[..], [1.0, 0.0, 6.0, 7.0, 5.0], epsilon = 1e-12);
-    assert_eq!(target, Some(Truth::Value(6.0)));
+    assert_eq!(target, Some(TargetValue::Value(6.0)));
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn row_reader_binary_target_with_a_horizon_is_one_standardised_input() {
     assert_eq!((feed.names(), feed.widths()), (vec!["y".to_string(), "a".into()], (2, 0)));
     assert_eq!(feed.standardise(), [true, true]);
     let row = |feed: &mut RowReader, line| read(feed, "y,a", line).unwrap().unwrap();
-    assert_eq!(row(&mut feed, "1,5"), (vec![1.0, 5.0], Some(Truth::Class(1))));
-    assert_eq!(row(&mut feed, "0,6"), (vec![0.0, 6.0], Some(Truth::Class(0))));
+    assert_eq!(row(&mut feed, "1,5"), (vec![1.0, 5.0], Some(TargetValue::Class(1))));
+    assert_eq!(row(&mut feed, "0,6"), (vec![0.0, 6.0], Some(TargetValue::Class(0))));
     assert_eq!(row(&mut feed, ",7"), (vec![0.0, 7.0], None));
 }
 
@@ -164,10 +164,19 @@ fn row_reader_with_wide_inputs_keeps_names_and_moments() {
         spec.one_hot = vec!["b:seen-3".into()];
     });
     let mut row = |line: &str| read(&mut feed, names, line).map(|row| row.unwrap());
-    assert_eq!(row("p,u,10").unwrap(), (vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 10.0], Some(Truth::Class(0))));
+    assert_eq!(
+        row("p,u,10").unwrap(),
+        (vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 10.0], Some(TargetValue::Class(0)))
+    );
     assert!(row("q,v,x").is_err(), "a bad row adds no name");
-    assert_eq!(row("r,w,30").unwrap(), (vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 30.0], Some(Truth::Class(1))));
-    assert_eq!(row("q,v,20").unwrap(), (vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 20.0], Some(Truth::Class(2))));
+    assert_eq!(
+        row("r,w,30").unwrap(),
+        (vec![0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 30.0], Some(TargetValue::Class(1)))
+    );
+    assert_eq!(
+        row("q,v,20").unwrap(),
+        (vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 20.0], Some(TargetValue::Class(2)))
+    );
     assert_eq!(row("p,u,60").unwrap().0, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 60.0]);
     assert!(row("p,t,1").is_err() && row("s,u,1").is_err(), "a fourth name is an error");
     assert_eq!(feed.names(), ["y=p", "y=r", "y=q", "b=u", "b=w", "b=v", "a"]);

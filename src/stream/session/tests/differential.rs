@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::params::{Generator, Purpose, generator};
-use crate::stream::feed::{TargetKind, Truth};
+use crate::stream::feed::{TargetKind, TargetValue};
 use crate::stream::score::Metric;
 use rand::RngExt;
 
@@ -48,8 +48,8 @@ fn rows(task: TargetKind, n: usize, seed: u64) -> Vec<String> {
     (0..n).map(row).collect()
 }
 
-fn line(text: &str) -> Line<'_> {
-    Line { text: text.as_bytes(), number: 1, whole: true, ended: true }
+fn line(text: &str) -> TextLine<'_> {
+    TextLine { text: text.as_bytes(), number: 1, whole: true, ended: true }
 }
 
 /// The report of a row and the visible state after it. After divergence the session is rolled back
@@ -185,8 +185,8 @@ fn check_scores(task: TargetKind, horizon: usize) {
         let stream = place(&mut names, &fields[0]);
         let target = match (fields[1].as_str(), task) {
             ("", _) => None,
-            (text, TargetKind::Regression) => Some(Truth::Value(text.parse().unwrap())),
-            _ => Some(Truth::Class(place(&mut classes, &fields[1]))),
+            (text, TargetKind::Regression) => Some(TargetValue::Value(text.parse().unwrap())),
+            _ => Some(TargetValue::Class(place(&mut classes, &fields[1]))),
         };
         assert_eq!((report.stream, report.target), (stream, target), "{text}");
         known[stream] |= target.is_some();
@@ -222,12 +222,12 @@ fn check_scores(task: TargetKind, horizon: usize) {
 }
 
 /// The first two metrics of a task by their formulas.
-fn check_metrics(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn(Metric) -> f64) {
+fn check_metrics(task: TargetKind, samples: &[(TargetValue, Vec<f64>)], found: impl Fn(Metric) -> f64) {
     let n = samples.len() as f64;
     let mean = |of: &dyn Fn(f64, &[f64]) -> f64| {
         let each = samples.iter().map(|(target, predicted)| match *target {
-            Truth::Value(y) => of(y, predicted),
-            Truth::Class(class) => of(class as f64, predicted),
+            TargetValue::Value(y) => of(y, predicted),
+            TargetValue::Class(class) => of(class as f64, predicted),
         });
         each.sum::<f64>() / n
     };
@@ -247,7 +247,7 @@ fn check_metrics(task: TargetKind, samples: &[(Truth, Vec<f64>)], found: impl Fn
 #[test]
 fn session_given_a_cut_line_returns_a_row_error() {
     let mut session = session(|_| {});
-    let cut = Line { text: b"1,50", number: 1, whole: false, ended: true };
+    let cut = TextLine { text: b"1,50", number: 1, whole: false, ended: true };
     let RowError::Row(field_error) = session.row(cut).unwrap_err() else { panic!("expected a row error") };
     assert_eq!(field_error.to_string(), "expected a line of at most 1048576 bytes, got a longer one");
     assert_eq!(session.position().rows, 0);

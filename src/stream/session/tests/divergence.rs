@@ -21,8 +21,9 @@ fn session_with_an_output_beyond_1000_deviations_diverges() {
     for (output, valid) in [(1000.0, true), (-1000.0, true), (1000.1, false), (-1000.1, false), (0.0, true)] {
         let mut session = session_with_output(output);
         let row = text(0..1);
-        let line = Lines::new(row.as_bytes()).next_line().unwrap().map(|line| line.text.to_vec()).unwrap();
-        let outcome = session.row(Line { text: &line, number: 1, whole: true, ended: true }).map(|_| ());
+        let line =
+            LineReader::new(row.as_bytes()).next_line().unwrap().map(|line| line.text.to_vec()).unwrap();
+        let outcome = session.row(TextLine { text: &line, number: 1, whole: true, ended: true }).map(|_| ());
         match (outcome, valid) {
             (Ok(()), true) => {}
             (Err(RowError::Diverged(why)), false) => {
@@ -44,12 +45,12 @@ fn session_with_a_failing_update_reports_and_scores_its_prediction() {
         s.readout = Some(ReadoutBy::Trainer);
     });
     let row = |t: usize| text(t..t + 1).trim_end().to_string();
-    let line = |text: &'static str| Line { text: text.as_bytes(), number: 1, whole: true, ended: true };
+    let line = |text: &'static str| TextLine { text: text.as_bytes(), number: 1, whole: true, ended: true };
     let rows: Vec<&'static str> = (0..2).map(|t| &*row(t).leak()).collect();
     let forecast = session.row(line(rows[0])).unwrap().next.unwrap().to_vec();
     let Err(RowError::Diverged(why)) = session.row(line(rows[1])) else { panic!("expected divergence") };
     assert!(why.contains("not finite"), "{why}");
-    let report = session.said();
+    let report = session.report();
     assert_eq!((report.predicted, report.next, report.target.is_some()), (Some(&forecast[..]), None, true));
     assert_eq!((session.score().count(), session.counts().learned), (1, 0));
     // The stream was reset, so there is no prediction for the next row.
@@ -158,7 +159,7 @@ fn session_with_a_horizon_reports_each_prediction_that_many_rows_later() {
         let due = session.learner().due(0).map(<[f64]>::to_vec);
         assert_eq!(due, (t >= 3).then(|| forecasts[t - 3].clone()), "before row {t}");
         let row = text(t..t + 1);
-        let mut lines = Lines::new(row.as_bytes());
+        let mut lines = LineReader::new(row.as_bytes());
         let report = session.row(lines.next_line().unwrap().unwrap()).unwrap();
         assert_eq!(report.predicted.map(<[f64]>::to_vec), due);
         forecasts.push(report.next.unwrap().to_vec());

@@ -203,7 +203,7 @@ fn check_resumed_session_uses_retuned_settings(settings: &Settings, retuned: &Se
     };
     tuned(&restored);
     // A load beyond the new outlier limit of five deviations.
-    let mut lines = Lines::new(&b"1,95\n"[..]);
+    let mut lines = LineReader::new(&b"1,95\n"[..]);
     let error = restored.row(lines.next_line().unwrap().unwrap()).unwrap_err();
     assert!(matches!(error, RowError::Row(_)), "{error:?}");
     // The learner after a rollback and the one after a reset use the new values as well.

@@ -33,7 +33,7 @@ The rows of an EGRU are carried over with factor 1 − u and do not vanish, so t
 /// # Errors
 /// If the file cannot be written.
 pub fn write_csv(path: &Path, rows: &[Measured]) -> Result<()> {
-    let failed = |source| Error::Csv { path: path.into(), source };
+    let failed = |why: csv::Error| Error::Csv { path: path.into(), source: why.into() };
     let mut csv = csv::Writer::from_path(path).map_err(failed)?;
     rows.iter().try_for_each(|row| csv.serialize(row)).map_err(failed)?;
     csv.flush().map_err(|source| Error::Write { path: path.into(), source })

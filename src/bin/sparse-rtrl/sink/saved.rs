@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// The record of the output in a checkpoint. A resumed run identifies and continues the file with it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub enum Kept {
+pub enum SavedOutput {
     /// The output was not a file.
     #[default]
     Stream,
@@ -30,19 +30,19 @@ impl Sink {
     /// Continues the output of a checkpoint. The file is truncated to its length at the checkpoint
     /// if its content up to that length is unchanged. Otherwise this is a failure and the file is
     /// not changed.
-    pub fn resume(path: Option<&Path>, kept: Kept) -> Outcome<Self> {
+    pub fn resume(path: Option<&Path>, kept: SavedOutput) -> Outcome<Self> {
         let (length, crc, waiting) = match (kept, path) {
-            (Kept::File { .. }, None) => {
+            (SavedOutput::File { .. }, None) => {
                 let message = "expected the output file of the checkpoint, or - for standard output";
                 return Err(Failure::new(USAGE, format!("output: {message}, got nothing")));
             }
-            (Kept::Stream, Some(path)) if Self::file(Some(path)).is_some_and(holds_something) => {
+            (SavedOutput::Stream, Some(path)) if Self::file(Some(path)).is_some_and(holds_something) => {
                 let message =
                     "expected an empty or no file, since the output of the checkpoint was not a file";
                 return Err(Failure::new(USAGE, format!("{}: {message}", path.display())));
             }
-            (Kept::Stream, path) => return Self::create(path),
-            (Kept::File { length, crc, waiting }, _) => (length, crc, waiting),
+            (SavedOutput::Stream, path) => return Self::create(path),
+            (SavedOutput::File { length, crc, waiting }, _) => (length, crc, waiting),
         };
         let Some(path) = Self::file(path).filter(|path| !path.exists() || path.is_file()) else {
             return Self::create(path);
@@ -88,10 +88,10 @@ impl Sink {
     }
 
     /// Returns the record for a checkpoint.
-    pub fn kept(&self) -> Kept {
+    pub fn kept(&self) -> SavedOutput {
         match self.to {
-            To::Stream(_) => Kept::Stream,
-            To::File(_) => Kept::File {
+            To::Stream(_) => SavedOutput::Stream,
+            To::File(_) => SavedOutput::File {
                 length: self.written,
                 crc: self.sum.clone().finalize(),
                 waiting: self.waiting.clone(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The purpose of a file.
 #[derive(Clone, Copy)]
-pub enum Purpose<'a> {
+pub enum FileUse<'a> {
     /// The file is read.
     Read(&'a Path),
     /// The file is written in place and locked with a file beside it (`.lock`).
@@ -18,7 +18,7 @@ pub enum Purpose<'a> {
 
 /// Checks that no file has two purposes. Lock files (`.lock`), new files (`.new`) and hard links
 /// count. Devices, pipes and `-` may have several purposes.
-pub fn check_distinct<'a>(named: impl IntoIterator<Item = Purpose<'a>>) -> Outcome {
+pub fn check_distinct<'a>(named: impl IntoIterator<Item = FileUse<'a>>) -> Outcome {
     let files: Vec<PathBuf> = named.into_iter().flat_map(taken).collect();
     let same = |a: &PathBuf, b: &PathBuf| a == b || inode(a).is_some_and(|a| Some(a) == inode(b));
     match files.iter().enumerate().find(|(k, file)| files[..*k].iter().any(|other| same(file, other))) {
@@ -36,11 +36,11 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Returns the file and the files beside it that its purpose needs.
-fn taken(named: Purpose<'_>) -> Vec<PathBuf> {
+fn taken(named: FileUse<'_>) -> Vec<PathBuf> {
     let (path, endings): (_, &[&str]) = match named {
-        Purpose::Read(path) => (path, &[]),
-        Purpose::Write(path) => (path, &["lock"]),
-        Purpose::Replace(path) => (path, &["lock", "new"]),
+        FileUse::Read(path) => (path, &[]),
+        FileUse::Write(path) => (path, &["lock"]),
+        FileUse::Replace(path) => (path, &["lock", "new"]),
     };
     let is_device = path.metadata().is_ok_and(|about| !about.is_file());
     if path == Path::new("-") || is_device {
