@@ -58,11 +58,11 @@ fn write_checks_of_existing_and_missing_files_change_no_content() {
     let folder = folder("checks");
     let (there, absent) = (folder.join("there"), folder.join("deeper/absent"));
     fs::create_dir_all(&folder).unwrap();
-    fs::write(&there, "precious").unwrap();
+    fs::write(&there, "content").unwrap();
     for check in [check_writable, check_replaceable] {
         check(&there).unwrap();
         check(&absent).unwrap();
-        assert_eq!(fs::read_to_string(&there).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(&there).unwrap(), "content");
         assert!(!absent.exists() && absent.parent().unwrap().is_dir());
         assert!(check(&folder).is_err(), "a folder is not a file");
         assert!(check(&there.join("x")).is_err(), "a file is not a folder");

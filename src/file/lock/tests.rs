@@ -75,11 +75,11 @@ fn lock_on_an_existing_lock_file_removes_it_only_if_empty() {
     fs::write(folder.file("c.lock"), "").unwrap();
     drop(Lock::take(&folder.file("c")).unwrap());
     assert!(!folder.file("c.lock").exists());
-    fs::write(folder.file("c.lock"), "precious").unwrap();
+    fs::write(folder.file("c.lock"), "content").unwrap();
     let lock = Lock::take(&folder.file("c")).unwrap();
     assert!(is_in_use(Lock::take(&folder.file("c"))));
     drop(lock);
-    assert_eq!(fs::read_to_string(folder.file("c.lock")).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(folder.file("c.lock")).unwrap(), "content");
 }
 
 thread_local! {

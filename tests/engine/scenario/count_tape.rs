@@ -124,12 +124,12 @@ pub struct Tape {
     /// nonzero.
     steps: Vec<(u64, u64)>,
     credited: usize,
-    owed: u64,
+    undrained: u64,
 }
 
 impl Tape {
     pub fn new(wiring: &Arc<Wiring>, window: Option<usize>, skip: bool) -> Self {
-        Self { wiring: wiring.clone(), window, skip, steps: Vec::new(), credited: 0, owed: 0 }
+        Self { wiring: wiring.clone(), window, skip, steps: Vec::new(), credited: 0, undrained: 0 }
     }
 
     /// A backward pass over some steps. The last one receives no adjoint from the step after it.
@@ -141,7 +141,7 @@ impl Tape {
 
 impl Count for Tape {
     fn reset(&mut self) {
-        self.owed += self.back(0, self.credited);
+        self.undrained += self.back(0, self.credited);
         self.steps.clear();
         self.credited = 0;
     }
@@ -149,10 +149,10 @@ impl Count for Tape {
     fn observe(&mut self, step: &Step<f64>) -> Macs {
         let w = &self.wiring;
         let live = |e: &(usize, usize)| step.is_live(e.1) || !self.skip;
-        let spoken = |e: &(usize, usize)| step.phi[e.1] != 0.0 || !self.skip;
+        let counted = |e: &(usize, usize)| step.phi[e.1] != 0.0 || !self.skip;
         let across = w.previous().entries().filter(live).count();
         let within = w.current().entries().filter(live).count();
-        let injected = w.layout().weights().entries().filter(spoken).count();
+        let injected = w.layout().weights().entries().filter(counted).count();
         self.steps.push((across as u64, (within + injected) as u64));
         Macs::default()
     }
@@ -167,8 +167,8 @@ impl Count for Tape {
     }
 
     fn drain(&mut self) -> Macs {
-        let backward = self.back(0, self.credited) + self.owed;
-        (self.credited, self.owed) = (0, 0);
+        let backward = self.back(0, self.credited) + self.undrained;
+        (self.credited, self.undrained) = (0, 0);
         Macs { backward, ..Macs::default() }
     }
 
