@@ -17,10 +17,10 @@ const TOLERANCE: f64 = 3e-6;
 /// Checks a cell on random networks of one to three layers, in all its variants, with masks and
 /// with traces.
 ///
-/// - Every step must set the same fields of the [`Step`], since its buffers are reused. Among them must
-///   be c, y, the pre-activations and the sources.
-/// - All local derivatives must equal central finite differences. For this check, events are replaced
-///   by the primitive of their pseudo-derivative, so a cell must call
+/// - Every step must set the same fields of the [`Step`], since its buffers are reused. Among them
+///   must be c, y, the pre-activations and the sources.
+/// - All local derivatives must equal central finite differences. For this check, events are
+///   replaced by the primitive of their pseudo-derivative, so a cell must call
 ///   [`Surrogate::event`](crate::cell::Surrogate::event) for its events.
 /// - The MACs that the cell returns must equal the number of kept weights whose source is nonzero.
 ///
