@@ -1,4 +1,4 @@
-//! Runs of neighbouring indices, so that a gather or scatter becomes a loop over slices.
+//! Runs of consecutive indices, which turn a gather or scatter into copies of slices.
 
 use std::ops::Range;
 
@@ -11,21 +11,21 @@ pub(crate) struct IndexRun {
 }
 
 impl IndexRun {
-    /// `from..from + len`.
+    /// Returns `from..from + len`.
     #[inline(always)]
     pub fn source(self) -> Range<usize> {
         self.from as usize..(self.from + self.len) as usize
     }
 
-    /// `to..to + len`.
+    /// Returns `to..to + len`.
     #[inline(always)]
     pub fn destination(self) -> Range<usize> {
         self.to as usize..(self.to + self.len) as usize
     }
 }
 
-/// Appends pairs `(from, to)` to `runs`, in their order and as few runs as that order allows.
-/// Runs that were there before the call are not extended.
+/// Appends pairs `(from, to)` to `runs`, in their order, and in the smallest number of runs in this
+/// order. Runs added by earlier calls are not extended.
 pub(crate) fn extend_runs(runs: &mut Vec<IndexRun>, pairs: impl IntoIterator<Item = (usize, usize)>) {
     let first = runs.len();
     for (from, to) in pairs {
@@ -37,7 +37,7 @@ pub(crate) fn extend_runs(runs: &mut Vec<IndexRun>, pairs: impl IntoIterator<Ite
     }
 }
 
-/// Pairs `(from, to)` as runs.
+/// Returns pairs `(from, to)` as runs.
 pub(crate) fn index_runs(pairs: impl IntoIterator<Item = (usize, usize)>) -> Vec<IndexRun> {
     let mut runs = Vec::new();
     extend_runs(&mut runs, pairs);

@@ -1,20 +1,20 @@
-//! The hot kernels, on plain slices. Each opens with its equation and returns the MACs it needed.
+//! Numerical kernels on slices. Each function returns its MACs.
 //!
-//! None of them reduces in an order that depends on the width of the machine's vectors, so a result is the same
-//! to the last bit on every machine.
+//! The order of sums does not depend on the vector width of the machine, so results are
+//! bit-identical on all machines.
 
 use super::Pattern;
 use crate::scalar::Real;
 
-/// `dst ← k dst + Σ_j a_j row_j`, the update of one row of an influence matrix.
+/// Updates one row of an influence matrix: `dst ← k dst + Σ_j a_j row_j`.
 ///
-/// `terms` holds the pairs `(a_j, j)`, and `row(j)` gives `row_j`, at least as long as `dst`. A block of `dst`
-/// stays in registers while all sources pass by, so that it is read and written once. Cost: `dst.len()` MACs a term, and as many
-/// for `k` unless it is one.
+/// `terms` holds the pairs `(a_j, j)`, and `row(j)` returns `row_j`, at least as long as `dst`.
+/// Every block of `dst` is read and written once; its sum is in registers. Cost: `dst.len()` MACs
+/// per term, and `dst.len()` MACs for `k` if `k ≠ 1`.
 ///
 /// # Panics
 /// If a row is shorter than `dst`.
-#[inline(always)] // into callers that are compiled for the machine's vector units
+#[inline(always)] // so that callers compiled for the machine's vector units include it
 pub fn combine<'a, T: Real>(
     dst: &mut [T],
     k: T,
@@ -23,7 +23,7 @@ pub fn combine<'a, T: Real>(
 ) -> u64 {
     let len = dst.len();
     for &(_, j) in terms {
-        assert!(row(j).len() >= len, "a source row has {} entries, its target {len}", row(j).len());
+        assert!(row(j).len() >= len, "expected a source row of at least {len} entries, got {}", row(j).len());
     }
     let wide = combine_blocks::<T, 64>(dst, 0, k, terms, &row);
     let narrow = combine_blocks::<T, 16>(dst, wide, k, terms, &row);
@@ -31,8 +31,8 @@ pub fn combine<'a, T: Real>(
     (len * (terms.len() + usize::from(k != T::one()))) as u64
 }
 
-/// [`combine`] from `start` on, as far as whole blocks of `N` go; returns where they end. A fixed-size block stays in
-/// vector registers while all sources pass by.
+/// Computes [`combine`] for as many complete blocks of `N` entries as fit from `start`. Returns the
+/// end of the last block. With a constant `N` the compiler keeps a block in vector registers.
 #[inline(always)]
 fn combine_blocks<'a, T: Real, const N: usize>(
     dst: &mut [T],
@@ -57,16 +57,18 @@ fn combine_blocks<'a, T: Real, const N: usize>(
     start
 }
 
-/// Columns from which on a product whose vector is mostly not zero is made row by row.
+/// Smallest number of nonzero sources for which [`product`] may compute row by row.
 const ROW_BY_ROW: usize = 8;
 
-/// `out ← out + A x` over the columns in `active`, added up in the order of columns. Every `x_j = 0` is skipped; only where the columns are the
-/// first ones and most have `x_j ≠ 0`, rows are gone through instead, zeros with them.
+/// Computes `out ← out + A x` over the columns in `active`, summed in the order of columns.
 ///
-/// `values` holds A's entries at the pattern's positions. Cost: the entries of the columns with `x_j ≠ 0`, which are what is counted.
+/// `values` holds the entries of A at the positions of the pattern. Columns with `x_j = 0` are
+/// skipped. If `active` starts at column 0 and at least half of its `x_j` are nonzero, the product
+/// is computed row by row instead, and includes zeros. Cost: the number of entries in columns with
+/// `x_j ≠ 0`, in both cases.
 ///
 /// # Panics
-/// If `x` is not as long as A has columns, or `out` as it has rows.
+/// If `x` does not have one entry per column of A, or `out` one per row.
 pub fn product<T: Real>(
     out: &mut [T],
     a: &Pattern,
@@ -79,7 +81,7 @@ pub fn product<T: Real>(
     let lens = active.clone().filter(|&j| x[j] != T::zero()).map(|j| a.col_of(j).0.len());
     let (nonzero, macs) = lens.fold((0, 0), |(n, sum), len| (n + 1, sum + len as u64));
     if active.start == 0 && nonzero >= ROW_BY_ROW && 2 * nonzero >= active.len() {
-        // Values lie in order of rows, and memory likes them in theirs.
+        // Values are stored row by row: this loop reads them in order of memory.
         for (i, out) in out.iter_mut().enumerate() {
             let (columns, positions) = a.row_of(i);
             let entries =
@@ -100,10 +102,11 @@ pub fn product<T: Real>(
     macs
 }
 
-/// `(Aᵀ x)_j`, one entry of a transposed product. Cost: the entries of column `j`.
+/// Returns `(Aᵀ x)_j`, one entry of a transposed product, and its MACs: the number of entries in
+/// column `j`.
 ///
 /// # Panics
-/// If `x` is not as long as A has rows.
+/// If `x` does not have one entry per row of A.
 pub fn transposed_entry<T: Real>(a: &Pattern, values: &[T], x: &[T], j: usize) -> (T, u64) {
     assert_eq!(x.len(), a.rows(), "x must have one entry per row of A");
     let mut macs = 0;
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "a source row has 3 entries, its target 4")]
+    #[should_panic(expected = "expected a source row of at least 4 entries, got 3")]
     fn combine_with_a_short_source_row_panics() {
         combine(&mut [0.0; 4], 1.0, &[(1.0, 0)], |_| &[1.0; 3]);
     }

@@ -1,45 +1,46 @@
-//! PatternRtrl: some neighbouring columns of one row of an influence matrix, and the one thing that is done to them,
+//! Blocks of consecutive columns of one row of an influence matrix, and their update
 //!
 //! `sum ← sum + Σ_j a_j row_j`.
 //!
-//! Columns never interact, so that a step can be carried through for one block of columns after another: the blocks of all rows
-//! then fit into the first-level cache, and a destination stays in registers while all its sources pass by. With `FUSED`, products
-//! and sums are rounded once, on machines that do so in one instruction; without it the same is done in two.
+//! Columns are independent, so a step can be computed for one block of columns after another. The
+//! blocks of all rows then fit into the first-level cache, and a sum stays in registers. With
+//! `FUSED`, a product and its sum are one fused multiply-add with one rounding; otherwise they are
+//! two operations.
 
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::{Real, flush};
 
-/// `C` neighbouring columns of one row, where vector units like to find them.
+/// `C` consecutive columns of one row, aligned for vector units.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Lanes<T, const C: usize>(pub [T; C]);
 
 impl<T: Real, const C: usize> Lanes<T, C> {
-    /// All zero.
+    /// Returns a block of zeros.
     pub fn zero() -> Self {
         Self([T::zero(); C])
     }
 }
 
-/// A block as it is stored: entries below [`Real::LEAST`] in magnitude are zero.
+/// Returns the block with entries below [`Real::LEAST`] in magnitude set to zero.
 #[inline(always)]
 pub fn flushed<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
     flush(&mut block);
     block
 }
 
-/// A block whose subnormal entries are zero.
+/// Returns the block with subnormal entries set to zero.
 #[inline(always)]
 pub fn normal<T: Real, const C: usize>(mut block: [T; C]) -> [T; C] {
     block.iter_mut().for_each(|x| *x = x.normal());
     block
 }
 
-/// Writes blocks, or takes them back.
+/// Writes blocks to an archive, or restores them.
 ///
 /// # Errors
-/// If what is read are not as many.
+/// If the archive holds another number of blocks.
 pub fn archive<T: Real, const C: usize>(
     archive: &mut Archive,
     name: &'static str,
@@ -51,17 +52,18 @@ pub fn archive<T: Real, const C: usize>(
     Ok(())
 }
 
-/// A loop over blocks, to be compiled for the machine's vector units: `FUSED` where it has fused products, `WIDTH` columns of
-/// several rows at a time in its registers. Implementations are `#[inline(always)]`.
+/// A loop over blocks that is compiled for several kinds of vector units. `FUSED` states whether
+/// they have fused multiply-add; `WIDTH` is the number of columns that fit into their registers for
+/// several rows. Implementations must be `#[inline(always)]`.
 pub trait Loop {
-    /// What it returns.
+    /// Result of the loop.
     type Output;
 
-    /// The loop.
+    /// Runs the loop.
     fn run<const FUSED: bool, const WIDTH: usize>(self) -> Self::Output;
 }
 
-/// Runs a loop on the widest vector units this machine has.
+/// Runs a loop on the widest vector units of the machine.
 pub fn dispatch<L: Loop>(arch: pulp::Arch, work: L) -> L::Output {
     arch.dispatch(OnVectors(work))
 }
@@ -83,17 +85,17 @@ impl<L: Loop> pulp::WithSimd for OnVectors<L> {
     }
 }
 
-/// `sum + a x`.
+/// Returns `sum + a x`.
 #[inline(always)]
 pub fn add_product<T: Real, const FUSED: bool>(sum: T, a: T, x: T) -> T {
     if FUSED { a.mul_add(x, sum) } else { sum + a * x }
 }
 
-/// `sum + Σ_j a_j from_j` over pairs `(a_j, j)`. Cost: `C` MACs a pair.
+/// Returns `sum + Σ_j a_j from_j` over the pairs `(a_j, j)` in `terms`. Cost: `C` MACs per pair.
 ///
 /// # Panics
-/// If there is no such block.
-#[inline(always)] // into callers that are compiled for the machine's vector units
+/// If an index is not below the number of blocks in `from`.
+#[inline(always)] // so that callers compiled for the machine's vector units include it
 pub fn combine<T: Real, const FUSED: bool, const C: usize>(
     mut sum: [T; C],
     terms: &[(T, u32)],
@@ -108,10 +110,11 @@ pub fn combine<T: Real, const FUSED: bool, const C: usize>(
     sum
 }
 
-/// [`combine`] for two destinations, as long as both have terms side by side: their sums do not wait for one another.
+/// Computes [`combine`] for two sums. Their operations are interleaved, so that the latencies of
+/// the two independent sums overlap. Cost: `C` MACs per pair.
 ///
 /// # Panics
-/// If there is no such block.
+/// If an index is not below the number of blocks in `from`.
 #[inline(always)]
 pub fn combine_two<T: Real, const FUSED: bool, const C: usize>(
     [mut one, mut two]: [[T; C]; 2],
@@ -133,14 +136,14 @@ pub fn combine_two<T: Real, const FUSED: bool, const C: usize>(
     [one, two]
 }
 
-/// Destinations of [`combine_dense`].
+/// Number of sums in [`combine_dense`].
 pub const ROWS: usize = 4;
 
-/// `sum_r ← sum_r + Σ_j a_jr from_j`, for the first `R` destinations r at once: every source is read once for all of them. `WIDTH` columns
-/// at a time stay in registers. Cost: `R · C` MACs a source.
+/// Updates the first `R` of `ROWS` sums: `sum_r ← sum_r + Σ_j a_jr from_j`. Every source is read
+/// once for all sums, and `WIDTH` columns are in registers. Cost: `R · C` MACs per source.
 ///
 /// # Panics
-/// If there are not as many coefficients as sources.
+/// If the number of sets of coefficients differs from the number of sources.
 #[inline(always)]
 pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: usize, const R: usize>(
     sums: &mut [[T; C]; ROWS],
@@ -149,7 +152,7 @@ pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: us
 ) {
     assert_eq!(coefficients.len(), from.len(), "there must be one set of coefficients per source");
     for start in (0..C).step_by(WIDTH) {
-        // Every sum by its own name: an array of them would live in memory.
+        // Four variables, since the compiler would put an array of sums into memory.
         let [mut a, mut b, mut c, mut d] = sums.each_ref().map(|sum| part::<T, WIDTH>(sum, start));
         for (k, row) in coefficients.iter().zip(from) {
             let x = part::<T, WIDTH>(&row.0, start);
@@ -172,10 +175,10 @@ pub fn combine_dense<T: Real, const FUSED: bool, const WIDTH: usize, const C: us
     }
 }
 
-/// `WIDTH` columns from `start` on.
+/// Returns `WIDTH` columns, starting at `start`.
 #[inline(always)]
 fn part<T: Real, const WIDTH: usize>(row: &[T], start: usize) -> [T; WIDTH] {
-    row[start..start + WIDTH].try_into().expect("of that width")
+    row[start..start + WIDTH].try_into().expect("the slice has WIDTH entries")
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Sparse structure and the hot loops over it: patterns know *where* entries are, kernels work on plain slices.
+//! Sparse matrices: patterns ([`Pattern`]) hold the positions of entries, kernels compute on slices
+//! of values.
 
 mod index_run;
 pub mod kernel;

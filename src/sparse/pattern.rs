@@ -1,29 +1,32 @@
-//! An index structure without values: which entries of a matrix exist.
+//! Patterns of sparse matrices, without values.
 //!
-//! Values live elsewhere, in a slice with one number per entry in row-major order. The symbolic work (sorting,
-//! transposing) is done once; every step is numeric only.
+//! Values are in separate slices, one per entry in row-major order. Patterns are sorted and
+//! transposed once; the steps of a network compute on values only.
 
 use sprs::CsMatI;
 
-/// The pattern of a sparse `rows × cols` matrix, readable by row and by column.
+/// The pattern of a sparse `rows × cols` matrix, with access by row and by column.
 ///
-/// An entry's *position* is its place in row-major order: the index of its value in any slice of values.
+/// The *position* of an entry is its index in row-major order, and the index of its value in a
+/// slice of values.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// Compressed rows; the stored value of an entry is its own position.
+    /// Compressed rows; the value of an entry is its position.
     by_row: CsMatI<u32, u32>,
-    /// Compressed columns of the same entries, carrying the row-major positions along.
+    /// Compressed columns; the value of an entry is its row-major position.
     by_col: CsMatI<u32, u32>,
-    /// Where rows and columns start, one more each: read in every hot loop.
+    /// Starts of rows (rows + 1 values) and of columns (cols + 1 values). Copies of those in
+    /// `by_row` and `by_col`, which are slower to read.
     row_starts: Vec<u32>,
     col_starts: Vec<u32>,
 }
 
 impl Pattern {
-    /// The pattern with exactly these `(row, column)` entries, in any order; duplicates count once.
+    /// Creates the pattern with these `(row, column)` entries, in any order. Duplicates are
+    /// removed.
     ///
     /// # Panics
-    /// If an entry lies outside `rows × cols`, or there are 2³² or more of them.
+    /// If an entry is outside `rows × cols`, or if there are 2³² or more entries.
     pub fn new(rows: usize, cols: usize, mut entries: Vec<(usize, usize)>) -> Self {
         entries.sort_unstable();
         entries.dedup();
@@ -44,39 +47,39 @@ impl Pattern {
         Self { row_starts: starts(&by_row), col_starts: starts(&by_col), by_row, by_col }
     }
 
-    /// Every entry of `rows × cols`.
+    /// Creates the pattern with all entries of `rows × cols`.
     pub fn full(rows: usize, cols: usize) -> Self {
         Self::new(rows, cols, (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))).collect())
     }
 
-    /// Number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.by_row.rows()
     }
 
-    /// Number of columns.
+    /// Returns the number of columns.
     pub fn cols(&self) -> usize {
         self.by_row.cols()
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.by_row.nnz()
     }
 
-    /// Whether there is no entry at all.
+    /// Returns whether the pattern has no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The entries of row `i`: `(column, position)`, columns ascending.
+    /// Returns the entries of row `i` as `(column, position)`, columns ascending.
     #[inline]
     pub fn row(&self, i: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         let (columns, positions) = self.row_of(i);
         columns.iter().zip(positions).map(|(&j, at)| (j as usize, at))
     }
 
-    /// The same as slices: the columns of row `i`, and the range of their positions.
+    /// Returns the columns of row `i`, ascending, and the range of their positions.
     #[inline]
     pub fn row_of(&self, i: usize) -> (&[u32], std::ops::Range<usize>) {
         let starts = &self.row_starts;
@@ -84,14 +87,14 @@ impl Pattern {
         (&self.by_row.indices()[range.clone()], range)
     }
 
-    /// The entries of column `j`: `(row, position)`, rows ascending.
+    /// Returns the entries of column `j` as `(row, position)`, rows ascending.
     #[inline]
     pub fn col(&self, j: usize) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         let (rows, positions) = self.col_of(j);
         rows.iter().zip(positions).map(|(&i, &at)| (i as usize, at as usize))
     }
 
-    /// The same as slices: the rows of column `j`, and their positions.
+    /// Returns the rows of column `j`, ascending, and their positions.
     #[inline]
     pub fn col_of(&self, j: usize) -> (&[u32], &[u32]) {
         let starts = &self.col_starts;
@@ -99,12 +102,12 @@ impl Pattern {
         (&self.by_col.indices()[range.clone()], &self.by_col.data()[range])
     }
 
-    /// All entries as `(row, column)`, in the order of their positions.
+    /// Returns all entries as `(row, column)`, in order of position.
     pub fn entries(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         (0..self.rows()).flat_map(move |i| self.row(i).map(move |(j, _)| (i, j)))
     }
 
-    /// The position of entry `(i, j)`, if it exists.
+    /// Returns the position of entry `(i, j)`, or `None` if it is not in the pattern.
     pub fn position(&self, i: usize, j: usize) -> Option<usize> {
         self.by_row.get(i, j).map(|&at| at as usize)
     }
