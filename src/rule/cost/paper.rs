@@ -68,7 +68,8 @@ mod tests {
         assert!(paper("uoro", &shape).is_none());
     }
 
-    /// Table 1 by hand for n = 10, p = 1000, ω̃ = .1, α̃ = .4, β̃ = .5, T = 7: memory and time of every row.
+    /// Table 1 by hand for n = 10, p = 1000, ω̃ = .1, α̃ = .4, β̃ = .5, T = 7: memory and time of
+    /// every row.
     #[test]
     fn paper_cost_of_every_row_equals_table_1_by_hand() {
         let shape = Shape { units: 10.0, parameters: 1000.0, kept: 0.1, active: 0.4, steep: 0.5, steps: 7.0 };

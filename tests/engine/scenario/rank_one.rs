@@ -6,7 +6,8 @@ use sparse_rtrl::params::{Generator, Purpose, generator};
 use sparse_rtrl::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// UORO by its equations: `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`, `θ̃ ← θ̃/ρ₀ + νᵀN/ρ₁`.
+/// UORO by its equations: `s̃ ← (I − B diag(e))⁻¹ (ρ₀ (diag(d) + A diag(e⁻)) s̃ + ρ₁ ν)`,
+/// `θ̃ ← θ̃/ρ₀ + νᵀN/ρ₁`.
 pub struct RankOne {
     wiring: Arc<Wiring>,
     rng: Generator,
