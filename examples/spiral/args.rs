@@ -1,4 +1,4 @@
-//! The flags of the spiral example, laid over a preset.
+//! Command-line flags of the spiral example. They override the values of a preset.
 
 mod help;
 mod values;
@@ -13,27 +13,28 @@ use sparse_rtrl::params::{MaskOn, MaskSharing, ThresholdInit};
 use std::path::PathBuf;
 use values::{LossArg, Optional, word};
 
-/// κ of the trace that `--readout trace` reads.
+/// Factor κ of the trace with `--readout trace`.
 const TRACE: f64 = 0.9;
-/// Steps without a loss where `--loss every` is laid over a preset without burn-in.
+/// Number of steps without a loss with `--loss every`, if the preset has no burn-in.
 const BURN_IN: usize = 10;
 
-/// Learn to classify clockwise and anticlockwise spirals, online, with exact sparse RTRL.
+/// Train a network to classify clockwise and anticlockwise spirals with exact sparse RTRL.
 ///
-/// Trains a small event-based recurrent network on spirals that unwind over 17 steps, reports progress, and prints
+/// Trains a small event-based recurrent network on spirals of 17 steps, reports progress, and prints
 /// a table of accuracy and cost. The learning curve is written as CSV.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Units of the network
+    /// Units per layer
     #[arg(long, default_value_t = 16)]
     units: usize,
-    /// Stacked layers of that many units each
+    /// Number of stacked layers of --units units
     #[arg(long, default_value_t = 1)]
     layers: usize,
     #[arg(long, default_value = "egru")]
     cell: String,
-    /// Share of masked weights that are pruned, in [0, 1); a comma-separated list runs with each of them
+    /// Parameter sparsity ω: share of pruned weights among those of --mask, in [0, 1); a list,
+    /// separated by commas, runs each value
     #[arg(long, value_delimiter = ',', default_value = "0")]
     pub param_sparsity: Vec<f64>,
     /// No events: y = c at every step
@@ -41,10 +42,11 @@ pub struct Args {
     no_activity_sparsity: bool,
     #[arg(long, default_value = "rtrl")]
     rule: String,
-    /// An exact rule run beside it, to record the cosine similarity of the gradient to the exact one: rtrl, rtrl-dense, bptt
+    /// Exact rule to compare with: records the cosine similarity of the two gradients; rtrl,
+    /// rtrl-dense or bptt, for example
     #[arg(long, alias = "shadow", value_name = "RULE")]
     reference_rule: Option<String>,
-    /// Batches to learn from
+    /// Number of training batches
     #[arg(long, default_value_t = 1700)]
     iterations: usize,
     /// Sequences per batch
@@ -57,13 +59,14 @@ pub struct Args {
     learning_rate: Option<f64>,
     #[arg(long)]
     schedule: Option<String>,
-    /// Scale longer gradients down to this norm; off for never [default: 0.1; paper: off]
+    /// Scale longer gradients down to this norm; off: no clipping [default: 0.1; paper: off]
     #[arg(long, value_name = "NORM|off")]
     clip: Option<Optional>,
     /// Update after this number of steps instead of once per sequence
     #[arg(long, value_name = "STEPS")]
     update_every: Option<usize>,
-    /// Do not reset between sequences: each place of the batch is one endless stream
+    /// Do not reset between sequences: each sequence of the batch continues the
+    /// previous one
     #[arg(long)]
     no_reset: bool,
     /// Height of the pseudo-derivative [default: 0.7; paper: 0.7]
@@ -72,23 +75,26 @@ pub struct Args {
     /// Half-width of the pseudo-derivative [default: 0.5; paper: 1]
     #[arg(long)]
     epsilon: Option<f64>,
-    /// Mean of the first thresholds, Beta-distributed in (0, 1) [default: 0.1; paper: σ(N(0,1) − 1)]
+    /// Mean of the initial thresholds, Beta-distributed in (0, 1)
+    /// [default: 0.1; paper: σ(N(0,1) − 1)]
     #[arg(long)]
     threshold_mean: Option<f64>,
-    /// Loss at every step after the burn-in, or at the last only [default: every; paper: last]
+    /// Loss at every step after the burn-in, or at the last step only
+    /// [default: every; paper: last]
     #[arg(long)]
     loss: Option<LossArg>,
-    /// Steps at the beginning of each sequence without a loss, with --loss every [default: 10]
+    /// Number of steps without a loss at the beginning of each sequence, with --loss every
+    /// [default: 10]
     #[arg(long, value_name = "STEPS")]
     burn_in: Option<usize>,
-    /// Which weights a run ends with: those of its last update, or those with the highest accuracy on 2,000 held-out spirals at any
-    /// evaluation [default: best; paper: last]
+    /// Weights that a run returns: those of its last update, or those with the highest accuracy on
+    /// 2,000 held-out spirals at any evaluation [default: best; paper: last]
     #[arg(long, value_parser = word::<Keep>(["last", "best"]))]
     keep: Option<Keep>,
-    /// Read the units' output, or a running trace of it with factor 0.9
+    /// Input of the readout: the emissions y, or a running trace of y with factor 0.9
     #[arg(long, default_value = "y", value_parser = ["y", "trace"])]
     readout: String,
-    /// Which weights are masked
+    /// Weights that the mask applies to
     #[arg(long, default_value = "recurrent", value_parser = word::<MaskOn>(["recurrent", "all"]))]
     mask: MaskOn,
     /// One mask per gate, or one for all gates of a connection
@@ -97,50 +103,51 @@ pub struct Args {
     /// Reset gate before or after the matrix product [default: before; paper: after]
     #[arg(long, value_parser = word::<ResetGate>(["before", "after"]))]
     reset_gate: Option<ResetGate>,
-    /// What an event takes from its unit: its output, or the threshold inside the leak [default: output; paper: threshold]
+    /// Value subtracted from a unit's state after an event: its output, or the threshold, before the
+    /// factor 1 − u [default: output; paper: threshold]
     #[arg(long, value_parser = word::<EventReset>(["output", "threshold"]))]
     event_reset: Option<EventReset>,
     /// First seed
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Number of seeds, from the first one up
+    /// Number of consecutive seeds
     #[arg(long, default_value_t = 1)]
     pub seeds: u64,
-    /// The setting that all other flags are laid over
+    /// Preset; other flags override its values
     #[arg(long, default_value = "default", value_parser = word::<Preset>(["default", "paper"]))]
     preset: Preset,
-    /// Where the learning curve goes
+    /// File for the learning curve (CSV)
     #[arg(long, default_value = "results/spiral.csv")]
     pub out: PathBuf,
-    /// Also draw the curve, as SVG
+    /// File for a plot of the learning curve (SVG)
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
-    /// Also write the closing table, as Markdown with the command and the date
+    /// File for the summary table (Markdown), with the command and the date
     #[arg(long, value_name = "FILE")]
     pub table: Option<PathBuf>,
-    /// Evaluate on the test set every that many iterations
+    /// Number of iterations between evaluations on the test set
     #[arg(long, default_value_t = 50)]
     test_every: usize,
-    /// Threads; 0 for as many as there are cores. The result does not depend on it
+    /// Number of threads; 0: one per core. Results are independent of it
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
-    /// Print the closing table only
+    /// Print the summary table only
     #[arg(long)]
     pub quiet: bool,
 }
 
 impl Args {
-    /// The flags of this process.
+    /// Parses the flags of this process.
     pub fn from_command_line() -> std::result::Result<Self, clap::Error> {
         Self::from_arg_matches(&command().try_get_matches()?)
     }
 
-    /// The seeds to run.
+    /// Returns the seeds to run.
     pub fn seeds(&self) -> impl Iterator<Item = u64> + Clone {
         self.seed..=self.seed.saturating_add(self.seeds - 1)
     }
 
-    /// One configuration for every sparsity asked for, all of them checked.
+    /// Returns one checked configuration per parameter sparsity.
     pub fn configs(&self) -> Result<Vec<Config>> {
         if self.seeds == 0 {
             return Err(Error::setting("seeds", "at least 1", self.seeds));

@@ -74,7 +74,7 @@ fn activity<T: Real>() -> RuleEntry<T> {
 }
 
 fn dense<T: Real>() -> RuleEntry<T> {
-    let about = "exact RTRL without skips: the oracle of the tests";
+    let about = "exact RTRL without skips; reference implementation of the tests";
     RuleEntry::new("rtrl-dense", about, Claim::Exact, |wiring, _, _| Unmasked::new(wiring, RtrlDense::new))
         .with_cost(|wiring| OracleCost::new(wiring))
         .with_mean_cost(oracle::mean)
@@ -82,7 +82,7 @@ fn dense<T: Real>() -> RuleEntry<T> {
 }
 
 fn bptt<T: Real>() -> RuleEntry<T> {
-    let about = "back-propagation through a tape of the whole sequence";
+    let about = "back-propagation through the whole sequence, whose steps are stored";
     RuleEntry::maskable("bptt", about, Claim::Exact, Bptt::new)
         .with_cost(|wiring| TapeCost::new(wiring.clone(), None))
         .with_mean_cost(|means| tape::mean(means, None))
@@ -92,7 +92,7 @@ fn bptt<T: Real>() -> RuleEntry<T> {
 
 fn blocked<T: Real>(steps: usize) -> RuleEntry<T> {
     let about =
-        "exact RTRL that advances the influence matrix every K steps (Schmidhuber 1992); any rtrl-blocked-K";
+        "exact RTRL that updates the influence matrix every K steps (Schmidhuber 1992); any rtrl-blocked-K";
     let build = move |wiring, activity| BlockRtrl::new(wiring, steps, activity);
     RuleEntry::maskable(format!("rtrl-blocked-{steps}"), about, Claim::Exact, build)
         .with_cost(move |wiring| BlockCost::new::<T>(wiring.clone(), steps))
@@ -114,7 +114,7 @@ fn choice<T: Real>(wiring: &Wiring) -> RuleEntry<T> {
 }
 
 fn auto<T: Real>() -> RuleEntry<T> {
-    let about = "rtrl or rtrl-blocked-K, whichever has the lower estimated cost for a gradient at every step";
+    let about = "rtrl or rtrl-blocked-K, chosen by a cost model for a gradient at every step";
     let build = |wiring: &Arc<Wiring>, skips, seed| (choice(wiring).build)(wiring, skips, seed);
     RuleEntry::boxed(AUTO, about, Claim::Exact, Box::new(build))
         .with_boxed_cost(Box::new(|wiring| {
@@ -132,7 +132,8 @@ pub fn resolve(name: &str, wiring: &Wiring) -> String {
 }
 
 fn snap<T: Real>(n: usize) -> RuleEntry<T> {
-    let about = "RTRL on the entries reachable in N steps of the pattern (Menick et al. 2021); any snap-N";
+    let about =
+        "RTRL on the entries that a parameter reaches within N steps (Menick et al. 2021); any snap-N";
     let entry = pattern_rule(format!("snap-{n}"), about, Claim::Pattern(n), Reach::Steps(n));
     if n > 1 {
         // At most all entries of S, and 8 bytes for every coupling of every block.
@@ -142,12 +143,12 @@ fn snap<T: Real>(n: usize) -> RuleEntry<T> {
 }
 
 fn rflo<T: Real>() -> RuleEntry<T> {
-    let about = "influence along each unit's carry only (Murray 2019)";
+    let about = "influence through each unit's carry only (Murray 2019)";
     pattern_rule("rflo", about, Claim::Heuristic, Reach::Carry).with_mean_cost(pattern::mean)
 }
 
 fn e_prop<T: Real>() -> RuleEntry<T> {
-    let about = "influence along each unit's own dynamics, its reset included (Bellec et al. 2020)";
+    let about = "influence through each unit's own dynamics, including its reset (Bellec et al. 2020)";
     pattern_rule("e-prop", about, Claim::Heuristic, Reach::Unit).with_mean_cost(pattern::mean)
 }
 

@@ -1,4 +1,4 @@
-//! `--help`: what the registries know, and examples.
+//! `--help`: registered names, defaults and examples.
 
 use super::Args;
 use clap::{Arg, Command, CommandFactory};
@@ -8,21 +8,24 @@ use sparse_rtrl::optim;
 use sparse_rtrl::rule;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  spiral --param-sparsity 0.9                       the main job: nine in ten recurrent weights pruned
+  spiral --param-sparsity 0.9                       90 % of the recurrent weights pruned
   spiral --param-sparsity 0,0.5,0.8,0.9 --seeds 5   four sparsities, five seeds each
   spiral --rule bptt --out results/bptt.csv         the same gradient by back-propagation through time
-  spiral --preset paper                             the setting of the paper's own code
+  spiral --preset paper                             the setting of the RTRL paper's code
 
-Exit status: 0 when done; 1 when a run fails (a loss that is not finite, a full disk), with the curve so far on disk; 2 for
-wrong input, before anything is run or written; 6 when another process writes the same --out.";
+Exit status:
+  0  success
+  1  a run failed (a loss that is not finite, a full disk); the learning curve up to the failure is kept
+  2  invalid input; no run was started and no file was written
+  6  another process writes the same --out";
 
-/// A heading, and a line for every entry of a registry.
+/// Returns a heading, followed by one line per entry of a registry.
 fn listing<'a>(heading: &str, entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let lines = entries.map(|(name, about)| format!("\n- {name}: {about}"));
     std::iter::once(format!("{heading}:")).chain(lines).collect()
 }
 
-/// The command with what the registries know.
+/// Returns the command with the registered names in the help.
 pub(super) fn command() -> Command {
     let cells = cell::registry::<f32>();
     let rules = rule::registry::<f32>();
@@ -39,7 +42,7 @@ pub(super) fn command() -> Command {
     };
     let optimisers = of_presets(optimisers, |config| &config.optimiser);
     let schedules = of_presets(schedules, |config| &config.schedule);
-    // A number below zero is a wrong value, not an unknown flag.
+    // A negative number is an invalid value, not an unknown flag.
     let numbers = |arg: Arg| {
         let takes_value = arg.get_action().takes_values();
         arg.allow_negative_numbers(takes_value)

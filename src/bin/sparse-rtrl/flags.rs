@@ -15,13 +15,14 @@ use std::str::FromStr;
 #[derive(Args, Serialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Flags {
-    /// Column to predict. A row in which it is empty is predicted, but no weight is updated
+    /// Column to predict. For a row in which it is empty, a prediction is made, but weights are not
+    /// updated
     #[arg(long, value_name = "COLUMN", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     /// Predict the target this number of rows ahead. From 1 on, the value of the target column is
-    /// an input, and a prediction is used for learning when its target has arrived. With 0, the
-    /// target is predicted from the other columns of the same row. Skipped rows do not count
+    /// an input, and the weights are updated when the target of a prediction arrives. With 0, the
+    /// target is predicted from the other columns of the same row. Skipped rows are not counted
     #[arg(long, value_name = "ROWS", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     horizon: Option<usize>,
@@ -34,7 +35,8 @@ pub struct Flags {
     #[arg(long, value_name = "A,B,…|N", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     classes: Option<String>,
-    /// Columns that are inputs [default: all except the group; the target only with a horizon]
+    /// Columns that are inputs [default: all except the group; the target is included only if the
+    /// horizon is at least 1]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     features: Option<Vec<String>>,
@@ -47,7 +49,7 @@ pub struct Flags {
     #[arg(long, value_name = "COLUMN:CATEGORIES", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     one_hot: Option<Vec<String>>,
-    /// Inputs that only the readout reads
+    /// Inputs of the readout that the network does not receive
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     direct: Option<Vec<String>>,
@@ -62,7 +64,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<usize>,
     /// Maximum distance of a number from its running mean, in running standard deviations. A larger
-    /// distance is a row error from the 101st row on; or off
+    /// distance is a row error from the 101st row on; off: no limit
     #[arg(long, alias = "absurd", value_name = "N|off", help_heading = "Columns")]
     #[serde(skip_serializing_if = "Option::is_none")]
     outlier_limit: Option<Limit>,
@@ -79,7 +81,7 @@ pub struct Flags {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Input")]
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<Vec<String>>,
-    /// Number of lines to skip after the header, such as units
+    /// Number of lines to skip after the header, for example a line with physical units
     #[arg(long, value_name = "N", help_heading = "Input")]
     #[serde(skip_serializing_if = "Option::is_none")]
     skip_lines: Option<usize>,
@@ -100,11 +102,11 @@ pub struct Flags {
     #[arg(long, value_parser = ["before", "after"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_gate: Option<String>,
-    /// Share of masked weights that are pruned, in [0, 1)
+    /// Parameter sparsity ω: share of pruned weights among those of --mask, in [0, 1)
     #[arg(long, value_name = "ω", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     param_sparsity: Option<f64>,
-    /// Which weights are masked: recurrent weights only, or input weights as well
+    /// Weights that are pruned: recurrent weights only, or input weights as well
     #[arg(long, value_parser = ["recurrent", "all"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     mask: Option<String>,
@@ -131,11 +133,12 @@ pub struct Flags {
     #[arg(long, value_name = "δ", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     decay: Option<f64>,
-    /// Optimiser: scale longer gradients down to this norm; or off
+    /// Optimiser: scale longer gradients down to this norm; off: no limit
     #[arg(long, value_name = "NORM|off", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     clip: Option<Limit>,
-    /// Limit errors to this number of standard deviations of the target; or off
+    /// Limit the prediction error used in an update to this number of standard deviations of the
+    /// target; off: no limit
     #[arg(long, value_name = "N|off", help_heading = "Learning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     error_clip: Option<Limit>,
@@ -179,7 +182,7 @@ pub struct Flags {
     #[arg(long, value_name = "N", help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<usize>,
-    /// Write one line per this number of rows
+    /// Number of rows per output line
     #[arg(long, value_name = "ROWS", help_heading = "Output")]
     #[serde(skip_serializing_if = "Option::is_none")]
     every: Option<u64>,
@@ -263,7 +266,7 @@ pub fn complete(command: Command) -> Command {
             "kalman-full".to_string(),
             "extended Kalman filter with one covariance of all weights; slow, for small networks",
         ),
-        ("none".to_string(), "no update of the network; only the readout learns"),
+        ("none".to_string(), "no update of the network; only the readout is trained"),
     ]);
     let defaults = Settings::new("").as_map();
     let with_default = |arg: clap::Arg| {

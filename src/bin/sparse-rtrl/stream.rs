@@ -18,12 +18,13 @@ use sparse_rtrl::stream::weights;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Learn from a stream of rows: predict the target of each row, then update the model with it
+/// Learn from a stream of rows: predict the target of each row, then update the model when the
+/// target is known
 ///
 /// Reads CSV or JSON lines from a file or standard input and writes one line per row: the target,
-/// the prediction that was made for it before it was known, the forecast if there is a horizon, and
-/// the metrics so far. A row is one line. Predictions never use later rows, and memory does not
-/// grow with the stream.
+/// the prediction of it, made before it arrived, the prediction for a later row if there is a
+/// horizon, and the metrics so far. A row is one line. Predictions never use later rows, and memory
+/// does not grow with the stream.
 #[derive(clap::Args)]
 #[command(after_help = examples())]
 pub struct Args {
@@ -39,17 +40,18 @@ pub struct Args {
     /// Save the complete state in this file: weights, masks, states, influence, scalers, metrics,
     /// position. It is replaced atomically, also at the end and when a signal, a row error or a
     /// closed pipe ends the stream. The checkpoint and the output are locked with FILE.lock: a
-    /// second process that would write one of them is refused. With a checkpoint, a last row
+    /// second process that writes one of them exits with code 6. With a checkpoint, a last row
     /// without a line end is not processed, since it may be incomplete
     #[arg(long, value_name = "FILE", help_heading = "Checkpoint")]
     checkpoint: Option<PathBuf>,
-    /// Rows between checkpoints; a rollback restores the last of them
+    /// Rows between checkpoints; a rollback restores the most recent one
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
     /// Resume from the checkpoint, if it exists. Settings come from it, rows of a file that were
     /// processed are skipped, and the output is truncated to its length at the checkpoint, after
-    /// its content has been verified. Rows from standard input count as new. Of the settings, only
-    /// --outlier-limit, --learning-rate, --decay, --clip and --error-clip may change
+    /// its content has been verified. Rows from standard input are new rows, unless --replay is
+    /// given. Of the settings, only --outlier-limit, --learning-rate, --decay, --clip and
+    /// --error-clip may change
     #[arg(long, requires = "checkpoint", help_heading = "Checkpoint")]
     resume: bool,
     /// Run also on a file system without locks. Make sure that no other process writes the
@@ -64,12 +66,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Checkpoint")]
     import: Option<PathBuf>,
     /// On a row error (missing or extra fields, not a number, not finite, outlier): stop the
-    /// stream, or count the row and skip it. A skipped row has no line of output and does not count
-    /// for the horizon
+    /// stream, or count the row and skip it. A skipped row has no line of output and is not counted
+    /// in the horizon
     #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_bad_row: OnBadRow,
     /// When a number is not finite or an output exceeds 1000 standard deviations: stop the stream,
-    /// reset the learner, or roll it back to the last checkpoint that was due
+    /// reset the learner to its initial weights, or roll it back to the most recent due checkpoint
     #[arg(long, default_value = "stop", help_heading = "Error handling")]
     on_divergence: OnDivergence,
     /// Print errors only
@@ -85,7 +87,7 @@ fn examples() -> String {
   sparse-rtrl stream load.csv --target load --horizon 5 --cyclic minuteofday:1440 --one-hot dayofweek:7 -o out.csv
       predict five rows ahead from the load, the time of day and the day of the week
   tail -n +1 -f sensor.log | sparse-rtrl stream --target temperature --checkpoint sensor.ckpt --resume --replay
-      resume: a second run continues at the first new row
+      can be resumed: the same command continues at the first new row
   sparse-rtrl stream clicks.jsonl --target bought --target-kind binary --classes no,yes --on-bad-row skip
   sparse-rtrl stream laser.csv --target y --horizon 1 --trainer kalman-node --variance 10
 

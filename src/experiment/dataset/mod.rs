@@ -84,12 +84,12 @@ fn all<T: Real>() -> Vec<DatasetEntry<T>> {
     vec![
         DatasetEntry {
             name: "spiral",
-            about: "classification of clockwise and anti-clockwise spirals (RTRL paper, section 6)",
+            about: "classify clockwise and anticlockwise spirals (RTRL paper, section 6)",
             draw: spiral::draw,
         },
         DatasetEntry {
             name: "copy",
-            about: "reproduction of a pattern after a delay (Hochreiter & Schmidhuber 1997)",
+            about: "reproduce a pattern after a delay (Hochreiter & Schmidhuber 1997)",
             draw: copy::draw,
         },
     ]

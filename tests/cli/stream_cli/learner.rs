@@ -99,7 +99,7 @@ fn train_completions_and_help_accept_valid_and_refuse_invalid_arguments() {
     }
     let help = ok(&run(&folder, "stream --help", b"")).split_whitespace().collect::<Vec<_>>().join(" ");
     for message in
-        ["Σ|error| / Σ|target|", "Skipped rows do not count", "no line of output", "may be incomplete"]
+        ["Σ|error| / Σ|target|", "Skipped rows are not counted", "no line of output", "may be incomplete"]
     {
         assert!(help.contains(message), "expected {message} in the help");
     }
