@@ -1,4 +1,5 @@
-//! Shared by the programs of this package: provenance of results, and comparisons of models on a stream.
+//! Shared modules of the study programs: provenance of results, and comparisons of models on a
+//! stream.
 
 pub mod comparison;
 #[path = "../../examples/origin/mod.rs"]

@@ -156,7 +156,7 @@ fn figure3_with_invalid_input_exits_with_code_2() {
         (&["--units", "0"], "units"),
         (&["--preset", "ours"], "possible values"),
         (&["--experiment", "x"], "possible values"),
-        (&["--plot-only"], "found none"),
+        (&["--plot-only"], "got none"),
     ];
     for (flags, expected) in cases {
         let out = folder("figure3-wrong");

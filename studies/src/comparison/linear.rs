@@ -1,11 +1,12 @@
-//! Linear models trained by recursive least squares. The weights that predict a row depend only on rows known by then.
+//! Linear models trained by recursive least squares. The weights for a prediction depend only on
+//! rows that are known at the time of the prediction.
 
 use super::Predictions;
 use sparse_rtrl::optim::Rls;
 
-/// Predicts each value `horizon` rows ahead from `features` and a constant, with ridge penalty 1 / `variance`.
-///
-/// Values are divided by `scale`, so that the weights are of order one.
+/// Predicts each value `horizon` rows ahead from `features` and a constant, with ridge penalty
+/// 1 / `variance`. Values are divided by `scale`, so that the weights are of order one. The last
+/// argument is `(variance, forgetting, scale)`.
 pub fn least_squares(
     features: impl Fn(usize) -> Vec<f64>,
     values: &[f64],

@@ -1,4 +1,4 @@
-//! Comparison of models that predict a series online, each in one pass, with the same measures.
+//! Comparison of models that predict a series online in one pass.
 
 mod linear;
 mod report;
@@ -16,7 +16,8 @@ use sparse_rtrl::readout::Target;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// For each row, the prediction of its value made `horizon` rows earlier; NaN for the first rows, which have none.
+/// For each row, the prediction of its value made `horizon` rows earlier; NaN for the first
+/// `horizon` rows.
 pub type Predictions = Vec<f64>;
 
 /// Runs a model with a seed.
@@ -26,7 +27,7 @@ type RunModel<'a> = Box<dyn Fn(u64) -> Result<Predictions> + Sync + 'a>;
 pub struct Model<'a> {
     /// Name in the table.
     pub name: String,
-    /// Settings in a few words.
+    /// Short description of the settings.
     pub about: String,
     /// Whether the result depends on the seed.
     seeded: bool,
@@ -34,17 +35,18 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// A model that does not depend on the seed.
+    /// Creates a model that does not depend on the seed.
     pub fn fixed(name: &str, about: &str, run: impl Fn() -> Predictions + Sync + 'a) -> Self {
         Self { name: name.into(), about: about.into(), seeded: false, run: Box::new(move |_| Ok(run())) }
     }
 
-    /// A model with a random initial state.
+    /// Creates a model that depends on the seed.
     pub fn seeded(name: &str, about: &str, run: impl Fn(u64) -> Result<Predictions> + Sync + 'a) -> Self {
         Self { name: name.into(), about: about.into(), seeded: true, run: Box::new(run) }
     }
 
-    /// A streaming learner; `inputs(t)` and `values[t]` are the input and the target of row t.
+    /// Creates a model from a streaming learner; `inputs(t)` and `values[t]` are the input and the
+    /// target of row t.
     pub fn learner(
         name: &str,
         about: &str,
@@ -74,7 +76,7 @@ pub struct Outcome<'a> {
 /// Runs all models with seeds 0 to `seeds` − 1 on all threads.
 ///
 /// # Errors
-/// If a model's settings are invalid, or its state becomes non-finite.
+/// If the settings of a model are invalid, or if a value is not finite.
 pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> {
     let of = |k: usize| (0..if models[k].seeded { seeds } else { 1 }).map(move |seed| (k, seed));
     let jobs: Vec<(usize, u64)> = (0..models.len()).flat_map(of).collect();
@@ -91,7 +93,8 @@ pub fn run<'a>(models: &'a [Model<'a>], seeds: u64) -> Result<Vec<Outcome<'a>>> 
     models.iter().enumerate().map(outcome).collect()
 }
 
-/// A learner with one layer and the prediction horizon `horizon`; an event subtracts the threshold from the unit's state.
+/// Returns the specification of a learner with one layer, threshold reset, one output and
+/// prediction horizon `horizon`.
 pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usize) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(inputs, units, 1);
     spec.model.network.layers[0].cell = cell.into();
@@ -101,14 +104,14 @@ pub fn spec(inputs: usize, cell: &str, units: usize, sparsity: f64, horizon: usi
     spec
 }
 
-/// Sets the mean initial threshold, and half-width ε and height γ of the pseudo-derivative.
+/// Sets the mean of initial thresholds, and half-width ε and height γ of the pseudo-derivative.
 pub fn events(spec: &mut StreamLearnerSpec, threshold: f64, half_width: f64, height: f64) {
     spec.model.init.threshold = ThresholdInit::Beta { mean: threshold };
     spec.model.network.layers[0].config.surrogate.epsilon = half_width;
     spec.model.network.layers[0].config.surrogate.gamma = height;
 }
 
-/// The exit code of a program; prints the error, if there is one.
+/// Returns the exit code of a program: 0, or 2 after printing the error.
 pub fn end(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,7 +125,7 @@ pub fn end(result: Result<()>) -> ExitCode {
 /// Checks the number of seeds.
 ///
 /// # Errors
-/// If it is not from 1 to 1000.
+/// If `seeds` is not in 1 to 1000.
 pub fn check_seeds(seeds: u64) -> Result<()> {
     match seeds {
         1..=1000 => Ok(()),
@@ -133,7 +136,7 @@ pub fn check_seeds(seeds: u64) -> Result<()> {
 /// Reads a data file.
 ///
 /// # Errors
-/// If it cannot be read; the message says how to download it.
+/// If the file cannot be read. The message includes the download command.
 pub fn read(path: &Path) -> Result<String> {
     let hint = |why: std::io::Error| {
         std::io::Error::new(

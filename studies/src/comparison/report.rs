@@ -1,4 +1,4 @@
-//! Tables and figures of a comparison: on the terminal, and as Markdown, CSV and SVG with the command that made them.
+//! Tables and figures of a comparison, on the terminal and as Markdown, CSV and SVG files.
 
 use super::{Outcome, Predictions};
 use crate::origin;
@@ -9,22 +9,24 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::file;
 use std::path::Path;
 
-/// Contents of the report of a comparison.
+/// Content of the report of a comparison.
 pub struct Report<'a> {
     /// Stem of the file names.
     pub name: &'a str,
     /// Name of the program.
     pub program: &'a str,
     pub title: &'a str,
-    /// Definition of the measures, and how settings were chosen.
+    /// Definition of the measures, and the method by which settings were chosen.
     pub notes: &'a str,
-    /// Names of the measures, and the function that computes them.
+    /// Names of the measures.
     pub measures: &'a [&'a str],
+    /// Computes one value per measure.
     pub measure: &'a (dyn Fn(&Predictions) -> Vec<f64> + Sync),
-    /// Published results, with their measures (NaN where not published).
+    /// Published results: name and measures (NaN if not published).
     pub published: &'a [(&'a str, &'a [f64])],
-    /// Error over a range of rows, for the figure, and the length of its windows.
+    /// Computes the error over a range of rows, for the figure.
     pub error: &'a dyn Fn(&Predictions, std::ops::Range<usize>) -> f64,
+    /// Rows per window in the figure.
     pub window: usize,
     /// Models in the figure.
     pub drawn: &'a [&'a str],
@@ -126,7 +128,7 @@ fn draw(report: &Report, outcomes: &[Outcome], path: &Path) -> Result<()> {
                 .margin(12)
                 .x_label_area_size(36)
                 .y_label_area_size(64)
-                // Space on the right for the legend.
+                // The legend is on the right.
                 .build_cartesian_2d(0.0..1.36 * end, (0.8 * least..1.25 * most).log_scale())?;
             let x = format!("row (error over the last {} rows)", report.window);
             chart

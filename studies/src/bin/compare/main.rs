@@ -1,5 +1,5 @@
-//! Compares every rule in the registry on the spiral and on a copy task, five seeds each: accuracy, MACs, and cosine similarity to the
-//! exact gradient. `cargo study compare`.
+//! Comparison of the registered rules on the spiral and copy tasks, five seeds each: accuracy,
+//! MACs, and cosine similarity with the exact gradient. `cargo study compare`.
 
 use clap::Parser;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
@@ -16,7 +16,8 @@ use sparse_rtrl_studies::origin;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Train an EGRU with every rule on two tasks; compare accuracy, MACs, and the cosine similarity of the gradient to the exact one.
+/// Train an EGRU with every rule on two tasks; compare accuracy, MACs, and cosine similarity with
+/// the exact gradient.
 ///
 /// Writes compare.md. The result does not depend on the number of threads.
 #[derive(Parser)]
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The configuration of a task. On the copy task the loss covers every step that has a target.
+/// Returns the configuration of a task. On the copy task every step with a target has a loss.
 fn config(args: &Args, task: &str, rule: &str) -> Config {
     let mut config = Config::spiral(Preset::Default);
     config.dataset = task.into();
@@ -76,7 +77,8 @@ fn compare(args: &Args) -> Result<()> {
     }
     let path = args.out.join("compare.md");
     file::check_writable(&path)?;
-    // The other exact forms of RTRL compute the same gradient as rtrl and bptt; some take up to a hundred times as long.
+    // The other exact forms of RTRL have the same gradient as rtrl and bptt, and some take up to a
+    // hundred times as long.
     let rules = rule::registry::<f32>().into_iter().map(|rule| rule.name);
     let rules: Vec<String> = rules.filter(|name| !name.starts_with("rtrl-")).collect();
     let tasks = ["spiral", "copy"];
@@ -121,10 +123,11 @@ fn compare(args: &Args) -> Result<()> {
 }
 
 const NOTES: &str = "Accuracy: on the test set after the last iteration, mean ± standard deviation over seeds. Worst: the seed with the lowest \
-                     accuracy. A diverged run counts as 0. MACs: of the whole run; % of dense: relative to dense RTRL without masks. \
-                     Cosine: similarity of each batch's gradient to the exact gradient, without the readout, mean over all iterations.";
+                     accuracy. A diverged run counts as accuracy 0. MACs: of the whole run; % of dense: relative to dense RTRL without masks. \
+                     Cosine: cosine similarity of the gradient of a batch with the exact gradient, without the readout, mean over all iterations.";
 
-/// Returns `None` for a run that diverged, which the table reports as accuracy 0; returns any other error.
+/// Returns `None` for a run that diverged, which the table reports as accuracy 0; returns any other
+/// error.
 fn keep(run: Result<RunSummary>) -> Result<Option<RunSummary>> {
     match run {
         Ok(run) => Ok(Some(run)),

@@ -1,4 +1,4 @@
-//! Command-line flags, and the studies they select.
+//! Command-line flags and the selected studies.
 
 use crate::study::{Experiment, Study};
 use clap::{Parser, ValueEnum};
@@ -6,18 +6,20 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::Preset;
 use std::path::PathBuf;
 
-/// Reproduce figure 3 of the RTRL paper with error bars: cost and savings of sparsity during training.
+/// Reproduce figure 3 of the RTRL paper with error bars: cost and savings of sparsity during
+/// training.
 ///
-/// Trains the spiral network with and without activity sparsity for every parameter sparsity and seed, and on endless streams without
-/// reset. Draws loss, sparsities, MACs and the causes of zeros as SVG and PNG, and writes a report that compares the results with the
-/// paper. After an interruption, the same command runs only the missing runs.
+/// Trains the spiral network with and without activity sparsity for every parameter sparsity and
+/// seed, and on endless streams without reset. Draws loss, sparsities, MACs and the causes of zeros
+/// as SVG and PNG, and writes a report that compares the results with the paper. After an
+/// interruption, the same command runs only the missing runs.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Args {
-    /// Settings: our default, that of the paper's own code, or both
+    /// Presets: the default of this crate, the settings of the paper's code, or both
     #[arg(long, value_enum, value_delimiter = ',', default_value = "default,paper")]
     preset: Vec<PresetArg>,
-    /// The paper's experiment, the same task on endless streams without reset, or both
+    /// Experiments: the paper's experiment, endless streams without reset, or both
     #[arg(long, value_enum, value_delimiter = ',', default_value = "spirals,stream")]
     experiment: Vec<Experiment>,
     /// Shares of recurrent weights that are pruned, in [0, 1); at most four
@@ -35,20 +37,21 @@ pub struct Args {
     /// Folder for curves (CSV), configurations (JSON), figures (SVG, PNG) and README.md
     #[arg(long, default_value = "results/figure3")]
     pub out: PathBuf,
-    /// Threads; 0 for one per core. The result does not depend on it
+    /// Threads; 0 means one per core. The result does not depend on the number of threads
     #[arg(long, default_value_t = 0)]
     pub threads: usize,
-    /// Run nothing: draw and report again from the CSV files in the folder
+    /// Draw the figures and write the report from the CSV files in the folder, without running
+    /// anything
     #[arg(long)]
     pub plot_only: bool,
-    /// Discard the runs of an interrupted command instead of keeping them
+    /// Discard the runs of an interrupted command
     #[arg(long)]
     pub fresh: bool,
 }
 
 const EXAMPLES: &str = "Examples:
-  figure3                                        everything: 2 settings, 120 runs, a few minutes
-  figure3 --preset paper --experiment spirals    the paper's experiment in the paper's setting only
+  figure3                                        both presets and experiments: 120 runs, a few minutes
+  figure3 --preset paper --experiment spirals    the paper's experiment with the paper preset only
   figure3 --plot-only                            draw the figures again from the CSV files
   figure3 --iterations 100 --seeds 2 --out /tmp/figure3    a quick test
 
@@ -61,7 +64,7 @@ enum PresetArg {
 }
 
 impl Args {
-    /// The selected studies, with checked settings.
+    /// Returns the selected studies, after checking their settings.
     pub fn studies(&self) -> Result<Vec<Study>> {
         if !(1..=1000).contains(&self.seeds) {
             return Err(Error::setting("seeds", "from 1 to 1000", self.seeds));
@@ -69,7 +72,7 @@ impl Args {
         if !(1..=4).contains(&self.param_sparsity.len()) {
             return Err(Error::setting("param-sparsity", "one to four numbers", self.param_sparsity.len()));
         }
-        // A negative zero is a zero.
+        // Adding 0 turns −0 into 0, so that both are one sparsity.
         let mut omegas: Vec<f64> = self.param_sparsity.iter().map(|omega| omega + 0.0).collect();
         omegas.sort_by(f64::total_cmp);
         omegas.dedup();

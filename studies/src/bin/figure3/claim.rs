@@ -1,12 +1,12 @@
-//! Which setting learns with the least compute, and whether the difference is significant.
+//! Test of the paper's claim that its sparsest setting learns with the least compute.
 
 use crate::curve::{Estimate, Setting};
 use crate::store::Point;
 
 /// Loss at which a run counts as having learned.
 pub const LEARNED: f64 = 0.1;
-/// A difference is significant from this number of standard errors on: the two-sided 5 % bound of Student's t for five seeds per setting
-/// with 4 degrees of freedom, the fewest that Welch's test can have.
+/// Number of standard errors from which a difference is significant: the two-sided 5 % bound of
+/// Student's t with 4 degrees of freedom, the minimum of Welch's test for five seeds per setting.
 pub const SIGNIFICANT: f64 = 2.78;
 
 /// A measure of compute.
@@ -23,13 +23,13 @@ pub const MEASURES: [Measure; 3] = [
     Measure { name: "MACs counted", of: |p| p.macs as f64 },
 ];
 
-/// `ω = 0.9 with activity sparsity`.
+/// Returns the name of a setting, for example `ω = 0.9 with activity sparsity`.
 pub fn name(setting: &Setting) -> String {
     let with = if setting.activity { "with" } else { "without" };
     format!("ω = {} {with} activity sparsity", setting.omega)
 }
 
-/// Mean ± standard error to about three digits, with `≥` if it is a lower bound.
+/// Formats mean ± standard error with about three digits, and with `≥` for a lower bound.
 pub fn show(cost: Estimate, bound: bool) -> String {
     let sign = if bound { "≥ " } else { "" };
     let digits = |x: f64| match x.abs() {
@@ -45,18 +45,21 @@ pub fn show(cost: Estimate, bound: bool) -> String {
     }
 }
 
-/// Result for the claim that the sparsest setting with activity sparsity learns with the least compute.
+/// Result for the claim that the sparsest setting with activity sparsity learns with the least
+/// compute.
 pub struct ClaimCheck {
     pub result: &'static str,
-    /// Compute of the claimed setting, name of the cheapest other setting, and its compute.
+    /// Compute of the claimed setting, name of the cheapest other setting, and compute of that
+    /// setting.
     pub claimed: String,
     pub rival: String,
     pub rival_cost: String,
-    /// Compute of the other setting minus that of the claimed one, in standard errors of the difference.
+    /// Compute of the other setting minus compute of the claimed setting, in standard errors of the
+    /// difference.
     pub gap: f64,
 }
 
-/// Compares the claimed setting with the others; `None` if there is no other.
+/// Compares the claimed setting with the others; returns `None` if there are no others.
 pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<ClaimCheck> {
     let cost = |setting: &&Setting| {
         let (cost, reached) = setting.when(LEARNED, measure.of);
@@ -66,7 +69,7 @@ pub fn sparsest_is_cheapest(settings: &[&Setting], measure: &Measure) -> Option<
     let is_claimed = |s: &&&Setting| s.activity && s.omega == sparsest;
     let (_, claimed, bound) = cost(settings.iter().find(is_claimed)?);
     let rivals = settings.iter().filter(|s| !is_claimed(s)).map(cost);
-    // Settings that learned come before settings whose cost is a lower bound.
+    // Settings in which every run learned come before settings whose cost is a lower bound.
     let rival = rivals.min_by(|a, b| a.2.cmp(&b.2).then(a.1.mean.total_cmp(&b.1.mean)))?;
     let gap = claimed.below(rival.1);
     let result = match gap {

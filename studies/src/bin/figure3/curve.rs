@@ -3,7 +3,7 @@
 use crate::store::{Curves, Point};
 use crate::study::{Key, Study};
 
-/// Mean and standard error of n numbers; the error is NaN for n = 1.
+/// Mean and standard error of n values; the error is NaN for n = 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub mean: f64,
@@ -12,7 +12,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// `error = s / √n` with the sample standard deviation s.
+    /// Computes the estimate, with `error = s / √n` and the sample standard deviation s.
     pub fn of(values: &[f64]) -> Self {
         let n = values.len();
         let mean = values.iter().sum::<f64>() / n as f64;
@@ -21,7 +21,7 @@ impl Estimate {
         Self { mean, error, n }
     }
 
-    /// `other.mean` − `self.mean` in standard errors of the difference.
+    /// Returns `other.mean` − `self.mean` in standard errors of the difference.
     pub fn below(self, other: Self) -> f64 {
         match (other.mean - self.mean, self.error.hypot(other.error)) {
             (0.0, 0.0) => 0.0,
@@ -29,7 +29,7 @@ impl Estimate {
         }
     }
 
-    /// The error for drawing: 0 where it is not known.
+    /// Returns the error for drawing: 0 if it is NaN.
     pub fn spread(self) -> f64 {
         if self.error.is_finite() { self.error } else { 0.0 }
     }
@@ -43,7 +43,7 @@ pub struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    /// The settings of a study that have runs.
+    /// Returns the settings of a study that have runs.
     pub fn all(study: &Study, curves: &'a Curves) -> Vec<Self> {
         let runs = |omega, activity| {
             let runs = study.seeds.iter().map(|&seed| curves.run(Key { omega, activity, seed }));
@@ -56,19 +56,20 @@ impl<'a> Setting<'a> {
         study.settings.iter().map(setting).filter(|s| !s.runs.is_empty()).collect()
     }
 
-    /// The last iteration.
+    /// Returns the last iteration.
     pub fn last(&self) -> usize {
         self.runs.iter().filter_map(|run| run.last()).map(|p| p.iteration).max().unwrap_or(0)
     }
 
-    /// Estimates over seeds, one per row.
+    /// Returns estimates over seeds, one per row.
     pub fn over_seeds(&self, of: impl Fn(&Point) -> f64) -> Vec<Estimate> {
         let rows = self.runs.iter().map(|run| run.len()).min().unwrap_or(0);
         let at = |row: usize| Estimate::of(&self.runs.iter().map(|run| of(&run[row])).collect::<Vec<_>>());
         (0..rows).map(at).collect()
     }
 
-    /// Estimate over seeds of the mean over the rows whose iteration lies in `iterations`.
+    /// Returns the estimate over seeds of the mean over the rows whose iteration is in
+    /// `iterations`.
     pub fn within(
         &self,
         iterations: std::ops::RangeInclusive<usize>,
@@ -82,7 +83,8 @@ impl<'a> Setting<'a> {
         Estimate::of(&self.runs.iter().map(mean).collect::<Vec<_>>())
     }
 
-    /// Estimate over seeds at the first row whose loss is at most `loss` (the last row if there is none), and the number of runs that reached it.
+    /// Returns the estimate over seeds at the first row whose loss is at most `loss` (the last row
+    /// if there is no such row), and the number of runs that reach this loss.
     pub fn when(&self, loss: f64, of: impl Fn(&Point) -> f64) -> (Estimate, usize) {
         let first = |run: &&[Point]| run.iter().position(|p| p.loss <= loss);
         let reached = self.runs.iter().filter(|run| first(run).is_some()).count();

@@ -1,4 +1,4 @@
-//! One panel: curves with their standard errors, or shares stacked to one.
+//! Drawing of one panel: curves with standard errors, or a stack of shares.
 
 use crate::curve::Estimate;
 use plotters::coord::Shift;
@@ -12,7 +12,8 @@ pub type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 pub const TEXT: (&str, i32) = ("sans-serif", 15);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
-/// The style of a curve: a colour of viridis (distinguishable by the colour-blind, ordered by darkness) and a marker.
+/// Style of a curve: a colour of viridis (distinguishable with colour blindness, ordered by
+/// darkness) and a marker.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub rank: usize,
@@ -27,7 +28,7 @@ impl Look {
         viridis[self.rank % viridis.len()]
     }
 
-    /// Its marker: circle, square, triangle or cross, hollow on a dashed curve.
+    /// Returns the marker: circle, square, triangle or cross, hollow for a dashed curve.
     pub fn mark(self, area: &Area, (x, y): (i32, i32)) -> Drawn {
         let style = if self.dashed { self.colour().stroke_width(1) } else { self.colour().filled() };
         match self.rank % 4 {
@@ -48,7 +49,7 @@ impl Look {
     }
 }
 
-/// The curve of a setting: positions on the x axis and estimates.
+/// Curve of a setting: positions on the x axis and estimates.
 pub struct Curve {
     pub look: Look,
     pub points: Vec<(f64, Estimate)>,
@@ -61,7 +62,7 @@ pub struct Labels<'a> {
     pub y: &'a str,
 }
 
-/// The range of an axis, linear or logarithmic.
+/// Range of an axis, linear or logarithmic.
 #[derive(Clone)]
 pub enum Axis {
     Linear(Range<f64>),
@@ -69,7 +70,7 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// A logarithmic axis around all values above zero.
+    /// Returns a logarithmic axis that contains all values above zero.
     pub fn log(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values
             .filter(|x| *x > 0.0 && x.is_finite())
@@ -77,7 +78,7 @@ impl Axis {
         if low > high {
             return Self::Log(0.1..1.0);
         }
-        // Only powers of ten are labelled: at least two of them must lie on the axis.
+        // Only powers of ten are labelled, so the axis must contain at least two of them.
         let (below, above) = (low.log10().floor(), high.log10().ceil());
         let inside = high.log10().floor() - low.log10().ceil();
         if inside >= 1.0 {
@@ -93,7 +94,7 @@ impl Axis {
     }
 }
 
-/// Curves over a linear or logarithmic axis.
+/// Draws curves over a linear or logarithmic axis.
 pub fn curves(area: &Area, labels: &Labels, x: &Axis, y: &Axis, curves: &[Curve]) -> Drawn {
     let clamp = |v: f64| y.clamp(v);
     match (x.clone(), y.clone()) {
@@ -104,12 +105,12 @@ pub fn curves(area: &Area, labels: &Labels, x: &Axis, y: &Axis, curves: &[Curve]
     }
 }
 
-/// Five digits at most, powers of ten beyond.
+/// Formats a label with at most five digits, or as a power of ten.
 fn number(x: &f64) -> String {
     match x.abs() {
         0.0 | 1e-3..1e5 => format!("{}", (x * 1e6).round() / 1e6),
         _ => {
-            // Powers of ten that a logarithmic axis computes are not exact.
+            // The powers of ten of a logarithmic axis have rounding errors.
             let text = format!("{x:.5e}");
             let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
             format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
@@ -164,7 +165,7 @@ where
                 chart.draw_series(LineSeries::new(line.clone(), style))?;
             }
         }
-        // A marker here and there, the curves' markers not above one another.
+        // Markers at intervals, with an offset per curve so that they do not overlap.
         let line: Vec<_> = line.collect();
         let stride = (line.len() / 6).max(1);
         for at in line.iter().skip((look.rank + 1) * stride / 5).step_by(stride) {
@@ -176,13 +177,13 @@ where
     Ok(())
 }
 
-/// A share of a whole and its colour.
+/// Name and colour of a share.
 pub struct Share {
     pub name: &'static str,
     pub colour: RGBColor,
 }
 
-/// Shares over iterations, stacked from below; `values[k]` belongs to `shares[k]`.
+/// Draws a stack of shares over iterations; `values[k]` belongs to `shares[k]`, from the bottom.
 pub fn stack(
     area: &Area,
     labels: &Labels,

@@ -13,7 +13,8 @@ const ROW: u32 = 320;
 /// Legend of panel H.
 const STRIP: u32 = 30;
 
-/// The curves of a panel: networks with activity sparsity, without, both, or with and the same networks with resets.
+/// Networks whose curves are in a panel: with activity sparsity, without, both, or with activity
+/// sparsity and the same networks with resets.
 #[derive(Clone, Copy)]
 enum Who {
     With,
@@ -28,11 +29,11 @@ struct Panel {
     who: Who,
     x: (&'static str, fn(&Point) -> f64),
     y: (&'static str, fn(&Point) -> f64),
-    /// Another quantity of the same networks, dashed.
+    /// A second quantity of the same networks, drawn dashed.
     dashed: Option<fn(&Point) -> f64>,
 }
 
-// The typeface has no combining tilde, hence 1−ω instead of ω̃.
+// The font has no combining tilde: 1−ω replaces ω̃.
 const ITERATION: (&str, fn(&Point) -> f64) = ("iteration (one batch, one update)", |p| p.iteration as f64);
 const FACTOR: (&str, fn(&Point) -> f64) =
     ("Σ (1−ω)²(1−β(t))(1−β(t−1)), the paper's factor", |p| p.compute_adjusted_iteration);
@@ -73,7 +74,7 @@ const STREAM: [Panel; 3] = [
     panel("G: loss against counted MACs", Who::WithAndReset, MACS, LOSS),
 ];
 
-/// Classes of entries of the influence matrix, stacked from below.
+/// Classes of entries of the influence matrix, from the bottom of the stack.
 const SHARES: [Share; 5] = [
     Share { name: "nonzero", colour: RGBColor(20, 40, 80) },
     Share { name: "zero: other (no path yet, or decayed)", colour: RGBColor(240, 228, 66) },
@@ -82,7 +83,8 @@ const SHARES: [Share; 5] = [
     Share { name: "zero: pruned columns", colour: RGBColor(205, 205, 205) },
 ];
 
-/// The figure of a study as SVG; `other` is the same preset's other experiment, for comparison.
+/// Returns the figure of a study as SVG. `other` is the other experiment of the preset, for
+/// comparison.
 pub fn figure(study: &Study, points: &Curves, other: Option<(&Study, &Curves)>) -> String {
     let rows = if study.experiment == Experiment::Spirals { 4 } else { 2 };
     let mut svg = String::new();
@@ -117,7 +119,7 @@ impl Drawing<'_> {
         self.zeros(&zeros)
     }
 
-    /// The last iteration of any run.
+    /// Returns the last iteration over all runs.
     fn last(&self) -> f64 {
         let last = self.settings.iter().flat_map(|s| &s.runs).filter_map(|run| run.last());
         last.map(|p| p.iteration).max().unwrap_or(1) as f64
@@ -127,7 +129,8 @@ impl Drawing<'_> {
         let (Panel { x, y, .. }, mut all) = (panel, Vec::new());
         let mut add = |settings: &[Setting], activity: bool, dashed: bool, of: fn(&Point) -> f64| {
             for setting in settings.iter().filter(|s| s.activity == activity) {
-                // The position on a compute axis is the mean over seeds of the compute spent so far.
+                // The position on a compute axis is the mean over seeds of the compute up to this
+                // iteration.
                 let places = setting.over_seeds(x.1).into_iter().map(|e| e.mean);
                 let points = places.zip(setting.over_seeds(of)).collect();
                 all.push(Curve { look: self.look(setting, dashed), points });
@@ -169,8 +172,8 @@ impl Drawing<'_> {
 
     fn head(&self, area: &Area, compared: bool) -> Drawn {
         let preset = match self.study.preset {
-            Preset::Default => "our setting",
-            Preset::Paper => "the setting of the paper's code",
+            Preset::Default => "default preset",
+            Preset::Paper => "paper preset",
         };
         let (task, dashes) = match self.study.experiment {
             Experiment::Spirals => (
@@ -205,7 +208,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// Panel H: causes of the zeros, one stack per ω.
+    /// Draws panel H: causes of the zeros, one stack per ω.
     fn zeros(&self, area: &Area) -> Drawn {
         let (strip, stacks) = area.split_vertically(STRIP);
         let mut x = 24;

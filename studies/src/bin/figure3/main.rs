@@ -62,7 +62,8 @@ struct Running {
     curves: Mutex<Curves>,
 }
 
-/// Reads the runs of an interrupted command and checks that all inputs can be read, before anything is run or written.
+/// Checks all inputs and reads the runs of an interrupted command, before anything is run or
+/// written.
 fn prepare(args: &Args, studies: Vec<Study>) -> Result<Vec<Running>> {
     file::check_writable(&args.out.join("README.md"))?;
     finished(&args.out, |study| !studies.iter().any(|own| own.name() == study.name()))?;
@@ -87,7 +88,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The runs of this study that an interrupted command finished.
+/// Returns the runs of this study that an interrupted command has finished.
 fn unfinished(folder: &Path, study: &Study) -> Result<Option<Curves>> {
     let (json, csv) = (study.file(folder, "unfinished.json"), study.file(folder, "unfinished.csv"));
     if !json.exists() {
@@ -97,7 +98,7 @@ fn unfinished(folder: &Path, study: &Study) -> Result<Option<Curves>> {
         return Err(Error::Format {
             path: json,
             why:
-                "the interrupted command had other settings: finish it with them, or start again with --fresh"
+                "the interrupted command had other settings: repeat that command, or discard its runs with --fresh"
                     .into(),
         });
     }
@@ -112,7 +113,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Approximate relative cost of an iteration, for the estimate of the remaining time.
+    /// Returns the approximate relative cost of an iteration, to estimate the remaining time.
     fn weight(&self) -> u64 {
         let dense = if self.key.activity { 5.0 } else { 8.0 };
         (3.0 + dense * (1.0 - self.key.omega)) as u64
@@ -150,7 +151,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
             Ok(())
         })?;
         let Running { study, curves } = job.of;
-        let mut curves = curves.lock().expect("no thread panics while it holds this");
+        let mut curves = curves.lock().expect("no thread panics with this lock");
         curves.add(study, store::points(&rows, job.key.activity));
         curves.write(&study.file(out, "unfinished.csv"))?;
         progress.ended(job);
@@ -158,7 +159,7 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
     });
     progress.bar.finish_and_clear();
     if let Err(error) = outcome {
-        report_line!("finished runs are kept in {}; the same command runs the rest", out.display());
+        report_line!("finished runs are stored in {}; the same command runs the others", out.display());
         return Err(error);
     }
     studies.into_iter().try_for_each(|running| finish(out, running))
@@ -166,19 +167,19 @@ fn run(args: &Args, studies: Vec<Running>) -> Result<()> {
 
 fn finish(out: &Path, running: Running) -> Result<()> {
     let Running { study, curves } = running;
-    curves.into_inner().expect("as above").write(&study.file(out, "csv"))?;
+    curves.into_inner().expect("no thread panics with this lock").write(&study.file(out, "csv"))?;
     let leftovers = ["unfinished.csv", "unfinished.json"].map(|extension| study.file(out, extension));
     write_json(&study.file(out, "json"), &made(study))?;
     leftovers.iter().try_for_each(|path| remove(path))
 }
 
-/// A study with its provenance.
+/// Adds the provenance to a study.
 fn made(study: Study) -> Made {
     let command = origin::command("cargo study figure3", None);
     Made { command, date: origin::date(), processor: origin::processor(), study }
 }
 
-/// The finished studies in the folder that satisfy `wanted`.
+/// Reads the finished studies in the folder that satisfy `wanted`.
 fn finished(out: &Path, wanted: impl Fn(&Study) -> bool) -> Result<Vec<(Made, Curves)>> {
     let mut finished = Vec::new();
     for preset in [experiment::Preset::Default, experiment::Preset::Paper] {
@@ -201,7 +202,7 @@ fn present(out: &Path) -> Result<Vec<String>> {
     if finished.is_empty() {
         return Err(Error::Format {
             path: out.into(),
-            why: "expected curves (CSV) and their configuration (JSON), found none".into(),
+            why: "expected curves (CSV) and their configuration (JSON), got none".into(),
         });
     }
     let mut written = Vec::new();
@@ -239,7 +240,7 @@ impl Progress {
     }
 
     fn ended(&self, job: &Job) {
-        let mut ended = self.ended.lock().expect("no thread panics while it holds this");
+        let mut ended = self.ended.lock().expect("no thread panics with this lock");
         *ended += 1;
         let activity = if job.key.activity { "with" } else { "without" };
         let run = format!(

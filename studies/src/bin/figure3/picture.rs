@@ -1,4 +1,4 @@
-//! Renders an SVG as PNG, with an embedded typeface.
+//! Rendering of an SVG as PNG, with an embedded font.
 
 use resvg::{tiny_skia, usvg};
 use sparse_rtrl::error::{Error, Result};
@@ -8,7 +8,7 @@ use std::path::Path;
 /// Pixels of the PNG per pixel of the SVG.
 const SCALE: f32 = 2.0;
 
-/// Renders an SVG.
+/// Renders an SVG and writes it as PNG.
 ///
 /// # Errors
 /// If the file cannot be written.

@@ -1,4 +1,4 @@
-//! The report as Markdown: the paper's claims, its published numbers, and our results.
+//! The report as Markdown: the claims of the paper, its published values, and the measured results.
 
 use crate::claim::{ClaimCheck, LEARNED, MEASURES, SIGNIFICANT, name, show, sparsest_is_cheapest};
 use crate::curve::{Estimate, Setting};
@@ -8,10 +8,10 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use sparse_rtrl::experiment::Preset;
 
-/// A lower loss, for comparison with the published iterations.
+/// A second, lower loss for the comparison with the published iterations.
 const LOW: f64 = 0.01;
 
-/// The whole page over every finished study.
+/// Returns the page with every finished study.
 pub fn markdown(finished: &[(Made, Curves)]) -> String {
     let mut page = vec![HEAD.trim().to_string()];
     page.push(commands(finished));
@@ -40,10 +40,8 @@ pub fn markdown(finished: &[(Made, Curves)]) -> String {
     let plain = |(made, _): &(Made, Curves)| made.study.is_plain();
     page.push(match finished.len() == 4 && finished.iter().all(plain) {
         true => WHY.trim().to_string(),
-        false => {
-            "(The explanations of the claims are printed for the runs of the command without flags only.)"
-                .into()
-        }
+        false => "(Explanations of the claims are available only for the runs of the command without flags.)"
+            .into(),
     });
     page.join("\n\n") + "\n"
 }
@@ -53,10 +51,10 @@ const WHY: &str = include_str!("why.md");
 
 fn title(preset: Preset, experiment: Experiment) -> &'static str {
     match (preset, experiment) {
-        (Preset::Default, Experiment::Spirals) => "Our setting",
-        (Preset::Paper, Experiment::Spirals) => "The setting of the paper's code",
-        (Preset::Default, Experiment::Stream) => "Our setting, never reset",
-        (Preset::Paper, Experiment::Stream) => "The setting of the paper's code, never reset",
+        (Preset::Default, Experiment::Spirals) => "Default preset",
+        (Preset::Paper, Experiment::Spirals) => "Paper preset",
+        (Preset::Default, Experiment::Stream) => "Default preset, without resets",
+        (Preset::Paper, Experiment::Stream) => "Paper preset, without resets",
     }
 }
 
@@ -91,10 +89,10 @@ fn table(head: &[&str]) -> Table {
     table
 }
 
-/// The sparsest setting of the paper, which it claims to be the cheapest.
+/// The largest ω of the paper, which the paper claims to be the cheapest.
 const CLAIMED: f64 = 0.9;
 
-/// The paper's claims, each under every measure.
+/// Returns the results for the claims of the paper, with every measure of compute.
 fn claims(settings: &[Setting]) -> String {
     let mut lines = vec![early(settings), fixed(settings)];
     if settings.iter().all(|s| s.omega != CLAIMED) {
@@ -133,7 +131,7 @@ fn claims(settings: &[Setting]) -> String {
         0,
         format!(
             "The paper claims that {claimed} learns with the least total compute. Compute to reach a loss of {LEARNED}, mean over seeds ± standard \
-             error. A difference is significant from {SIGNIFICANT} standard errors on (5 % level of Student's t for five seeds):\n\n{}\n\nFurther \
+             error. A difference of at least {SIGNIFICANT} standard errors is significant (5 % level of Student's t for five seeds):\n\n{}\n\nFurther \
              claims:\n",
             table.trim_fmt()
         ),
@@ -141,7 +139,7 @@ fn claims(settings: &[Setting]) -> String {
     lines.join("\n")
 }
 
-/// "Note that most variants converge well before 1700 iterations."
+/// Returns the result for the claim "Note that most variants converge well before 1700 iterations."
 fn early(settings: &[Setting]) -> String {
     let runs: Vec<&&[Point]> = settings.iter().flat_map(|s| &s.runs).collect();
     let half = runs.iter().filter_map(|r| r.last()).map(|p| p.iteration).max().unwrap_or(0) / 2;
@@ -154,7 +152,8 @@ fn early(settings: &[Setting]) -> String {
     )
 }
 
-/// "The influence matrix sparsity also remains fixed throughout training when activity sparsity is turned off."
+/// Returns the result for the claim "The influence matrix sparsity also remains fixed throughout
+/// training when activity sparsity is turned off."
 fn fixed(settings: &[Setting]) -> String {
     let moved = |run: &&[Point]| (run[0].influence_density - run[run.len() - 1].influence_density).abs();
     let runs = settings.iter().filter(|s| !s.activity).flat_map(|s| &s.runs);
@@ -166,7 +165,7 @@ fn fixed(settings: &[Setting]) -> String {
     )
 }
 
-/// Iterations and compute to a loss of 0.1.
+/// Returns the table of iterations and compute to a loss of 0.1.
 fn to_learn(settings: &[Setting]) -> String {
     let mut table = table(&[
         "",
@@ -198,13 +197,13 @@ fn to_learn(settings: &[Setting]) -> String {
         ]);
     }
     format!(
-        "Compute to reach a loss of {LEARNED} (mean of ten iterations), mean over seeds ± standard error. A run that does not reach it counts with \
-         its whole compute, and the mean is a lower bound (≥):\n\n{}",
+        "Compute to reach a loss of {LEARNED} (mean of ten iterations), mean over seeds ± standard error. For a run that \
+         does not reach it, the compute of the whole run is used, and the mean is a lower bound (≥):\n\n{}",
         table.trim_fmt()
     )
 }
 
-/// A published curve of influence sparsity: its first value, if it can be read off, and its last.
+/// First value (if legible) and last value of a published curve of influence sparsity.
 struct Published {
     omega: f64,
     start: Option<f64>,
@@ -218,18 +217,19 @@ const INFLUENCE: [Published; 4] = [
     Published { omega: 0.9, start: Some(0.998), end: 0.965 },
 ];
 
-/// Iterations to converge as read off the published curves: ω, activity sparsity, from, to.
+/// Iterations to converge, read off the published curves: ω, activity sparsity, iterations.
 const CONVERGED: [(f64, bool, &str); 4] =
     [(0.0, true, "500 to 600"), (0.9, true, "1,000 to 1,050"), (0.0, false, "310"), (0.9, false, "730")];
 
-/// Values of the published curves and ours.
+/// Returns tables of the published and the measured values.
 fn published(settings: &[Setting]) -> String {
     let find =
         |omega: f64, activity: bool| settings.iter().find(|s| s.omega == omega && s.activity == activity);
     let start = |s: &Setting, of: fn(&Point) -> f64| share(s.within(1..=10, of));
     let end =
         |s: &Setting, of: fn(&Point) -> f64| share(s.within(s.last().saturating_sub(99)..=usize::MAX, of));
-    let mut sparsities = table(&["sparsity", "ω", "", "published", "ours", "ours, recurrent columns only"]);
+    let mut sparsities =
+        table(&["sparsity", "ω", "", "published", "measured", "measured, recurrent columns only"]);
     for setting in settings.iter().filter(|s| s.activity) {
         let of: fn(&Point) -> f64 = |p| p.activity_sparsity;
         let omega = setting.omega.to_string();
@@ -260,7 +260,7 @@ fn published(settings: &[Setting]) -> String {
         ]);
     }
     let head = ["iterations to converge", "published"].map(String::from);
-    let losses = [LEARNED, LOW].map(|loss| format!("ours, to a loss of {loss}"));
+    let losses = [LEARNED, LOW].map(|loss| format!("measured, to a loss of {loss}"));
     let head: Vec<String> = head.into_iter().chain(losses).collect();
     let mut converged = table(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for (omega, activity, value) in CONVERGED {
@@ -275,7 +275,7 @@ fn published(settings: &[Setting]) -> String {
         converged.add_row([name(setting), value.into(), first, second]);
     }
     format!(
-        "Values read off the published curves (to a few per cent) and ours:\n\n{}\n\n{}",
+        "Values read off the published curves (to a few per cent) and measured values:\n\n{}\n\n{}",
         sparsities.trim_fmt(),
         converged.trim_fmt()
     )
@@ -285,7 +285,7 @@ fn share(e: Estimate) -> String {
     if e.error.is_finite() { format!("{:.3} ± {:.3}", e.mean, e.error) } else { format!("{:.3}", e.mean) }
 }
 
-/// The savings that remain on an endless stream.
+/// Returns the table of savings without resets.
 fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
     let learned = format!("iterations to loss {LEARNED}");
     let mut table = table(&[
@@ -323,9 +323,9 @@ fn without_reset(settings: &[Setting], with_reset: &[Setting]) -> String {
         }
     }
     format!(
-        "Savings that remain when no reset clears the columns (means over the whole run and over seeds ± standard error). Zero-derivative rows, \
-         inactive columns, pruned columns: share of the n × p entries of the influence matrix that are zero because the unit's emission has zero \
-         derivative, because the column's source has been zero since the reset, or because the parameter is pruned:\n\n{}",
+        "Savings without resets (means over the whole run and over seeds ± standard error). Zero-derivative rows, inactive columns, pruned columns: \
+         share of the n × p entries of the influence matrix that are zero because the unit's emission has zero derivative, because the column's \
+         source has been zero since the reset, or because the parameter is pruned:\n\n{}",
         table.trim_fmt()
     )
 }

@@ -1,5 +1,5 @@
-//! Curves as CSV: one row holds the means over [`BIN`] iterations of one run. The file contains whole runs in a fixed order and is
-//! replaced atomically, so it is always valid.
+//! Curves as CSV. One row holds the means over [`BIN`] iterations of one run. The file contains
+//! complete runs in a fixed order and is replaced atomically, so it is always valid.
 
 use crate::study::{BIN, Key, Study};
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,9 @@ use sparse_rtrl::experiment::record::Row;
 use sparse_rtrl::file;
 use std::path::Path;
 
-/// One row: [`BIN`] iterations of one run. Columns as in the CSV of the spiral example; shares are means over the iterations, sums are
-/// those after the last iteration; all but counts have six significant digits.
+/// One row: [`BIN`] iterations of one run. The columns are those of the CSV of the spiral example.
+/// Shares are means over the iterations; running sums are those after the last iteration. All
+/// values except counts are rounded to six significant digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
@@ -42,12 +43,12 @@ impl Point {
     }
 }
 
-/// Six significant digits.
+/// Rounds to six significant digits.
 fn short(x: f64) -> f64 {
-    format!("{x:.5e}").parse().expect("a number as it was written")
+    format!("{x:.5e}").parse().expect("the text is a number")
 }
 
-/// The curve of a run: one point per [`BIN`] rows.
+/// Returns the curve of a run: one point per [`BIN`] rows.
 pub fn points(rows: &[Row], activity: bool) -> Vec<Point> {
     rows.chunks(BIN).map(|rows| point(rows, activity)).collect()
 }
@@ -87,14 +88,14 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// The points of a run; empty if it is missing.
+    /// Returns the points of a run; empty if the run is missing.
     pub fn run(&self, key: Key) -> &[Point] {
         let start = self.points.iter().position(|p| p.key() == key).unwrap_or(self.points.len());
         let end = self.points[start..].iter().position(|p| p.key() != key);
         &self.points[start..end.map_or(self.points.len(), |n| start + n)]
     }
 
-    /// Adds a finished run, in order.
+    /// Adds a finished run, and keeps the runs in the order of the study.
     pub fn add(&mut self, study: &Study, run: Vec<Point>) {
         self.points.extend(run);
         let place = |p: &Point| study.runs().position(|(_, key)| key == p.key());
@@ -104,12 +105,13 @@ impl Curves {
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let rows = self.points.iter().try_for_each(|point| csv.serialize(point));
-        rows.map_err(|source| Error::Csv { path: path.into(), source })?;
+        rows.map_err(|why| Error::Csv { path: path.into(), source: why.into() })?;
         let text = csv.into_inner().expect("writing to memory does not fail");
         file::replace(path, std::str::from_utf8(&text).expect("CSV of numbers"))
     }
 
-    /// Reads curves and checks that they are whole runs of `study`; all of its runs, if `complete`.
+    /// Reads curves and checks that they are complete runs of `study`. If `complete`, no run may be
+    /// missing.
     pub fn read(path: &Path, study: &Study, complete: bool) -> Result<Self> {
         let malformed = |why: String| Error::Format { path: path.into(), why };
         let file = std::fs::File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;

@@ -1,4 +1,5 @@
-//! A study: one preset and one experiment with its settings and seeds, stored as JSON beside the curves.
+//! A study: one preset and one experiment with its settings and seeds, stored as JSON with the
+//! curves.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ pub enum Experiment {
     Stream,
 }
 
-/// The configuration of a study, written beside its curves.
+/// Configuration of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Study {
     pub preset: Preset,
@@ -32,7 +33,7 @@ pub struct Study {
     pub settings: Vec<Config>,
 }
 
-/// A run of a study: a setting and a seed.
+/// Identifies a run of a study: a setting and a seed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     pub omega: f64,
@@ -40,12 +41,12 @@ pub struct Key {
     pub seed: u64,
 }
 
-/// A finished study's command and date.
+/// A finished study with its provenance: command, date and processor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Made {
     pub command: String,
     pub date: String,
-    /// Empty in files of versions that did not record it.
+    /// Empty in files of earlier versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub processor: String,
     #[serde(flatten)]
@@ -53,7 +54,8 @@ pub struct Made {
 }
 
 impl Study {
-    /// Settings for every ω, with activity sparsity and, in the paper's experiment, also without.
+    /// Creates a study with one setting per ω with activity sparsity and, for spirals, one per ω
+    /// without. `change` is applied to every setting.
     pub fn new(
         preset: Preset,
         experiment: Experiment,
@@ -83,12 +85,13 @@ impl Study {
         }
     }
 
-    /// Whether the command without flags runs this study.
+    /// Returns whether the command without flags runs this study.
     pub fn is_plain(&self) -> bool {
         *self == Self::new(self.preset, self.experiment, &[0.0, 0.5, 0.8, 0.9], 5, |_| ())
     }
 
-    /// Whether `other` differs only in resets and in networks without activity sparsity, so that its curves are comparable.
+    /// Returns whether `other` differs only in resets and in networks without activity sparsity, so
+    /// that its curves are comparable.
     pub fn is_comparable(&self, other: &Self) -> bool {
         let settings = |study: &Self| -> Vec<Config> {
             let active = study.settings.iter().filter(|c| c.cell_config.activity).cloned();
@@ -100,7 +103,7 @@ impl Study {
             && settings(self) == settings(other)
     }
 
-    /// The stem of the file names, for example `default-spirals`.
+    /// Returns the stem of the file names, for example `default-spirals`.
     pub fn name(&self) -> String {
         format!("{:?}-{:?}", self.preset, self.experiment).to_lowercase()
     }
@@ -109,7 +112,7 @@ impl Study {
         folder.join(format!("{}.{extension}", self.name()))
     }
 
-    /// All runs, in the order of the rows of the CSV.
+    /// Returns all runs, in the order of the rows of the CSV.
     pub fn runs(&self) -> impl Iterator<Item = (&Config, Key)> {
         self.settings.iter().flat_map(|config| {
             let (omega, activity) = (config.mask.sparsity, config.cell_config.activity);
@@ -124,7 +127,7 @@ impl Study {
         omegas
     }
 
-    /// Rows per run.
+    /// Returns the number of rows per run.
     pub fn rows(&self) -> usize {
         self.settings.first().map_or(0, |c| c.iterations.div_ceil(BIN))
     }

@@ -1,5 +1,8 @@
-//! One-step-ahead prediction of the Santa Fe laser, learned online in one pass: linear models, untrained networks, and EGRUs and GRUs
-//! trained by exact RTRL with Adam and with the extended Kalman filter. `cargo study santa_fe`.
+//! Online prediction of the Santa Fe laser series, one step ahead, in one pass:
+//! `cargo study santa_fe`.
+//!
+//! Compares linear models, untrained networks, and EGRUs and GRUs trained by exact RTRL with Adam
+//! and with the extended Kalman filter.
 
 use clap::Parser;
 use sparse_rtrl::cell::ResetGate;
@@ -11,8 +14,9 @@ use std::process::ExitCode;
 
 /// Predict the intensity of a chaotic laser one step ahead, learning online.
 ///
-/// Prints the error of each model and writes santa_fe.md, santa_fe.csv and santa_fe.svg. scripts/fetch_data.sh downloads the data;
-/// --synthetic uses a generated series instead (intensity of a Lorenz system).
+/// Prints the error of each model and writes santa_fe.md, santa_fe.csv and santa_fe.svg.
+/// scripts/fetch_data.sh downloads the data; --synthetic uses a generated series instead (intensity
+/// of a Lorenz system).
 #[derive(Parser)]
 struct Args {
     /// Folder with the data that scripts/fetch_data.sh downloads
@@ -67,9 +71,9 @@ fn compare(args: &Args) -> Result<()> {
     comparison::write(&report, &outcomes, &args.out, &args.data)
 }
 
-const NOTES: &str = "NMSE: mean squared error over index ≥ 1,000, divided by the variance of the series there; mean ± standard deviation over seeds. One \
+const NOTES: &str = "NMSE: mean squared error over rows from 1,000, divided by the variance of these rows; mean ± standard deviation over seeds. One \
                      pass with an update at every step, in double precision; inputs and targets are standardised online. Settings were chosen \
-                     on the same series, on other seeds (10 and up) than those shown. *Untrained*: recurrent weights stay at their initial \
+                     on the same series with other seeds (from 10). *Untrained*: recurrent weights stay at their initial \
                      values and only the readout learns. ω = 0.9: 90 % of the recurrent weights are pruned. In the settings column, v is the \
                      initial variance of the weights, r the observation noise, λ the forgetting factor and q the process noise.";
 
@@ -131,7 +135,7 @@ fn spec(cell: &str, units: usize, sparsity: f64) -> StreamLearnerSpec {
     comparison::spec(1, cell, units, sparsity, 1)
 }
 
-/// Reads the competition's 1,000 points and the 9,093 that follow them.
+/// Reads the 1,000 points of the competition and the 9,093 points that follow.
 fn read(folder: &Path) -> Result<Vec<f64>> {
     let mut series = Vec::new();
     for name in ["SantaFe_A.dat", "SantaFe_A_cont.dat"] {
@@ -155,7 +159,8 @@ fn read(folder: &Path) -> Result<Vec<f64>> {
     }
 }
 
-/// x² of the Lorenz system, a model of this kind of laser (H. Haken 1975), rounded to 8 bits like the measured series.
+/// Generates x² of the Lorenz system, a model of this kind of laser (H. Haken 1975), rounded to 8
+/// bits like the measured series.
 fn synthetic() -> Vec<f64> {
     let (mut x, mut y, mut z) = (1.0f64, 1.0f64, 20.0f64);
     let mut step = || {

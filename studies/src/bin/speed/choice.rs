@@ -1,4 +1,5 @@
-//! Checks the choice of `rtrl-auto`: the direct recursion and several block lengths, timed in turns on networks of many sizes.
+//! Check of the choice of `rtrl-auto`: times of the direct recursion and of several block lengths
+//! on networks of many sizes.
 
 use super::net::{Setting, Trial};
 use sparse_rtrl::error::Result;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 const UNITS: [usize; 4] = [32, 64, 128, 256];
 const KEPT: [f64; 4] = [1.0, 0.5, 0.2, 0.1];
 const BLOCKS: [usize; 6] = [8, 16, 32, 64, 96, 128];
-/// Rounds in which the rules alternate. The median over rounds counts for every step of a block, since other programs may interfere.
+/// Number of rounds; in each round all rules are timed. For every step of a block the median over
+/// rounds is used, since other programs can disturb single rounds.
 const ROUNDS: usize = 5;
 
 /// Prints a table with one line per network.
@@ -38,7 +40,7 @@ fn line(setting: &Setting, kept: f64, seconds: f64) -> Result<()> {
     for k in steps[1..].iter().flatten() {
         trials.push(trials[0].with_rule(&format!("rtrl-blocked-{k}"))?);
     }
-    // The direct recursion is sampled over as many steps as a short block.
+    // The direct recursion is timed over the same number of steps as a short block.
     let mut times: Vec<_> = steps.iter().map(|k| vec![Vec::new(); k.unwrap_or(16)]).collect();
     let turn = Duration::from_secs_f64(seconds / ROUNDS as f64);
     for round in 0..=ROUNDS {
@@ -48,7 +50,7 @@ fn line(setting: &Setting, kept: f64, seconds: f64) -> Result<()> {
                 trial.sample(times);
             }
             if round == 0 {
-                // The first round warms up.
+                // The first round is a warm-up and is not used.
                 times.iter_mut().for_each(Vec::clear);
             }
         }
@@ -60,7 +62,7 @@ fn line(setting: &Setting, kept: f64, seconds: f64) -> Result<()> {
     let mean = |times: &mut Vec<Vec<f64>>| times.iter_mut().map(median).sum::<f64>() / times.len() as f64;
     let best: Vec<f64> = times.iter_mut().map(mean).collect();
     let least = best.iter().copied().fold(f64::INFINITY, f64::min);
-    let own = best[steps.iter().position(|k| *k == chosen).expect("it was timed")];
+    let own = best[steps.iter().position(|k| *k == chosen).expect("the chosen rule was timed")];
     let name = chosen.map_or("direct".into(), |k| format!("K = {k}"));
     let times: String = best[..=BLOCKS.len()].iter().map(|t| format!(" {t:.1} |")).collect();
     let (cell, units) = (&setting.cell, setting.units);

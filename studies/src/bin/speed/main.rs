@@ -1,4 +1,5 @@
-//! Microseconds per step of exact RTRL on a network of given size and sparsity: `cargo study speed -- --units 128`.
+//! Time per step of exact RTRL on a network of given size and sparsity:
+//! `cargo study speed -- --units 128`.
 
 mod choice;
 mod mode;
@@ -12,9 +13,11 @@ use sparse_rtrl::experiment;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Time full steps on random input: the network, the influence matrix, and the gradient for a given credit.
+/// Time full steps on random input: the network, the influence matrix, and the gradient for a given
+/// credit.
 ///
-/// Prints one line of JSON per repetition. With --dump, writes the network, its input, credit and gradients for other programs.
+/// Prints one line of JSON per repetition. With --dump, writes the network, its input, credit and
+/// gradients for other programs.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
@@ -30,7 +33,8 @@ struct Args {
     /// Share of recurrent weights that are pruned, in [0, 1)
     #[arg(long, default_value_t = 0.9)]
     param_sparsity: f64,
-    /// Share of live units (nonzero derivative of the emission), set through the width of the pseudo-derivative or the thresholds
+    /// Share of live units (nonzero derivative of the emission), set through the width of the
+    /// pseudo-derivative or the thresholds
     #[arg(long, default_value_t = 0.3)]
     live: f64,
     /// One mask for all gates of a connection instead of one per gate
@@ -51,22 +55,23 @@ struct Args {
     /// Repetitions
     #[arg(long, default_value_t = 5)]
     repetitions: usize,
-    /// Drain a gradient every N steps; 0 for never
+    /// Drain a gradient every N steps; 0 means never
     #[arg(long, default_value_t = 1)]
     credit_every: usize,
     /// Measure the network as drawn, without adjusting the share of live units
     #[arg(long)]
     quick: bool,
-    /// Instead, time the direct recursion and several block lengths on networks of many sizes, for SECONDS per rule, and compare them
-    /// with the choice of rtrl-auto
+    /// Instead, time the direct recursion and several block lengths on networks of many sizes, for
+    /// SECONDS per rule, and compare them with the choice of rtrl-auto
     #[arg(long, value_name = "SECONDS")]
     check_choice: Option<f64>,
-    /// Instead, measure the peak rates of the machine with our loops on --threads threads: a dense product and sparse sums in the cache,
-    /// and repeated reads of 50 MB
+    /// Instead, measure the peak rates of the machine with the loops of this crate on --threads
+    /// threads: a dense product and sparse sums in the cache, and repeated reads of 50 MB
     #[arg(long)]
     peaks: bool,
-    /// Alternate between the processor's flush-to-zero mode off and on, and report both times and their ratio. The library flushes
-    /// subnormal numbers when it stores them, so the ratio should be 1
+    /// Alternate between the processor's flush-to-zero mode off and on, and report both times and
+    /// their ratio. The library flushes subnormal numbers when it stores them, so the ratio should
+    /// be 1
     #[arg(long)]
     both_modes: bool,
     /// Write the network, its first inputs, credits and gradients to FILE as JSON
@@ -144,8 +149,9 @@ fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Prints one line of JSON per repetition: microseconds per step with the mode off and on, and their ratio. The two alternate in tenths
-/// of a repetition, so that changes of the machine's speed affect both.
+/// Prints one line of JSON per repetition: microseconds per step with the mode off and on, and
+/// their ratio. The modes alternate in tenths of a repetition, so that changes of the machine's
+/// speed affect both.
 fn both_modes(mut trials: [Trial; 2], args: &Args) {
     let steps = args.steps.div_ceil(10);
     for repetition in 0..=args.repetitions {
@@ -155,7 +161,7 @@ fn both_modes(mut trials: [Trial; 2], args: &Args) {
                 micros[k] += mode::with(k == 1, || trials[k].time(steps, args.credit_every)) / 10.0;
             }
         }
-        // The first repetition warms up.
+        // The first repetition is a warm-up and is not used.
         if repetition > 0 {
             let [off, on] = micros;
             let line = serde_json::json!({

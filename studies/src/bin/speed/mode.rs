@@ -1,6 +1,8 @@
-//! The processor's flush-to-zero and denormals-are-zero mode, switched on outside the library to measure its effect on times.
+//! The processor's flush-to-zero and denormals-are-zero mode, set outside the library to measure
+//! its effect on times.
 //!
-//! The library itself never changes the mode: it flushes what it stores (`src/scalar.rs`). A program that embeds it may.
+//! The library does not change the mode: it flushes values when it stores them (`src/scalar.rs`). A
+//! program that uses the library may change it.
 
 use sparse_rtrl::error::{Error, Result};
 
@@ -19,7 +21,8 @@ pub fn check() -> Result<()> {
     }
 }
 
-/// Does `work` on every thread of the pool with the mode switched on or off, and restores the mode each thread had.
+/// Runs `work` with the mode on or off in every thread of the pool, and then restores the mode of
+/// each thread.
 pub fn with<R>(on: bool, work: impl FnOnce() -> R) -> R {
     let before = rayon::broadcast(|_| set(on));
     let result = work();
@@ -34,7 +37,7 @@ const BITS: u64 = 0x8040;
 #[cfg(not(target_arch = "x86_64"))]
 const BITS: u64 = 1 << 24;
 
-/// Switches the mode of this thread. Returns the register as it was.
+/// Sets the mode of this thread. Returns the previous value of the register.
 fn set(on: bool) -> u64 {
     let before = read();
     write(if on { before | BITS } else { before & !BITS });
@@ -48,7 +51,7 @@ fn restore(before: u64) {
 #[cfg(target_arch = "x86_64")]
 fn read() -> u64 {
     let mut register = 0u32;
-    // SAFETY: stores the 32 bits of MXCSR where the pointer points.
+    // SAFETY: stores the 32 bits of MXCSR at the address of a live `u32`.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut register, options(nostack)) };
     u64::from(register)
 }
@@ -56,8 +59,9 @@ fn read() -> u64 {
 #[cfg(target_arch = "x86_64")]
 fn write(register: u64) {
     let register = register as u32;
-    // SAFETY: only the two bits that decide on subnormal numbers differ from the default, and they are restored. The compiler may assume
-    // the default mode when it folds constants; what is measured here is how long code takes in a host program that has switched it.
+    // SAFETY: only the two bits for subnormal numbers differ from the default, and they are
+    // restored. The compiler may assume the default mode when it folds constants. This study
+    // measures the time of code in a program that has changed the mode.
     unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &register, options(nostack)) };
 }
 
@@ -71,7 +75,7 @@ fn read() -> u64 {
 
 #[cfg(target_arch = "aarch64")]
 fn write(register: u64) {
-    // SAFETY: as for x86-64.
+    // SAFETY: only the bit for subnormal numbers differs from the default, and it is restored.
     unsafe { std::arch::asm!("msr fpcr, {}", in(reg) register, options(nomem, nostack)) };
 }
 

@@ -30,7 +30,7 @@ pub struct Setting {
     pub live: f64,
     pub one_mask: bool,
     pub reset_before: bool,
-    /// Whether the network is used as drawn.
+    /// Whether the network is used as drawn, without adjusting the share of live units.
     pub quick: bool,
 }
 
@@ -52,7 +52,7 @@ struct Timed<'a> {
     bytes: usize,
 }
 
-/// A network and its position in the stream.
+/// A network, its rule and its position in the stream.
 pub struct Trial {
     setting: Setting,
     name: String,
@@ -97,7 +97,7 @@ fn build(
     Ok((net, w, spec))
 }
 
-/// The share of live units over a range of steps.
+/// Returns the share of live units over `inputs`.
 fn live_share(net: &Network<f32>, w: &[f32], inputs: &[f32]) -> f64 {
     let wiring = net.wiring();
     let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
@@ -111,7 +111,8 @@ fn live_share(net: &Network<f32>, w: &[f32], inputs: &[f32]) -> f64 {
 }
 
 impl Trial {
-    /// Finds the width of the pseudo-derivative (event RNN) or the threshold (EGRU) at which the share of live units is the requested one.
+    /// Creates a network. Adjusts the width of the pseudo-derivative (event RNN) or the thresholds
+    /// (EGRU) to obtain the requested share of live units.
     pub fn new(setting: &Setting, rule: &str) -> Result<Self> {
         let entry = rule::find::<f32>(rule)?;
         if !["event-rnn", "egru"].contains(&setting.cell.as_str()) {
@@ -134,10 +135,10 @@ impl Trial {
                 build(setting, 0.1, middle)?
             };
             let too_many = live_share(&net, &w, &inputs) > setting.live;
-            // More are live the wider the pseudo-derivative, and the lower the threshold.
+            // The share of live units grows with the width and falls with the threshold.
             if too_many == is_event_rnn { high = middle } else { low = middle }
         }
-        // The side on which at least as many are live.
+        // The end of the interval with at least the requested share.
         let (net, w, spec) =
             if is_event_rnn { build(setting, high, 0.1)? } else { build(setting, 0.1, low)? };
         let wiring = net.wiring().clone();
@@ -157,7 +158,7 @@ impl Trial {
         })
     }
 
-    /// A copy of the network at the beginning of its stream, with another rule.
+    /// Returns a copy of the network at the start of its stream, with another rule.
     pub fn with_rule(&self, rule: &str) -> Result<Self> {
         let entry = rule::find::<f32>(rule)?;
         let wiring = self.net.wiring();
@@ -177,12 +178,13 @@ impl Trial {
         })
     }
 
-    /// The structure of the network.
+    /// Returns the wiring of the network.
     pub fn wiring(&self) -> &Wiring {
         self.net.wiring()
     }
 
-    /// Runs `times.len()` steps with a gradient each; appends the microseconds of each step to its entry.
+    /// Runs `microseconds.len()` steps with a gradient each, and appends the microseconds of each
+    /// step to its entry.
     pub fn sample(&mut self, microseconds: &mut [Vec<f64>]) {
         for samples in microseconds {
             let started = Instant::now();
@@ -210,7 +212,8 @@ impl Trial {
         self.t += 1;
     }
 
-    /// Runs `steps` steps with a gradient every `credit_every` steps. Returns microseconds per step.
+    /// Runs `steps` steps with a gradient every `credit_every` steps. Returns microseconds per
+    /// step.
     pub fn time(&mut self, steps: usize, credit_every: usize) -> f64 {
         let (mut macs, started) = (Macs::default(), Instant::now());
         for k in 1..=steps {

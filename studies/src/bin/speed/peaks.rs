@@ -1,4 +1,5 @@
-//! Peak rates of the machine with the loops that advance tiles of columns, as lower bounds for the time per step.
+//! Peak rates of the machine with the loops over tiles of columns, for lower bounds of the time per
+//! step.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -13,11 +14,13 @@ const WIDE: usize = 128;
 const LINES: usize = 48;
 /// Terms of a sparse sum.
 const TERMS: usize = 4;
-/// Tiles and their rows: 50 MB, the size of S of an EGRU with 256 units; large caches hold part of it.
+/// Tiles and their rows: 50 MB, the size of S of an EGRU with 256 units. Part of it fits into a
+/// large cache.
 const TILES: usize = 768;
 const DEEP: usize = 256;
 
-/// GFLOP/s of a dense product and of sparse sums in the first-level cache, and GB/s of repeated reads of 50 MB, over all threads.
+/// GFLOP/s of a dense product and of sparse sums in the first-level cache, and GB/s of repeated
+/// reads of 50 MB, over all threads.
 #[derive(Serialize)]
 pub struct Peaks {
     threads: usize,
@@ -52,7 +55,7 @@ pub fn measure() -> Peaks {
     }
 }
 
-/// Seconds of the fastest of many turns.
+/// Returns the seconds of the fastest of many repetitions.
 fn best(work: &dyn Fn()) -> f64 {
     let turn = || {
         let started = Instant::now();

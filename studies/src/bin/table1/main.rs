@@ -1,6 +1,8 @@
-//! Table 1 of the RTRL paper, measured: every rule on the event RNN and the EGRU over a grid of sizes, sparsities and surrogate
-//! widths, with the paper's formula, our cost model, counted MACs, bytes, time, and cosine similarity to the exact gradient.
-//! `cargo study table1`.
+//! Measurement of table 1 of the RTRL paper: `cargo study table1`.
+//!
+//! Runs every rule on the event RNN and the EGRU over a grid of sizes, sparsities and widths of the
+//! pseudo-derivative. Reports the paper's formula, the cost model of this crate, counted MACs,
+//! bytes, time, and cosine similarity with the exact gradient.
 
 mod measure;
 mod report;
@@ -14,7 +16,8 @@ use sparse_rtrl::rule;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measure the rules of the RTRL paper's table 1, and further rules, on random networks with random input.
+/// Measure the rules of the RTRL paper's table 1, and further rules, on random networks with random
+/// input.
 ///
 /// Writes table1.csv and table1.md. Times are for one thread; all other numbers are reproducible.
 #[derive(Parser)]
@@ -28,10 +31,12 @@ struct Args {
     /// Half-widths of the pseudo-derivative
     #[arg(long, value_delimiter = ',', default_value = "0.2,0.5,1")]
     epsilon: Vec<f64>,
-    /// Measured steps; three times as many for the event RNN, which is cheap and needs a longer average
+    /// Measured steps; three times as many for the event RNN, which is cheap and needs a longer
+    /// average
     #[arg(long, default_value_t = 16)]
     steps: usize,
-    /// Steps before the measurement (three times as many for the event RNN), until the influence matrix is as dense as it becomes
+    /// Steps before the measurement (three times as many for the event RNN), until the density of
+    /// the influence matrix is stationary
     #[arg(long, default_value_t = 48)]
     warm_up: usize,
     /// Seed of the networks and the input

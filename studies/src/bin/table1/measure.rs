@@ -18,7 +18,8 @@ const INPUTS: usize = 2;
 /// Standard deviation of the input, large enough that most units emit events.
 const INPUT_SCALE: f32 = 3.0;
 
-/// Above this number of MACs per step, rules with constant cost per step (from the second on) are run for three steps only.
+/// Above this number of MACs per step, rules with a constant cost per step (from the second step)
+/// are run for three steps only.
 const MOST_MACS: f64 = 2e7;
 
 /// A network and the number of steps to run it.
@@ -49,28 +50,32 @@ pub struct Measured {
     pub live_share: f64,
     pub paper_formula: &'static str,
     pub paper_macs: Option<f64>,
-    /// Expected MACs from sizes and mean sparsities; predicted MACs from the exact sparsity of each step; counted MACs from the kernels.
+    /// MACs from sizes and mean sparsities.
     pub expected_macs: Option<f64>,
+    /// MACs from the exact sparsity of each step.
     pub predicted_macs: f64,
+    /// MACs counted in the kernels.
     pub counted_macs: f64,
     pub paper_numbers: Option<f64>,
     pub predicted_bytes: usize,
     pub bytes: usize,
     pub seconds: f64,
     pub gradient_cosine: f64,
-    /// Share of the products A Y over the columns of recurrent weights that was computed; `rtrl` only.
+    /// Computed share of the products A Y in columns of recurrent weights; `rtrl` only.
     pub recurrent_share: Option<f64>,
     /// Share of the columns of recurrent weights that were active.
     pub active_share: f64,
-    /// The share of A Y by the paper's formula, ω̃² β̃(t) β̃(t−1), and by the formula that holds for the cell.
+    /// Share of A Y by the paper's formula, ω̃² β̃(t) β̃(t−1).
     pub paper_share: f64,
+    /// Share of A Y by the formula for the cell.
     pub derived_share: f64,
 }
 
 impl Setting {
     fn spec(&self) -> NetworkSpec {
         let surrogate = Surrogate::new(0.7, self.epsilon);
-        // Reset gate after the product, as in the RTRL paper's own code: every coupling belongs to one weight.
+        // Reset gate after the product, as in the code of the RTRL paper: every coupling then
+        // belongs to one weight.
         let config = CellConfig { surrogate, reset_gate: ResetGate::After, ..CellConfig::default() };
         let layer = LayerSpec::new(self.cell, self.units, config);
         NetworkSpec { inputs: INPUTS, layers: vec![layer], trace: None }
@@ -98,22 +103,26 @@ fn normals(n: usize, rng: &mut Generator) -> Vec<f32> {
     (0..n).map(|_| INPUT_SCALE * Distribution::<f32>::sample(&StandardNormal, rng)).collect()
 }
 
-/// Steps of a network with a credit each, and its sparsity.
+/// Steps of a network with one credit each, and mean sparsities.
 struct Drive {
     steps: Vec<(Step<f32>, Vec<f32>)>,
     active: f64,
     steep: f64,
     live: f64,
     steep_pairs: f64,
-    /// Share of the kept recurrent weights whose column was active by the previous step.
+    /// Share of the kept recurrent weights whose column was active at the previous step.
     active_columns: f64,
-    /// Share of all parameters whose column was active by the previous step; share whose source is nonzero now; products with the
-    /// share of live units at the previous and at this step.
+    /// Share of all parameters whose column was active at the previous step.
     active_columns_all: f64,
+    /// Share of all parameters whose source is nonzero.
     nonzero_sources: f64,
+    /// Mean product of the shares of live units at the previous and at this step.
     live_pairs: f64,
+    /// Share of live units at the previous step.
     live_before: f64,
+    /// Mean of the share of active columns times β̃(t) β̃(t−1).
     active_steep_pairs: f64,
+    /// Mean of the share of active columns times the share of live units at the previous step.
     active_live: f64,
 }
 
@@ -133,7 +142,7 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
         let entries = weights.entries().enumerate().filter(|(k, _)| places.contains(k));
         entries.map(|(_, (_, source))| source).collect()
     };
-    let mut spoken = vec![false; wiring.sources().len()];
+    let mut was_nonzero = vec![false; wiring.sources().len()];
     for _ in 0..setting.warm_up + setting.steps {
         net.advance(w, &normals(INPUTS, &mut rng), &state, &mut step, &mut Macs::default());
         state.follow(&step);
@@ -144,12 +153,12 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
             share(&|row| step.is_live(row)),
         ]);
         steps.push((step.clone(), credit));
-        spoken.iter_mut().zip(&step.phi).for_each(|(spoken, &phi)| *spoken |= phi != 0.0);
-        let touched = recurrent.iter().filter(|&&source| spoken[source]).count();
+        was_nonzero.iter_mut().zip(&step.phi).for_each(|(was, &phi)| *was |= phi != 0.0);
+        let touched = recurrent.iter().filter(|&&source| was_nonzero[source]).count();
         let share = |is_nonzero: &dyn Fn(usize) -> bool| {
             weights.entries().filter(|&(_, source)| is_nonzero(source)).count() as f64 / weights.len() as f64
         };
-        active_all.push(share(&|source| spoken[source]));
+        active_all.push(share(&|source| was_nonzero[source]));
         nonzero.push(share(&|source| step.phi[source] != 0.0));
         active.push(touched as f64 / recurrent.len().max(1) as f64);
     }
@@ -188,7 +197,7 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         driven.steps.truncate(3);
         1
     } else if entry.name == "bptt" {
-        // Its work is one backward pass at the end, averaged over all steps.
+        // BPTT has one backward pass at the end, whose cost is averaged over all steps.
         0
     } else {
         setting.warm_up

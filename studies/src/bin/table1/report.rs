@@ -1,4 +1,4 @@
-//! The rows as CSV and Markdown, and a summary for the terminal.
+//! Output of the rows as CSV and Markdown, and a summary for the terminal.
 
 use super::measure::Measured;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
@@ -12,21 +12,21 @@ const NOTES: &str = "\
 Costs are means per step of the learning rule alone, with a credit at every step. Columns:
 
 - `paper`: formula of the RTRL paper's table 1, with p the number of recurrent weights, ω̃ as drawn, α̃ and β̃ as measured. Its first term is the
-  forward pass, which our counts exclude; our counts include biases, inputs, thresholds and credit.
-- `expected`: our closed form for the mean, from n, m, p, ω and the measured α and β alone.
-- `predicted`: our closed form from the nonzero entries of each step; tests verify that it is exact.
+  forward pass, which the other columns exclude; they include biases, inputs, thresholds and credit.
+- `expected`: the cost model for means, from n, m, p, ω and the measured mean sparsities.
+- `predicted`: the cost model from the nonzero entries of each step; tests verify that it is exact.
 - `counted`: MACs counted by the kernels.
 - `bytes`: influence matrix or tape in use, without index structures.
 - `time`: per step.
-- `cosine`: similarity to the exact gradient of the whole run, without the readout.
+- `cosine`: cosine similarity with the exact gradient of the whole run, without the readout.
 
-BPTT is drained once, at the end, and its work is averaged over all steps; its bytes grow with the sequence. Slow rules with a constant cost per step are
+BPTT is drained once, at the end, and its cost is averaged over all steps; its bytes grow with the sequence. Slow rules with a constant cost per step are
 run for three steps only.
 
-`A Y` is the product that dominates the cost of RTRL. `A Y computed` is the share of its dense cost, over the columns of recurrent weights, that exact
-sparse RTRL computed. `paper` is ω̃² β̃(t) β̃(t−1). `derived` is κ ω̃² β̃(t) β̃(t−1) for the event RNN and κ ω̃ ω̃′ ν(t−1) for the EGRU, where κ is the share
+The product A Y dominates the cost of RTRL. `A Y computed` is the cost of this product in exact sparse RTRL relative to its dense cost, over the columns
+of recurrent weights. `paper` is ω̃² β̃(t) β̃(t−1). `derived` is κ ω̃² β̃(t) β̃(t−1) for the event RNN and κ ω̃ ω̃′ ν(t−1) for the EGRU, where κ is the share
 of active columns (source nonzero at some step since the reset), ω̃′ the share of pairs of units that any gate couples, and ν the share of live units (e ≠ 0).
-The rows of an EGRU are carried over with factor 1 − u and do not vanish, so the paper's second factor β̃ does not apply to it.";
+The rows of S of an EGRU have the carry 1 − u and stay nonzero, so the paper's second factor β̃ does not apply.";
 
 /// Writes all rows as CSV.
 ///
@@ -54,7 +54,7 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// The table of costs, one line per rule.
+/// Returns the table of costs, one line per rule.
 fn costs(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
     table.load_style(style);
@@ -85,7 +85,7 @@ fn ratio(a: f64, b: f64) -> String {
     if b > 0.0 { format!("{:.3}", a / b) } else { "–".into() }
 }
 
-/// The table of shares of A Y, one line per network.
+/// Returns the table of shares of A Y, one line per network.
 fn shares(style: TableStyle, rows: &[&Measured]) -> String {
     let mut table = Table::new();
     table.load_style(style);
@@ -129,7 +129,7 @@ fn shares(style: TableStyle, rows: &[&Measured]) -> String {
     table.trim_fmt()
 }
 
-/// Groups of rows that belong to one network, in order.
+/// Returns the rows grouped by network, in order.
 fn networks(rows: &[Measured]) -> impl Iterator<Item = Vec<&Measured>> {
     let same = |a: &Measured, b: &Measured| {
         (a.cell, a.units) == (b.cell, b.units)
@@ -170,7 +170,7 @@ pub fn write_markdown(path: &Path, rows: &[Measured]) -> Result<()> {
     std::fs::write(path, text).map_err(|source| Error::Write { path: path.into(), source })
 }
 
-/// The shares of A Y, and the costs of the largest networks at this width of the pseudo-derivative.
+/// Returns the shares of A Y, and the costs of the largest networks, for half-width `epsilon`.
 pub fn terminal(rows: &[Measured], epsilon: f64) -> String {
     let largest = rows.iter().map(|row| row.units).max();
     let shown = |row: &&Measured| row.epsilon == epsilon;

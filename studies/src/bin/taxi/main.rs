@@ -1,5 +1,8 @@
-//! Taxi passengers of New York, predicted 2.5 hours ahead and learned online in one pass: published results, seasonal baselines, linear models,
-//! untrained networks, and EGRUs trained by exact RTRL with Adam and with the extended Kalman filter. `cargo study taxi`.
+//! Online prediction of taxi passengers in New York, 2.5 hours ahead, in one pass:
+//! `cargo study taxi`.
+//!
+//! Compares published results, seasonal baselines, linear models, untrained networks, and EGRUs
+//! trained by exact RTRL with Adam and with the extended Kalman filter.
 
 use clap::Parser;
 use rand::RngExt;
@@ -13,8 +16,8 @@ use std::process::ExitCode;
 
 /// Predict the number of taxi passengers in New York 2.5 hours ahead, learning online.
 ///
-/// Prints the error of each model and writes taxi.md, taxi.csv and taxi.svg. scripts/fetch_data.sh downloads the data; --synthetic uses
-/// generated counts instead.
+/// Prints the error of each model and writes taxi.md, taxi.csv and taxi.svg. scripts/fetch_data.sh
+/// downloads the data; --synthetic uses generated counts instead.
 #[derive(Parser)]
 struct Args {
     /// Folder with the data that scripts/fetch_data.sh downloads
@@ -23,7 +26,8 @@ struct Args {
     /// Use nine weeks of generated counts instead
     #[arg(long)]
     synthetic: bool,
-    /// Evaluate on the rows before 10,000, on which the settings were chosen, instead of the rows after
+    /// Evaluate on the rows before 10,000, on which the settings were chosen, instead of the later
+    /// rows
     #[arg(long)]
     choosing: bool,
     /// Seeds, from 0 up
@@ -38,8 +42,9 @@ struct Args {
 const HORIZON: usize = 5;
 const DAY: usize = 48;
 const WEEK: usize = 7 * DAY;
-/// First row of the evaluation, and first row of the part that settings were chosen on.
+/// First row of the evaluation.
 const JUDGED: usize = 10_000;
+/// First row of the part on which settings were chosen.
 const CHOSEN: usize = 3_000;
 /// Standard deviation of the year; published errors are divided by it.
 const DEVIATION: f64 = 6821.08;
@@ -68,7 +73,7 @@ fn compare(args: &Args) -> Result<()> {
         let error: f64 = rows.clone().map(|t| (predictions[t] - counts[t]).abs()).sum();
         error / rows.map(|t| counts[t]).sum::<f64>()
     };
-    // A row belongs to the evaluation if its prediction was made in it.
+    // A row is evaluated if its prediction was made at or after row `from`.
     let from = if args.choosing {
         CHOSEN
     } else if args.synthetic {
@@ -127,7 +132,7 @@ const NOTES: &str = "Each model reads the rows up to t and predicts the count at
                      over weeks of the week's MAPE. One pass, strictly causal: at t the model learns from counts up to t, and inputs and targets are \
                      standardised with statistics of the rows so far (the published models normalise with the whole year). Mean ± standard \
                      deviation over seeds. Settings were chosen by MAPE and median week on rows before 10,000 and other seeds (`--choosing` \
-                     evaluates there). Four other settings, three of the filter and one of Adam, had been evaluated on the later rows before. \
+                     evaluates on these). Four other settings, three of the filter and one of Adam, had been evaluated on the later rows before. \
                      Published results: Y. Cui, S. Ahmad & J. Hawkins, Neural Computation 28(11), 2016. *Untrained*: recurrent weights stay at \
                      their initial values and only the readout learns. Networks read the count, the hour and the day of the week; *half-hour of \
                      the week* adds a one-hot vector of 336 entries to the readout's features. *Last week, half-corrected* adds half of the \
@@ -235,7 +240,8 @@ fn spec(cell: &str, units: usize, sparsity: f64) -> StreamLearnerSpec {
     comparison::spec(1 + 24 + 7 + 2, cell, units, sparsity, HORIZON)
 }
 
-/// Reads Numenta's file: three header lines, then timestamp, count, minute of the day, day of the week (0 = Monday).
+/// Reads Numenta's file: three header lines, then timestamp, count, minute of the day, day of the
+/// week (0 = Monday).
 fn read(folder: &Path) -> Result<Series> {
     let path = folder.join("nyc_taxi").join("nyc_taxi.csv");
     let text = comparison::read(&path)?;
@@ -266,7 +272,7 @@ fn read(folder: &Path) -> Result<Series> {
     }
 }
 
-/// Generated counts: rush hours, weekend nights, and slowly varying weather.
+/// Generates nine weeks of counts with rush hours, weekend nights, and slowly varying weather.
 fn synthetic() -> Series {
     let hump = |hour: f64, at: f64, width: f64| {
         (-((hour - at + 36.0).rem_euclid(24.0) - 12.0).powi(2) / width).exp()

@@ -1,11 +1,12 @@
 //! Prequential context-count models, the baselines for text.
 //!
-//! Witten–Bell (I. H. Witten & T. C. Bell, *The zero-frequency problem*, IEEE Transactions on Information Theory 37(4), 1991), interpolated:
+//! Witten–Bell (I. H. Witten & T. C. Bell, *The zero-frequency problem*, IEEE Transactions on
+//! Information Theory 37(4), 1991), interpolated:
 //!
 //! `p_k(b) = (c(b) + u p_{k−1}(b)) / (n + u)`
 //!
-//! where c(b) is the number of times b followed the last k bytes, n the number of bytes that followed them, u the number of distinct ones,
-//! and `p_{−1} = 1/256`.
+//! where c(b) is the number of times that b followed the last k bytes, n = Σ_b c(b), u the number
+//! of distinct bytes with c(b) > 0, and `p_{−1} = 1/256`.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ struct Counts {
     of: HashMap<u8, f64>,
 }
 
-/// The code length of every byte in bits, from contexts of up to `order` preceding bytes.
+/// Returns the code length of every byte in bits, from contexts of up to `order` preceding bytes.
 pub fn witten_bell(text: &[u8], order: usize) -> Vec<f64> {
     let mut contexts: Vec<HashMap<&[u8], Counts>> = (0..=order).map(|_| HashMap::new()).collect();
     let mut lengths = Vec::with_capacity(text.len());

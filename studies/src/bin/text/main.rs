@@ -1,4 +1,5 @@
-//! Text predicted byte by byte and learned online in one pass, measured in bits per byte. `cargo study text`.
+//! Online prediction of text byte by byte in one pass, measured in bits per byte:
+//! `cargo study text`.
 
 mod count;
 
@@ -12,8 +13,8 @@ use std::process::ExitCode;
 
 /// Predict a text byte by byte, learning online.
 ///
-/// Prints bits per byte and writes text.md, text.csv and text.svg. scripts/fetch_data.sh downloads the text; --file takes another one and
-/// --synthetic a generated one.
+/// Prints bits per byte and writes text.md, text.csv and text.svg. scripts/fetch_data.sh downloads
+/// the text; --file uses another text, and --synthetic a generated text.
 #[derive(Parser)]
 struct Args {
     /// Folder with the data that scripts/fetch_data.sh downloads
@@ -111,13 +112,14 @@ fn compare(args: &Args) -> Result<()> {
     comparison::write(&report, &outcomes, &args.out, &args.data)
 }
 
-const NOTES: &str = "Bits per byte: mean of −log₂ of the probability that the model had predicted for each byte, over the whole text in one pass. \
+const NOTES: &str = "Bits per byte: mean of −log₂ of the predicted probability of each byte, over the whole text in one pass. \
                      No model has prior knowledge of the text beyond the alphabet of 256 bytes. The networks read a byte as 8 bits; their \
-                     softmax readout reads the units and the one-hot code of the last byte (without units it would be a model of order 1). \
+                     softmax readout reads the units and the one-hot code of the last byte (without units, this is a model of order 1). \
                      *Untrained*: recurrent weights stay at their initial values and only the readout learns. xz and bz2 compress the whole \
                      text at once. Single precision.";
 
-/// Inputs: the 8 bits of the byte for the network, and its one-hot code for the readout alone.
+/// Returns the specification of a learner. Inputs: the 8 bits of the last byte for the network, and
+/// its one-hot code for the readout only.
 fn spec(args: &Args, rule: &str, trained: bool) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(8, args.units, 256);
     spec.model.mask.sparsity = args.param_sparsity;
@@ -133,7 +135,7 @@ fn spec(args: &Args, rule: &str, trained: bool) -> StreamLearnerSpec {
     spec
 }
 
-/// The code length of every byte, in bits.
+/// Returns the code length of every byte, in bits.
 fn lengths(spec: &StreamLearnerSpec, seed: u64, text: &[u8]) -> Result<Predictions> {
     let mut learner = StreamLearner::<f32>::new(spec, seed)?;
     let mut x = vec![0.0; spec.width()];
@@ -152,7 +154,7 @@ fn lengths(spec: &StreamLearnerSpec, seed: u64, text: &[u8]) -> Result<Predictio
     Ok(lengths)
 }
 
-/// Nested brackets: the innermost open bracket determines the closing one.
+/// Generates nested brackets: the innermost open bracket determines the closing bracket.
 fn synthetic() -> Vec<u8> {
     let (mut open, mut text, mut noise) = (Vec::new(), Vec::new(), 0.37f64);
     while text.len() < 6_000 {
