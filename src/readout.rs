@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "needs a class")]
+    #[should_panic(expected = "must be a class")]
     fn cross_entropy_of_values_panics() {
         Loss::CrossEntropy.evaluate(&[0.0, 0.0], Target::Values(&[0.0, 1.0]), &mut [0.0; 2]);
     }
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "of one output")]
+    #[should_panic(expected = "must have one output")]
     fn binary_cross_entropy_of_two_outputs_panics() {
         Loss::BinaryCrossEntropy.evaluate(&[0.0, 0.0], Target::Class(0), &mut [0.0; 2]);
     }

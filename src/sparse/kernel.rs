@@ -120,7 +120,7 @@ pub fn transposed_entry<T: Real>(a: &Pattern, values: &[T], x: &[T], j: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Purpose, generator};
+    use crate::params::{Generator, Purpose, generator};
     use rand::RngExt;
 
     /// Small integers, so that every sum is exact in any order.

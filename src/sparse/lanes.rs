@@ -184,7 +184,7 @@ fn part<T: Real, const WIDTH: usize>(row: &[T], start: usize) -> [T; WIDTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::{Purpose, generator};
+    use crate::params::{Generator, Purpose, generator};
     use rand::RngExt;
 
     const COLUMNS: usize = 128;

@@ -86,7 +86,7 @@ fn unpack_without_a_readout_draws_it_from_the_seed() {
     (spec.least_squares, spec.model.loss, spec.standardise_target) = (None, Loss::SquaredError, false);
     let bytes = pack(&trained::<f64>(&spec));
     let without = altered(&bytes, WEIGHT, |_| None);
-    assert!(outcome::<f64>(&spec, &without).contains("both of readout.weight and readout.bias or none"));
+    assert!(outcome::<f64>(&spec, &without).contains("both readout.weight and readout.bias or neither"));
     let without = altered(&without, BIAS, |_| None);
     let learner = unpack::<f64>(&spec, 3, &without).unwrap();
     let drawn = StreamLearner::<f64>::new(&spec, 3).unwrap();

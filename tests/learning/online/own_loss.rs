@@ -81,7 +81,7 @@ fn credit_after_reset_of_other_stream_updates_weights() {
 }
 
 #[test]
-#[should_panic(expected = "the horizon must be 0")]
+#[should_panic(expected = "needs a horizon of 0")]
 fn observe_with_horizon_panics() {
     let spec = StreamLearnerSpec { horizon: 1, ..spec(Trainer::default()) };
     let _ = StreamLearner::<f64>::new(&spec, 4).unwrap().observe(&input(0));

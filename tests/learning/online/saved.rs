@@ -159,7 +159,7 @@ fn with_weights_checks_values_and_clamps_thresholds() {
 }
 
 #[test]
-#[should_panic(expected = "a value for each weight")]
+#[should_panic(expected = "one value per weight")]
 fn with_weights_of_wrong_length_panics() {
     let _ = StreamLearner::<f64>::with_weights(&spec(Trainer::default()), 0, full, |_| Ok(vec![0.0; 3]));
 }

@@ -126,10 +126,10 @@ fn settings_trainer_by_name_is_a_filter_or_none() {
 fn settings_out_of_range_are_errors() {
     assert!(learner(|s| (s.window, s.every, s.layers) = (10_000_000, u64::MAX, 3)).is_ok());
     assert!(learner(|s| (s.window, s.every) = (0, 1)).is_ok());
-    assert_eq!(message(|s| s.window = 10_000_001), "window: expected 0 to 10000000, got 10000001");
-    assert!(message(|s| s.every = 0).starts_with("every: expected 1 to "));
-    assert_eq!(message(|s| s.layers = 0), "layers: expected 1 to 1000, got 0");
-    assert_eq!(message(|s| s.layers = 1001), "layers: expected 1 to 1000, got 1001");
+    assert_eq!(message(|s| s.window = 10_000_001), "window: expected at most 10000000, got 10000001");
+    assert!(message(|s| s.every = 0).starts_with("every: expected at least 1"));
+    assert_eq!(message(|s| s.layers = 0), "layers: expected at least 1, got 0");
+    assert_eq!(message(|s| s.layers = 1001), "layers: expected at most 1000, got 1001");
     assert_eq!(
         message(|s| s.metrics = Some(vec![Metric::Mae, Metric::LogLoss])),
         "metrics: expected some of mae, rmse, nrmse, mape, for this kind of target, got log-loss"
