@@ -1,4 +1,5 @@
-//! A cell and a learning rule of your own: checked, then trained.
+//! Definition of a cell and a learning rule outside the library: both are checked, then used in
+//! training.
 //!
 //! `cargo run --release --example own_cell_and_rule`
 
@@ -19,13 +20,13 @@ use std::sync::Arc;
 struct LeakyTanh {
     input: LayerInput,
     units: Range<usize>,    // rows
-    previous: Range<usize>, // sources: the units' own emissions of the step before
+    previous: Range<usize>, // sources: emissions of the units at the previous step
     s: Range<usize>,        // pre-activations
 }
 
 const LAMBDA: f64 = 0.8;
 
-/// Places a layer: its rows, sources, pre-activations and blocks of parameters.
+/// Places a layer on a plan: rows, sources, pre-activations and parameter blocks.
 fn place(plan: &mut Plan, n: usize, _: CellConfig, input: &LayerInput) -> Box<dyn Cell<f64>> {
     plan.begin_layer();
     let units = plan.unit_rows(n, true);
@@ -57,7 +58,7 @@ impl Cell<f64> for LeakyTanh {
     }
 }
 
-/// Exact RTRL as in a textbook, for one stream.
+/// Exact RTRL without skips, for one stream.
 struct Textbook {
     wiring: Arc<Wiring>,
     s: Vec<Vec<f64>>, // [rows][p]
@@ -86,7 +87,7 @@ impl Rule<f64> for Textbook {
         self.s.iter_mut().chain(&mut self.y).for_each(|row| row.fill(0.0));
     }
 
-    /// `S = diag(d) S⁻ + A Y⁻ + B Y + M̄`, `Y = diag(e) S + Ē`.
+    /// Updates the influence: `S = diag(d) S⁻ + A Y⁻ + B Y + M̄`, `Y = diag(e) S + Ē`.
     fn observe(&mut self, step: &Step<f64>, _: &mut Macs) {
         let (wiring, before) = (&self.wiring, self.y.clone());
         for row in 0..wiring.rows() {
@@ -105,7 +106,7 @@ impl Rule<f64> for Textbook {
         }
     }
 
-    /// `g += Yᵀ c̄`.
+    /// Adds a gradient contribution: `g += Yᵀ c̄`.
     fn credit(&mut self, credit: &[f64], _: &mut Macs) {
         let rows = self.wiring.outputs().zip(credit);
         rows.for_each(|(row, &c)| add(&mut self.gradient, c, &self.y[row]));
@@ -130,14 +131,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let variants = || vec![CellConfig { activity: false, ..CellConfig::default() }];
     let cell = CellEntry { name: "leaky-tanh", about: "leaky tanh units", place, variants };
     let build = |wiring: Arc<Wiring>, _activity: bool| Textbook::new(wiring);
-    let rule = RuleEntry::maskable("textbook", "exact RTRL as in a textbook", Claim::Exact, build);
+    let rule = RuleEntry::maskable("textbook", "exact RTRL without skips", Claim::Exact, build);
 
     check_cell(&cell)?;
     println!("{}: local derivatives equal finite differences", cell.name);
     check_rule(&rule)?;
     println!("{}: gradients equal those of dense RTRL", rule.name);
 
-    // Predict the next value of a wave, with 12 units and half of the recurrent weights.
+    // Training: prediction of the next value of a sine wave, with 12 units and ω = 0.5.
     let layers = vec![LayerSpec::new(cell.name, 12, CellConfig::default())];
     let spec = NetworkSpec { inputs: 1, layers, trace: None };
     let mut masks = generator(0, Purpose::Mask);

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The first lines of a result file: version, date, processor and command.
+/// Returns the first lines of a result file: version, date, processor and command.
 pub fn provenance(command: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!("Made by sparse-rtrl {version} on {}, on {}, with\n\n    {command}", date(), processor())
 }
 
-/// Today, in UTC.
+/// Returns the current date in UTC, as YYYY-MM-DD.
 pub fn date() -> String {
     humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string()[..10].into()
 }
 
-/// The name of the processor, from scripts/processor.sh.
+/// Returns the name of the processor, from scripts/processor.sh.
 pub fn processor() -> String {
     let scripts = ["scripts", "../scripts"].map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     let script = scripts.iter().map(|folder| folder.join("processor.sh")).find(|script| script.exists());
@@ -24,8 +24,8 @@ pub fn processor() -> String {
     name.map_or_else(|| format!("unknown {} processor", std::env::consts::ARCH), |name| name.trim().into())
 }
 
-/// The command line of this program: `start`, for example `cargo study figure3`, then the flags it was given. The path `hidden`, if there is
-/// one, is shown as `DATA`.
+/// Returns the command line of this program: `start`, for example `cargo study figure3`, and the
+/// flags. The path `hidden`, if any, is replaced by `DATA`.
 pub fn command(start: &str, hidden: Option<&Path>) -> String {
     let hidden = hidden.map(|path| path.display().to_string());
     let shown = |flag: String| {

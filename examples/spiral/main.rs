@@ -1,4 +1,5 @@
-//! Learn the spiral with exact sparse RTRL: `cargo run --example spiral -- --param-sparsity 0.9`.
+//! Training on the spiral task with exact sparse RTRL:
+//! `cargo run --example spiral -- --param-sparsity 0.9`.
 
 mod args;
 #[path = "../origin/mod.rs"]
@@ -20,20 +21,20 @@ use std::process::ExitCode;
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
-/// How this program is started, as its results say.
+/// The command of this program, for the provenance of its results.
 const START: &str = if cfg!(debug_assertions) {
     "cargo run --example spiral"
 } else {
     "cargo run --release --example spiral"
 };
 
-/// The exit code where another process writes the file of `--out`.
+/// The exit code if another process has locked the file of `--out`.
 const IN_USE: u8 = 6;
 
 fn main() -> ExitCode {
     let args = match Args::from_command_line() {
         Ok(args) => args,
-        Err(said) if said.use_stderr() => return wrong_input(&said.to_string()),
+        Err(error) if error.use_stderr() => return wrong_input(&error.to_string()),
         Err(help) => return print(&help.to_string()),
     };
     let job = match prepare(&args) {
@@ -53,14 +54,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line that says what was expected and what came.
-fn wrong_input(said: &str) -> ExitCode {
-    let first = said.split("\n\n").next().unwrap_or(said);
+/// Prints the first paragraph of an error message in one line. Returns exit code 2.
+fn wrong_input(message: &str) -> ExitCode {
+    let first = message.split("\n\n").next().unwrap_or(message);
     eprintln!("{}", first.split_whitespace().collect::<Vec<_>>().join(" "));
     ExitCode::from(2)
 }
 
-/// To standard output; a reader that has seen enough is no failure.
+/// Prints to standard output. A closed pipe is not an error.
 fn print(text: &str) -> ExitCode {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -71,31 +72,31 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// What is to be done, all of it checked.
+/// Checked configurations and the opened learning curve.
 struct Job {
     configs: Vec<Config>,
     recorder: Recorder,
 }
 
-/// One of the runs.
+/// A configuration and a seed to run.
 struct Planned<'a> {
-    /// Its place among them.
+    /// Index of the run.
     at: usize,
     config: &'a Config,
     seed: u64,
 }
 
-/// Everything that can be wrong with the flags is found here, before the first run and the first byte written.
+/// Checks all flags, before anything is run or written.
 fn prepare(args: &Args) -> Result<Job> {
     let configs = args.configs()?;
-    // Too many threads are refused before anything is written.
+    // An invalid number of threads must fail before anything is written.
     experiment::pool(args.threads)?;
     file::check_writable(&args.out)?;
     args.table.iter().chain(&args.plot).try_for_each(|path| file::check_writable(path))?;
     Ok(Job { configs, recorder: Recorder::create(&args.out)? })
 }
 
-/// All runs, side by side; returns what is to be printed.
+/// Runs all jobs concurrently. Returns the text to print.
 fn run(args: &Args, job: Job) -> Result<String> {
     let Job { configs, mut recorder } = job;
     let progress = Progress::new(args.quiet, &configs, args.seeds);
@@ -103,13 +104,14 @@ fn run(args: &Args, job: Job) -> Result<String> {
     let planned: Vec<_> =
         planned.enumerate().map(|(at, (config, seed))| Planned { at, config, seed }).collect();
     let mut curves: Vec<Vec<Row>> = vec![Vec::new(); planned.len()];
-    // Rows are written in the order of runs, so that the file does not depend on the number of threads.
+    // Rows are written in the order of runs, so that the file does not depend on the number of
+    // threads.
     let rows = Mutex::new(InOrder::new(|(at, row): (usize, Row)| {
         recorder.write(&row)?;
         curves[at].push(row);
         Ok(())
     }));
-    let rows_of = || rows.lock().expect("no thread panics while it holds this");
+    let rows_of = || rows.lock().expect("no thread panics with this lock");
     let finished: Vec<OnceLock<Finished>> = planned.iter().map(|_| OnceLock::new()).collect();
     let outcome = experiment::fan_out(&planned, args.threads, |&Planned { at, config, seed }| {
         let started = Instant::now();
@@ -125,7 +127,7 @@ fn run(args: &Args, job: Job) -> Result<String> {
     progress.finish();
     if let Err(error) = outcome {
         let rows: usize = curves.iter().map(Vec::len).sum();
-        eprintln!("the curve so far is in {} ({rows} rows)", args.out.display());
+        eprintln!("the completed iterations are in {} ({rows} rows)", args.out.display());
         return Err(error);
     }
     let mut report = Report::default();

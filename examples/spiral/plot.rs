@@ -1,18 +1,18 @@
-//! The learning curves as a picture: mean loss a run, smoothed over 20 iterations, by sparsity.
+//! Figure of the learning curves: mean loss per run, smoothed over 20 iterations, by sparsity.
 
 use plotters::prelude::*;
 use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::record::Row;
 use std::path::Path;
 
-/// Iterations a point of the curve is the mean of.
+/// Number of iterations averaged in one point of a curve.
 const WINDOW: usize = 20;
 
-/// Colours that the colour-blind can tell apart, and that print in order of darkness (viridis).
+/// Colours of viridis: distinguishable with colour blindness, ordered by darkness.
 const COLOURS: [RGBColor; 4] =
     [RGBColor(68, 1, 84), RGBColor(49, 104, 142), RGBColor(53, 183, 121), RGBColor(210, 180, 20)];
 
-/// Draws one line a run, one colour a sparsity, as SVG.
+/// Draws one line per run as SVG, with one colour per sparsity.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -73,7 +73,7 @@ fn chart(area: Drawing, curves: &[Vec<Row>]) -> std::result::Result<(), Box<dyn 
     Ok(())
 }
 
-/// ω and the smoothed curve of a run; none if it is empty.
+/// Returns ω and the smoothed curve of a run, or `None` if the curve is empty.
 fn smoothed(curve: &[Row]) -> Option<(f64, Vec<(f64, f64)>)> {
     let point = |rows: &[Row]| {
         let mean = rows.iter().map(|r| r.loss).sum::<f64>() / rows.len() as f64;

@@ -1,4 +1,4 @@
-//! How it is doing: a bar on a terminal, a line at every evaluation elsewhere.
+//! Progress: a bar on a terminal; without a terminal, one line per evaluation.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sparse_rtrl::experiment::Config;
@@ -7,12 +7,12 @@ use std::io::IsTerminal;
 
 pub struct Progress {
     quiet: bool,
-    /// None where nobody could see it move.
+    /// `None` without a terminal.
     bar: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// Over all iterations of all runs.
+    /// Creates the progress over all iterations of all runs.
     pub fn new(quiet: bool, configs: &[Config], seeds: u64) -> Self {
         let iterations = configs.iter().map(|c| c.iterations as u64).fold(0, u64::saturating_add);
         let style = "{elapsed_precise} [{bar:20}] {pos}/{len} {eta} left  {wide_msg}";

@@ -1,4 +1,5 @@
-//! The closing table: what was reached, and what it cost. One run stands upright, several side by side.
+//! The summary table: accuracy and cost. A single run has one line per quantity; several runs have
+//! one line per run.
 
 use super::origin;
 use comfy_table::presets::{ASCII_MARKDOWN, NOTHING};
@@ -7,19 +8,19 @@ use sparse_rtrl::error::{Error, Result};
 use sparse_rtrl::experiment::RunSummary;
 use std::path::Path;
 
-/// A run that came to its end.
+/// A completed run and its duration.
 pub struct Finished {
     pub run: RunSummary,
     pub seconds: f64,
 }
 
-/// All runs that came to their end.
+/// All completed runs.
 #[derive(Default)]
 pub struct Report {
     runs: Vec<Finished>,
 }
 
-/// A figure of a run: its short head, what it means, and its value.
+/// A quantity of a run: its column header, its description and its value.
 struct Figure {
     head: &'static str,
     meaning: &'static str,
@@ -33,7 +34,7 @@ fn share(x: f64) -> String {
 const FIGURES: [Figure; 13] = [
     Figure {
         head: "ω",
-        meaning: "share of masked weights that are pruned, as drawn",
+        meaning: "share of maskable weights that are pruned, as drawn",
         value: |f| format!("{:.3}", f.run.param_sparsity),
     },
     Figure { head: "seed", meaning: "", value: |f| f.run.last.seed.to_string() },
@@ -52,7 +53,11 @@ const FIGURES: [Figure; 13] = [
         meaning: "first evaluated iteration with a test accuracy of at least 99 %",
         value: |f| f.run.reached.map_or("–".into(), |iteration| iteration.to_string()),
     },
-    Figure { head: "α", meaning: "share of silent units", value: |f| share(f.run.mean.activity_sparsity) },
+    Figure {
+        head: "α",
+        meaning: "share of units with y = 0",
+        value: |f| share(f.run.mean.activity_sparsity),
+    },
     Figure {
         head: "β",
         meaning: "share of units with zero pseudo-derivative",
@@ -75,22 +80,22 @@ const FIGURES: [Figure; 13] = [
     },
     Figure {
         head: "MACs",
-        meaning: "multiply-accumulates, counted in the kernels",
+        meaning: "multiply-accumulates, as counted",
         value: |f| format!("{:.2e}", f.run.last.macs as f64),
     },
     Figure {
         head: "of dense",
-        meaning: "the same, relative to dense RTRL without masks",
+        meaning: "MACs relative to dense RTRL without masks",
         value: |f| format!("{:.2} %", 100.0 * f.run.last.macs as f64 / f.run.last.macs_dense as f64),
     },
     Figure {
         head: "kB",
-        meaning: "most influence or tape in use by one stream, in 1000 bytes",
+        meaning: "largest influence matrix or tape of one stream, in 1000 bytes",
         value: |f| format!("{:.1}", f.run.bytes as f64 / 1e3),
     },
 ];
 
-/// Not among the figures of a file, which is the same whenever it is made.
+/// Duration; not written to files, so that their content is reproducible.
 const SECONDS: Figure = Figure { head: "s", meaning: "seconds", value: |f| format!("{:.1}", f.seconds) };
 
 impl Report {
@@ -98,7 +103,7 @@ impl Report {
         self.runs.push(run);
     }
 
-    /// The table as the terminal shows it.
+    /// Returns the table for the terminal.
     pub fn text(&self) -> String {
         let figures: Vec<&Figure> = FIGURES.iter().chain([&SECONDS]).collect();
         match &self.runs[..] {
@@ -107,7 +112,7 @@ impl Report {
         }
     }
 
-    /// The table as Markdown, under what made it.
+    /// Writes the tables as Markdown, with their provenance.
     pub fn write_markdown(&self, path: &Path, command: &str) -> Result<()> {
         let figures: Vec<&Figure> = FIGURES.iter().collect();
         let table = side_by_side(ASCII_MARKDOWN, &figures, &self.runs);
@@ -121,7 +126,7 @@ impl Report {
     }
 }
 
-/// Head, value and meaning of every figure of one run.
+/// Returns a table with header, value and description of every quantity of one run.
 fn upright(figures: &[&Figure], run: &Finished) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
@@ -135,7 +140,7 @@ fn upright(figures: &[&Figure], run: &Finished) -> String {
     table.trim_fmt()
 }
 
-/// A row a run.
+/// Returns a table with one row per run.
 fn side_by_side(style: TableStyle, figures: &[&Figure], runs: &[Finished]) -> String {
     let mut table = Table::new();
     table.load_style(style);
@@ -150,7 +155,7 @@ fn side_by_side(style: TableStyle, figures: &[&Figure], runs: &[Finished]) -> St
     table.trim_fmt()
 }
 
-/// A row a sparsity, means over its seeds.
+/// Returns a table with one row per sparsity: means over its seeds.
 fn means(runs: &[Finished]) -> String {
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN);
@@ -203,17 +208,18 @@ fn means(runs: &[Finished]) -> String {
     table.trim_fmt()
 }
 
-/// Median, least and most of the iterations at which runs passed 99 %; those that never did come last, as a dash. Of an even number of runs, the
-/// earlier of the two in the middle is the median.
+/// Returns median, minimum and maximum of the iterations at which runs reached 99 %. Runs that did
+/// not reach it count as the largest value, shown as a dash. For an even number of runs the median
+/// is the lower of the two middle values.
 fn spread(mut reached: Vec<Option<usize>>) -> [String; 3] {
     reached.sort_by_key(|at| at.unwrap_or(usize::MAX));
     let last = reached.len() - 1;
     [last / 2, 0, last].map(|k| reached[k].map_or("–".into(), |at| at.to_string()))
 }
 
-/// What the heads of the table of means mean, where the other table does not say it.
-const MEANS: &str = "test acc. is the mean of all seeds, worst the least; ≥ 99 % the number of seeds that end at or above it; 99 % at the median \
-    of the first evaluated iteration at or above it, over all seeds, from the least to the most (– for never).";
+/// Descriptions of the columns that are only in the table of means.
+const MEANS: &str = "test acc.: mean over seeds; worst: minimum over seeds; ≥ 99 %: number of seeds with a final test accuracy of at least 99 %; \
+    99 % at, from, to: median, minimum and maximum over seeds of the first evaluated iteration with at least 99 % (– for never).";
 
 fn legend(figures: &[&Figure]) -> String {
     let lines = figures.iter().filter(|f| !f.meaning.is_empty());

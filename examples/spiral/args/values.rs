@@ -23,18 +23,18 @@ impl FromStr for Optional {
     }
 }
 
-/// At which steps there is a loss.
+/// Steps that have a loss.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum LossArg {
     Every,
     Last,
 }
 
-/// A setting of two values, by the words that configuration files have for them.
+/// Returns a parser of a setting with two values, by their names in configuration files.
 pub(super) fn word<S: DeserializeOwned + Clone + Send + Sync + 'static>(
     words: [&'static str; 2],
 ) -> impl TypedValueParser<Value = S> {
     let value = |word: String| StringDeserializer::<serde::de::value::Error>::new(word);
     PossibleValuesParser::new(words)
-        .map(move |word| S::deserialize(value(word)).expect("every word is the name of a value"))
+        .map(move |word| S::deserialize(value(word)).expect("every word is a variant name"))
 }
