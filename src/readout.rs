@@ -19,6 +19,7 @@ pub enum Target<'a, T> {
 /// Loss of the outputs of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Loss {
     /// `−log softmax(o)_class`, with one output per class.
     #[default]
@@ -102,8 +103,8 @@ impl Loss {
         }
     }
 
-    /// Writes the probabilities of classes at `output` into `probabilities`: softmax(o), or σ(o) of class 1.
-    /// For a squared error, these are the outputs themselves.
+    /// Writes the probabilities of classes at `output` into `probabilities`: softmax(o), or σ(o) of
+    /// class 1. For a squared error, these are the outputs themselves.
     ///
     /// # Panics
     /// If there is not one probability per output.

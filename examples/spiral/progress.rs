@@ -5,6 +5,7 @@ use sparse_rtrl::experiment::Config;
 use sparse_rtrl::experiment::record::Row;
 use std::io::IsTerminal;
 
+/// Progress of all runs.
 pub struct Progress {
     quiet: bool,
     /// `None` without a terminal.
@@ -21,6 +22,7 @@ impl Progress {
         Self { quiet, bar: (!quiet && std::io::stderr().is_terminal()).then(bar) }
     }
 
+    /// Advances by one iteration, and shows loss and accuracy if the row has an evaluation.
     pub fn show(&self, row: &Row) {
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -35,6 +37,7 @@ impl Progress {
         }
     }
 
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -99,6 +99,7 @@ const FIGURES: [Figure; 13] = [
 const SECONDS: Figure = Figure { head: "s", meaning: "seconds", value: |f| format!("{:.1}", f.seconds) };
 
 impl Report {
+    /// Adds a run.
     pub fn add(&mut self, run: Finished) {
         self.runs.push(run);
     }

@@ -5,7 +5,8 @@
 //! - `cosine`: `(1 + cos πs) / 2` (I. Loshchilov & F. Hutter, *SGDR: stochastic gradient descent
 //!   with warm restarts*, ICLR 2017, equation 5 without restarts and with a minimum of 0);
 //! - `cooldown`: `min(1, 2 (1 − s))`: constant over the first half, then linear to 0 (A. Hägele et
-//!   al., *Scaling laws and compute-optimal training beyond fixed training durations*, NeurIPS 2024).
+//!   al., *Scaling laws and compute-optimal training beyond fixed training durations*, NeurIPS
+//!   2024).
 //!
 //! To add a schedule, add it to [`schedules`].
 

@@ -15,6 +15,7 @@ pub struct Measure {
     pub of: fn(&Point) -> f64,
 }
 
+/// All measures of compute.
 pub const MEASURES: [Measure; 3] = [
     Measure {
         name: "Σ (1−ω)²β̃(t)β̃(t−1), the paper's factor", of: |p| p.compute_adjusted_iteration

@@ -6,9 +6,12 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use std::ops::Range;
 
+/// Area of a panel.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// Result of a drawing function.
 pub type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
+/// Font and size of labels.
 pub const TEXT: (&str, i32) = ("sans-serif", 15);
 const GRID: RGBColor = RGBColor(228, 228, 228);
 
@@ -22,6 +25,7 @@ pub struct Look {
 }
 
 impl Look {
+    /// Returns the colour.
     pub fn colour(self) -> RGBColor {
         let viridis =
             [RGBColor(68, 1, 84), RGBColor(49, 104, 142), RGBColor(53, 183, 121), RGBColor(200, 165, 10)];

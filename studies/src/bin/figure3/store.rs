@@ -38,6 +38,7 @@ pub struct Point {
 }
 
 impl Point {
+    /// Returns the run to which the point belongs.
     pub fn key(&self) -> Key {
         Key { omega: self.param_sparsity, activity: self.activity, seed: self.seed }
     }
@@ -102,6 +103,7 @@ impl Curves {
         self.points.sort_by_cached_key(|p| (place(p), p.iteration));
     }
 
+    /// Writes the curves as CSV.
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         let rows = self.points.iter().try_for_each(|point| csv.serialize(point));

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// Iterations averaged in one row of the curves.
 pub const BIN: usize = 10;
 
+/// Experiments of the figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Experiment {
@@ -108,6 +109,7 @@ impl Study {
         format!("{:?}-{:?}", self.preset, self.experiment).to_lowercase()
     }
 
+    /// Returns the path of the file with this extension.
     pub fn file(&self, folder: &Path, extension: &str) -> PathBuf {
         folder.join(format!("{}.{extension}", self.name()))
     }
@@ -120,6 +122,7 @@ impl Study {
         })
     }
 
+    /// Returns the parameter sparsities, ascending.
     pub fn omegas(&self) -> Vec<f64> {
         let mut omegas: Vec<f64> = self.settings.iter().map(|c| c.mask.sparsity).collect();
         omegas.sort_by(f64::total_cmp);
@@ -140,6 +143,7 @@ pub fn read_json<V: for<'a> Deserialize<'a>>(path: &Path) -> Result<V> {
         .map_err(|why| Error::Format { path: path.into(), why: format!("expected a study: {why}") })
 }
 
+/// Writes a value as a JSON file.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).expect("plain data");
     file::replace(path, format!("{text}\n"))

@@ -21,6 +21,7 @@ const INPUTS: usize = 4096;
 /// Steps over which the share of live units is measured.
 const PROBE: usize = 300;
 
+/// Size and sparsity of a network.
 #[derive(Clone, Serialize)]
 pub struct Setting {
     pub cell: String,

@@ -85,6 +85,7 @@ impl Setting {
         MaskSpec { sparsity: self.sparsity, ..MaskSpec::default() }
     }
 
+    /// Checks sizes and ranges.
     pub fn check(&self) -> Result<()> {
         if self.units > 512 {
             return Err(Error::setting(
