@@ -86,6 +86,7 @@ use crate::wiring::Step;
 /// The claim of a rule about its gradient `g` of the summed loss `L = Σ_t L_t`. The tests verify it
 /// for every rule in the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Claim {
     /// `g = ∂L/∂w`, up to rounding.
     Exact,
