@@ -1,5 +1,6 @@
-//! The columns of one layer's parameters: parameter ↔ column. Columns are grouped by the source their parameter reads, in the order in which sources
-//! were first nonzero since the reset, and sorted later (`sort.rs`). A column whose source has been zero since the reset is inactive and not allocated.
+//! The map between the parameters of one layer and columns. Columns are grouped by the source of
+//! their parameter, in the order in which the sources were first nonzero since the reset, and
+//! sorted later (`sort.rs`). Inactive columns are not allocated.
 
 use super::super::recursion::Form;
 use super::spans::{ImmediateEntry, ImmediateSpans, STEPS_UNTIL_SORTED};
@@ -13,43 +14,58 @@ use crate::wiring::Wiring;
 
 /// Maps the parameters of one layer to columns of S.
 ///
-/// Invariants: `order[c]` is the parameter of active column c; a source s is active if and only if `order` contains `parameters[s]`; the first
-/// `sorted` active sources hold the first columns, in ascending order of parameters.
+/// Invariants:
+///
+/// - `order[c]` is the parameter of active column c.
+/// - Source s is active if and only if `order` contains all of `parameters[s]`.
+/// - The columns of the first `sorted` active sources come first, in ascending order of parameters.
 pub struct ColumnMap {
-    /// For every source its parameters of this layer, ascending, and the number of them that are recurrent weights: all or none.
+    /// `[sources][parameters of the source]`, indices of parameters of this layer, ascending.
     pub(super) parameters: Vec<Vec<usize>>,
+    /// `[sources]`, number of recurrent weights among the parameters of a source: all or none.
     recurrent: Vec<usize>,
-    /// The inactive sources with columns, ascending; whether a source is active; the number of active ones; and the number of steps since the
-    /// last activation, at most [`STEPS_UNTIL_SORTED`].
+    /// Inactive sources that have parameters in this layer, ascending.
     inactive: Vec<u32>,
+    /// `[sources]`, whether a source is active.
     pub(super) is_active: Vec<bool>,
+    /// Number of active sources.
     pub(super) active: usize,
+    /// Number of steps since the last activation, at most [`STEPS_UNTIL_SORTED`].
     pub(super) unchanged: u32,
-    /// The number of sources whose columns are sorted, before all others; and for each of these columns, its position before it was
-    /// sorted.
+    /// Number of active sources whose columns are sorted.
     pub(super) sorted: usize,
+    /// `[sorted columns]`, the column before the last sort.
     pub(super) from: Vec<u32>,
+    /// M̄ of sorted columns.
     pub(super) spans: ImmediateSpans,
+    /// Runs from columns to parameters of sorted columns.
     pub(super) runs: Vec<IndexRun>,
-    /// M̄ by rows, and the start of each row's entries. [rows + 1]
+    /// `[entries of M̄]`, ascending by row.
     pub(super) entries: Vec<ImmediateEntry>,
+    /// `[rows + 1]`, start of each row in `entries`.
     row_starts: Vec<u32>,
-    /// For every source its entries in the order of its columns, as (column within the group, entry).
+    /// `[sources][entries of the source]`, pairs (column within the group, index in `entries`),
+    /// ascending.
     pub(super) of_source: Vec<Vec<(u32, u32)>>,
-    /// The parameter of every active column. [active columns]
+    /// `[active columns]`, the parameter of each column.
     pub(super) order: Vec<u32>,
+    /// Number of columns, active and inactive.
     all: usize,
+    /// Number of active columns of recurrent weights.
     recurrent_len: usize,
-    /// The start of the room for each tile's entries of M̄, one more than it can have, and the end of that room.
+    /// `[tiles]`, start of each tile in the entries of a program. A tile has space for its entries
+    /// of M̄ and one more.
     pub(super) starts: Vec<u32>,
+    /// End of the space of the last tile.
     pub(super) end: u32,
-    /// For every parameter, whether it is a recurrent weight [p]; for every column the same as 0 or 1 [columns].
+    /// `[p]`, whether a parameter is a recurrent weight.
     pub(super) weighs: Vec<bool>,
+    /// `[tiles × 128]`, 1 if the parameter of a column is a recurrent weight, else 0.
     pub(super) is_recurrent: Vec<u32>,
 }
 
 impl ColumnMap {
-    /// The columns of the parameters of a layer, all inactive.
+    /// Creates the map of a layer. All columns are inactive.
     pub fn new<T: Real>(wiring: &Wiring, form: &Form<T>, layer: usize) -> Self {
         let weights = wiring.layout().weights();
         let of_layer: Vec<bool> =
@@ -66,7 +82,9 @@ impl ColumnMap {
             for (pre, at) in form.gains.row(row).filter(|&(pre, _)| of_layer[pre]) {
                 gates += 1;
                 for (source, parameter) in weights.row(pre) {
-                    let column = parameters[source].binary_search(&parameter).expect("one of its own");
+                    let column = parameters[source]
+                        .binary_search(&parameter)
+                        .expect("the source must have the parameter");
                     of_source[source].push((column as u32, entries.len() as u32));
                     entries.push(ImmediateEntry { source: source as u32, column: 0, at: at as u32 });
                 }
@@ -100,21 +118,22 @@ impl ColumnMap {
         }
     }
 
-    /// p: the number of columns, active or not.
+    /// Returns the number of columns, active and inactive.
     pub fn all(&self) -> usize {
         self.all
     }
 
-    /// The number of active columns.
+    /// Returns the number of active columns.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
+    /// Returns the number of active columns of recurrent weights.
     pub fn recurrent_len(&self) -> usize {
         self.recurrent_len
     }
 
-    /// The number of tiles with active columns.
+    /// Returns the number of tiles with active columns.
     pub fn tiles(&self) -> usize {
         self.len().div_ceil(COLUMNS)
     }
@@ -148,6 +167,7 @@ impl ColumnMap {
         self.unchanged = if self.active > before { 0 } else { STEPS_UNTIL_SORTED.min(self.unchanged + 1) };
     }
 
+    /// Activates the columns of a source, after all active columns.
     fn append(&mut self, source: usize) {
         let start = self.len();
         self.is_active[source] = true;
@@ -164,7 +184,7 @@ impl ColumnMap {
         self.is_recurrent[start..self.order.len()].fill(u32::from(self.recurrent[source] > 0));
     }
 
-    /// Saves the active sources in order, or restores them.
+    /// Writes the active sources in the order of activation to an archive, or restores them.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         let place =
             |own: &Vec<usize>| self.order.iter().position(|&p| Some(p as usize) == own.first().copied());
@@ -184,10 +204,13 @@ impl ColumnMap {
             let found = format!("{sorted} of {} sources, unchanged for {unchanged} steps", sources.len());
             return Err(Error::State { field: "columns.arranged", found });
         }
-        // The constant is always nonzero, and is activated first.
+        // The constant source is always nonzero and is activated first.
         let first = &sources[..sources.len().min(sorted.max(1))];
         if !(self.parameters[0].is_empty() || sources.is_empty() || first.contains(&0)) {
-            return Err(Error::State { field: "columns.awake", found: "others before the constant".into() });
+            return Err(Error::State {
+                field: "columns.awake",
+                found: "other sources before the constant".into(),
+            });
         }
         self.reset();
         for (k, wanted) in sources.into_iter().enumerate() {
@@ -204,59 +227,60 @@ impl ColumnMap {
         Ok(())
     }
 
-    /// The start of the room for each tile's entries of M̄.
+    /// Returns the start of each tile in the entries of a program. `[tiles]`
     pub fn starts(&self) -> &[u32] {
         &self.starts
     }
 
-    /// Room for the entries of M̄ in all tiles.
+    /// Returns the maximum number of entries of a program.
     pub fn room(&self) -> usize {
         self.entries.len() + self.all.div_ceil(COLUMNS)
     }
 
-    /// Room for spans of M̄.
+    /// Returns the maximum number of spans of M̄.
     pub fn spans_room(&self) -> usize {
         self.spans.room()
     }
 
-    /// The number of sources, with columns or without.
+    /// Returns the number of sources, including sources without parameters in this layer.
     pub fn sources(&self) -> usize {
         self.parameters.len()
     }
 
-    /// The number of rows of M̄.
+    /// Returns the number of rows of M̄.
     pub fn rows(&self) -> usize {
         self.row_starts.len() - 1
     }
 
-    /// Whether a source has been nonzero since the reset.
+    /// Returns whether a source is active: it has been nonzero since the reset.
     pub fn is_active(&self, source: u32) -> bool {
         self.is_active[source as usize]
     }
 
-    /// The entries of a row of M̄.
+    /// Returns the entries of a row of M̄.
     #[inline(always)]
     pub fn entries(&self, row: usize) -> &[ImmediateEntry] {
         &self.entries[self.row_starts[row] as usize..self.row_starts[row + 1] as usize]
     }
 
-    /// The parameters of a source, in the order of its columns.
+    /// Returns the parameters of a source, ascending.
     pub fn parameters(&self, source: usize) -> &[usize] {
         &self.parameters[source]
     }
 
-    /// The parameters of the active columns, by tile.
+    /// Returns the parameters of the active columns, by tile. `[tiles][at most 128]`
     pub fn active(&self) -> impl Iterator<Item = &[u32]> {
         self.order.chunks(COLUMNS)
     }
 
-    /// For the columns of a tile, whether their parameter is a recurrent weight, as 0 or 1.
+    /// Returns, for each column of a tile, 1 if its parameter is a recurrent weight, else 0.
+    /// `[128]`
     pub fn recurrent(&self, tile: usize) -> &[u32] {
         &self.is_recurrent[tile * COLUMNS..(tile + 1) * COLUMNS]
     }
 }
 
-/// Reserves room for tiles up to `tiles`, with one entry more than each has.
+/// Adds starts until there are `tiles` tiles, with space for one more entry per tile.
 fn reserve_tile(starts: &mut Vec<u32>, end: &mut u32, tiles: usize) {
     while starts.len() < tiles {
         starts.push(*end);

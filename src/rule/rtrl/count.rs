@@ -1,14 +1,17 @@
-//! The number of stored and of nonzero entries of a panel.
+//! Numbers of stored and of nonzero entries of a panel.
 
 use super::panel::Panel;
 use super::program::{NOWHERE, PreviousStep};
 use super::tile::{self, COLUMNS};
 use crate::scalar::Real;
 
-/// Counts the nonzero entries of a panel's Y with vector units.
+/// Counts the nonzero entries of Y of a panel with vector instructions.
 pub struct NonzeroCount<'a, T> {
+    /// The panel.
     pub panel: &'a mut Panel<T>,
+    /// e and Ē of the last step.
     pub last: &'a PreviousStep<T>,
+    /// The rows of units, ascending.
     pub units: &'a [usize],
 }
 
@@ -22,12 +25,13 @@ impl<T: Real> pulp::WithSimd for NonzeroCount<'_, T> {
 }
 
 impl<T: Real> Panel<T> {
-    /// The number of stored entries of S.
+    /// Returns the number of stored entries of S.
     pub fn held(&self) -> usize {
         self.held.len() * self.columns.len()
     }
 
-    /// The number of nonzero entries of Y, over the rows that are units, and of those in columns of recurrent weights.
+    /// Returns the number of nonzero entries of Y in rows of units, and the number of these entries
+    /// in columns of recurrent weights.
     #[inline(always)]
     pub fn nonzero(&mut self, last: &PreviousStep<T>, units: &[usize]) -> (usize, usize) {
         let (mut all, mut recurrent) = (0, 0);
@@ -41,7 +45,7 @@ impl<T: Real> Panel<T> {
             let shows = !self.carries || last.e[row] != T::zero();
             for (number, tile) in self.tiles[..tiles].iter_mut().map(tile::own).enumerate().filter(|_| shows)
             {
-                // Vector units count in u32.
+                // Vector instructions count in u32.
                 let entries = tile.blocks[slot].0.iter().zip(self.columns.recurrent(number));
                 let (mut own, mut of_recurrent) = (0u32, 0u32);
                 for (&s, &is_recurrent) in entries {
@@ -52,7 +56,7 @@ impl<T: Real> Panel<T> {
                 all += own as usize;
                 recurrent += of_recurrent as usize;
             }
-            // Where slots hold S, Ē adds to the entry of the unit's own threshold.
+            // If slots hold S, Ē is added to the entry of the row's threshold.
             if self.carries && self.theta[row] != NOWHERE && self.columns.len() > 0 {
                 let column = self.theta[row] as usize;
                 let tile = tile::own(&mut self.tiles[column / COLUMNS]);
@@ -64,7 +68,7 @@ impl<T: Real> Panel<T> {
         (all, recurrent)
     }
 
-    /// Numbers in use: S or Y, and the gathered gradient.
+    /// Returns the number of values in use: S or Y, and the gathered gradient.
     pub fn numbers(&self) -> usize {
         self.held() + self.columns.all()
     }

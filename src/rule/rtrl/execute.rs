@@ -1,4 +1,5 @@
-//! The numeric part of a step: `S ← diag(d) S + A Y_{t-1} + M̄ + B Y` and `g ← g + Yᵀ c̄`, for one tile after another.
+//! The numeric part of a step: `S ← diag(d) S + A Y_{t-1} + M̄ + B Y` and `g ← g + Yᵀ c̄`, for one
+//! tile after another.
 
 use super::program::{CopiedRow, Injection, NOWHERE, PlacedEntry, PointUpdate, Program, RowUpdate};
 use super::tile::{COLUMNS, Tile, TileLanes, lock};
@@ -8,15 +9,19 @@ use std::sync::Mutex;
 
 /// Executes a step, or only its credit, for some tiles.
 pub struct TilePass<'a, T> {
+    /// The program of the step.
     pub program: &'a Program<T>,
-    /// The sources that spans of M̄ read.
+    /// `[entries of M̄]`, the sources of spans.
     pub sources: &'a [u32],
-    /// Whether slots hold S of rows that carry, and not Y.
+    /// Whether slots hold S and not Y.
     pub carries: bool,
+    /// Whether the step is executed, and not only its credit.
     pub advance: bool,
-    /// All tiles, the indices of those to process, and scratch for the lanes that a step reads or writes.
+    /// `[tiles]`
     pub tiles: &'a [Mutex<Tile<T>>],
+    /// Indices of the tiles to process.
     pub numbers: &'a mut dyn Iterator<Item = usize>,
+    /// `[slots][128]`, scratch: the copied rows of Y, or the new tile.
     pub spare: &'a mut Vec<TileLanes<T>>,
 }
 
@@ -26,7 +31,7 @@ impl<T: Real> lanes::Loop for TilePass<'_, T> {
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
         let Self { program, sources, carries, advance, tiles, numbers, spare } = self;
-        // A slot is final at once, unless something else adds to it.
+        // Credit can be applied during the update if nothing but M̄ is added to a slot afterwards.
         let plain = program.couplings.is_empty() && program.points.is_empty() && program.dense.is_empty();
         let at_once = advance && !carries && plain && !program.credit.is_empty();
         for number in numbers {
@@ -74,7 +79,7 @@ fn tile_of(column: u32) -> usize {
     column as usize / COLUMNS
 }
 
-/// `Y = diag(e) S + Ē`, for the live rows that the step reads.
+/// Copies `Y = diag(e) S + Ē` of the live rows that the step reads.
 #[inline(always)]
 fn copy<T: Real>(program: &Program<T>, number: usize, from: &[TileLanes<T>], to: &mut [TileLanes<T>]) {
     for (&CopiedRow { slot, e, theta, e_bar }, to) in program.copies.iter().zip(to) {
@@ -87,8 +92,9 @@ fn copy<T: Real>(program: &Program<T>, number: usize, from: &[TileLanes<T>], to:
     }
 }
 
-/// `slot ← decay · slot + Σ coefficient · source`, one slot at a time or, with dense coefficients, four. Without `old` columns no source
-/// is read. Slots that do not `CARRY` are not read.
+/// Computes `slot ← decay · slot + Σ coefficient · source` for `ROWS` slots at a time if
+/// coefficients are dense, else for single slots. New tiles (not `old`) read no source. Without
+/// `CARRY`, slots are not read.
 #[inline(always)]
 fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     program: &Program<T>,
@@ -112,7 +118,7 @@ fn make<T: Real, const FUSED: bool, const WIDTH: usize, const CARRY: bool>(
     }
 }
 
-/// [`make`] for slots that do not carry, with their credit while they are in registers. Returns the gradient.
+/// Runs [`make`] without carry and adds the credit of the new slots. Returns the gradient.
 #[inline(always)]
 fn make_with_credit<T: Real, const FUSED: bool>(
     program: &Program<T>,
@@ -131,7 +137,7 @@ fn make_with_credit<T: Real, const FUSED: bool>(
             }
         }
     };
-    // Where no row carries, slots are in the order of updates.
+    // Without carry, slots are in the order of updates.
     let (pairs, last) = updates.as_chunks::<2>();
     let (to_pairs, _) = to[..updates.len()].as_chunks_mut::<2>();
     let (credit_of, _) = program.credit_of[..updates.len()].as_chunks::<2>();
@@ -150,7 +156,7 @@ fn make_with_credit<T: Real, const FUSED: bool>(
     gradient
 }
 
-/// The part of a slot that remains: `decay · slot`.
+/// Returns `decay · slot`, or zero without `CARRY`.
 #[inline(always)]
 fn kept<T: Real, const CARRY: bool>(slot: &RowUpdate<T>, of: &[TileLanes<T>]) -> [T; COLUMNS] {
     let mut sum = [T::zero(); COLUMNS];
@@ -163,7 +169,7 @@ fn kept<T: Real, const CARRY: bool>(slot: &RowUpdate<T>, of: &[TileLanes<T>]) ->
     sum
 }
 
-/// `S ← S + M̄`, entry by entry.
+/// Computes `S ← S + M̄`, entry by entry.
 #[inline(always)]
 fn add_immediate<T: Real>(entries: &[PlacedEntry<T>], to: &mut [TileLanes<T>]) {
     for &(place, value) in entries {
@@ -172,7 +178,7 @@ fn add_immediate<T: Real>(entries: &[PlacedEntry<T>], to: &mut [TileLanes<T>]) {
     }
 }
 
-/// [`add_immediate`] with credit: `g ← g + c M̄`.
+/// Computes `S ← S + M̄` and `g ← g + c M̄`, entry by entry.
 #[inline(always)]
 fn add_immediate_with_credit<T: Real>(program: &Program<T>, entries: &[PlacedEntry<T>], to: &mut Tile<T>) {
     for &(place, value) in entries {
@@ -183,7 +189,7 @@ fn add_immediate_with_credit<T: Real>(program: &Program<T>, entries: &[PlacedEnt
     }
 }
 
-/// `S ← S + M̄` and `g ← g + c M̄`, for contiguous entries.
+/// Computes `S ← S + M̄` and `g ← g + c M̄` for contiguous entries.
 #[inline(always)]
 fn add_immediate_span<T: Real>(
     program: &Program<T>,
@@ -208,6 +214,7 @@ fn add_immediate_span<T: Real>(
     }
 }
 
+/// Adds the contributions of Ē to the slots of a tile.
 #[inline(always)]
 fn add_points<T: Real>(points: &[PointUpdate<T>], number: usize, to: &mut [TileLanes<T>]) {
     for point in points.iter().filter(|p| tile_of(p.column) == number) {
@@ -216,7 +223,7 @@ fn add_points<T: Real>(points: &[PointUpdate<T>], number: usize, to: &mut [TileL
     }
 }
 
-/// `S ← S + B Y_t`, one slot at a time: the slots that are read are earlier ones, and final.
+/// Computes `S ← S + B Y_t`, one slot after another. A slot reads only slots that are complete.
 #[inline(always)]
 fn add_coupling<T: Real, const FUSED: bool>(program: &Program<T>, to: &mut [TileLanes<T>]) {
     for slot in &program.couplings {

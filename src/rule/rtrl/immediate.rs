@@ -1,4 +1,4 @@
-//! The symbolic part of a step besides its slots: immediate influence M̄ and Ē, within-step coupling `B Y_t`, and credit,
+//! The symbolic part of a step for immediate influence, coupling within the step, and credit:
 //!
 //! `M̄[i, w] = gain_i φ_w`,  `S ← S + M̄ + B Y_t`,  `Y ← Y + Ē`,  `g ← g + Yᵀ c̄`.
 
@@ -12,7 +12,8 @@ use crate::scalar::Real;
 use std::ops::Range;
 
 impl<T: Real> Panel<T> {
-    /// M̄ and Ē: gain × source, one entry per parameter of a stored row whose source is nonzero. Returns the number of entries.
+    /// Plans M̄ and Ē: an entry gain × source per parameter of a stored row whose source is
+    /// nonzero. Returns the number of entries.
     pub(super) fn plan_immediate(&mut self, now: CurrentStep<T>, activity: bool) -> usize {
         let Self { program, columns, slot, theta, held, carries, .. } = self;
         program.sorted = columns.are_sorted();
@@ -43,7 +44,7 @@ impl<T: Real> Panel<T> {
         }
     }
 
-    /// `B Y_t`: the terms that slots read of the same step. Returns their number.
+    /// Plans `B Y_t`. Returns the number of terms.
     pub(super) fn plan_coupling(&mut self, form: &Form<T>, now: CurrentStep<T>, activity: bool) -> usize {
         let step = now.step;
         self.program.couplings.clear();
@@ -61,7 +62,7 @@ impl<T: Real> Panel<T> {
                 if !(live || (self.slot[j] != NOWHERE && !activity)) {
                     continue;
                 }
-                // The slots that are read and the one that reads them all hold Y, or all hold S.
+                // Either all slots hold S, or all slots hold Y.
                 let factor = if self.carries { b * step.e[j] } else { b * step.e[row] };
                 self.program.coupling_terms.push((factor, self.slot[j]));
                 if self.carries && self.theta[j] != NOWHERE {
@@ -75,7 +76,7 @@ impl<T: Real> Panel<T> {
         self.program.coupling_terms.len()
     }
 
-    /// `g ← g + Yᵀ c̄` over the live output rows. Returns its MACs.
+    /// Plans `g ← g + Yᵀ c̄` over the live output rows. Returns the MACs.
     pub fn plan_credit(&mut self, last: &PreviousStep<T>, outputs: Range<usize>, credit: &[T]) -> u64 {
         for &row in &self.held {
             let row = row as usize;
@@ -97,7 +98,8 @@ impl<T: Real> Panel<T> {
     }
 }
 
-/// Plans M̄ of some rows, each with its slot and scale, where columns are sorted. Returns the number of nonzero entries.
+/// Plans M̄ of sorted columns. `places` are rows with their slot and scale. Returns the number of
+/// nonzero entries.
 fn plan_spans<T: Real>(
     program: &mut Program<T>,
     columns: &ColumnMap,
@@ -125,7 +127,8 @@ fn plan_spans<T: Real>(
     count as usize
 }
 
-/// Plans M̄ entry by entry, where columns are in the order of activation.
+/// Plans M̄ of columns in the order of activation. `places` are rows with their slot and scale.
+/// Returns the number of nonzero entries.
 fn plan_entries<T: Real>(
     program: &mut Program<T>,
     columns: &ColumnMap,
@@ -137,7 +140,7 @@ fn plan_entries<T: Real>(
     for (row, slot, scale) in places {
         let start = slot * COLUMNS as u32;
         for entry in columns.entries(row) {
-            // Written always, kept if the source is nonzero: a branch would be unpredictable.
+            // The entry is always written, and kept by the count: a branch would be unpredictable.
             let phi = now.step.phi[entry.source as usize];
             let end = &mut ends[entry.column as usize / COLUMNS];
             let place = start + entry.column % COLUMNS as u32;

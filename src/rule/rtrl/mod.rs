@@ -1,5 +1,5 @@
-//! Exact RTRL. [`Rtrl`] has the equations. A step is *planned* once (which rows have storage, and which terms they sum) and carried out later,
-//! for one tile of columns after another.
+//! Exact RTRL ([`Rtrl`]). Each step is planned once (which rows are stored, which terms they sum)
+//! and then executed for each tile of columns.
 
 mod column_map;
 mod count;
@@ -26,86 +26,112 @@ use program::PreviousStep;
 use std::sync::Arc;
 use symbolic::CurrentStep;
 
-/// Exact RTRL over kept parameters that skips every zero row, column and term.
+/// Exact RTRL for one stream. It skips pruned parameters and all zero rows, columns and terms.
 ///
 /// # Equation
 ///
-/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`
+/// `S_t = diag(d) S_{t−1} + A Y_{t−1} + B Y_t + M̄_t`,  `Y_t = diag(e) S_t + Ē_t`,
+/// `g += Y_tᵀ c̄_t`
 ///
 /// (RTRL paper, equations 3, 4 and 8 to 10; B couples rows of one step).
 ///
 /// # Symbols
 ///
-/// S = ∂c/∂w and Y = ∂y/∂w, rows × p; d carry, e emission derivative, Ē threshold influence, one per row; A, B sparse, rows × rows; M̄ immediate influence,
-/// rows × p; c̄ = ∂L/∂y credit, one per output row; g gradient, p. p counts kept parameters.
+/// p is the number of kept parameters.
+///
+/// | symbol | shape | meaning |
+/// |---|---|---|
+/// | S, Y | rows × p | influence matrices `∂c/∂w` and `∂y/∂w` |
+/// | d, e | rows | carry and emission derivative |
+/// | A, B | rows × rows, sparse | couplings to the previous and within the current step |
+/// | M̄ | rows × p | immediate influence |
+/// | Ē | rows × p, at most one entry per row | immediate influence of thresholds |
+/// | c̄ | output rows | credit `∂L/∂y` |
+/// | g | p | gradient |
 ///
 /// # What is skipped
 ///
 /// | zero | skipped |
 /// |---|---|
-/// | a pruned parameter | its column of S, its terms in A: neither is stored (ω̃²) |
-/// | a row of Y with `e = 0` and `Ē = 0` | as a source in `A Y`, `B Y` and g (β̃ in the first power) |
-/// | a row of S without carry and with `e = 0` | also as a destination, and in storage (β̃²: the event RNN, and the gated activities of an EGRU) |
-/// | a column whose source has been zero since the reset | in every row, in g and in storage |
-/// | a zero entry of A, B or φ | its product |
+/// | pruned parameter | its column of S and its terms in A (ω̃²) |
+/// | row of Y with `e = 0` and `Ē = 0` | source in `A Y`, `B Y` and g (factor β̃) |
+/// | row of S without carry and with `e = 0` | also destination and storage (factor β̃²) |
+/// | inactive column | in every row, in g and in storage |
+/// | zero entry of A, B or φ | its product |
 ///
-/// Rows of S with carry, those of an EGRU, never vanish: `(1 − u) S_{t−1}` remains. The paper's β̃² is that of the event RNN. In a stack, parameters of
-/// an upper layer cannot influence a lower one: each layer's parameters have their own panel, over the rows they can reach.
+/// The factor β̃² applies to the event RNN and to the gated activities of an EGRU. Rows of S with
+/// carry, such as the units of an EGRU, are always stored, since `(1 − u) S_{t−1}` is nonzero. In a
+/// stack, parameters of an upper layer cannot influence a lower layer. The parameters of each layer
+/// therefore have their own panel, over the rows that they can reach.
 ///
 /// # Cost
 ///
-/// In MACs per step, with `k` active columns (`k⁻` before the step) and `l` live sources: `l k⁻` for Y and `k⁻` per row for the carry, if
-/// any row carries; `k⁻` for every entry of A with a live source; `k` for every entry of B with a live source; one for every entry of M̄ in an active column whose
-/// source is nonzero. A credit costs `k` for every live output row with credit.
+/// There are `k` active columns (`k⁻` before the step) and `l` live sources. MACs per step:
+///
+/// - `l k⁻` for Y and `k⁻` per row for the carry, if any row carries
+/// - `k⁻` per entry of A with a live source
+/// - `k` per entry of B with a live source
+/// - 1 per entry of M̄ in an active column whose source is nonzero
+///
+/// MACs per credit: `k` per live output row with nonzero credit.
 ///
 /// # Exactness
 ///
-/// Exact ([`Claim::Exact`]). Skips change the work and not the result.
+/// [`Claim::Exact`]. Skips change the number of MACs and not the result.
 ///
 /// # Implementation
 ///
-/// *Tiles.* Columns of S never interact. S is stored in tiles of 128 columns: a tile holds the lanes of all rows for its columns. A step is planned once and
-/// then carried through one tile after another, gradient included, while the tile is in the first-level cache. Tiles are processed forwards and backwards in turn,
-/// so that the most recent ones are still in the caches.
+/// *Tiles.* Columns of S do not interact. S is stored in tiles of 128 columns; a tile holds all
+/// rows of its columns. A planned step is executed for one tile after another, gradient included,
+/// while the tile is in the first-level cache. Tiles are processed forwards and backwards at
+/// alternate steps, so that the last tiles of a step are still in the caches at the next step.
 ///
-/// *Columns* are grouped by the source that their parameter reads. A group is allocated when its source is first nonzero, so that the active columns are a prefix
-/// `0..len`. When no group has been allocated for 256 steps, the active columns are sorted in the order of parameters. Then the entries that a row's M̄
-/// adds to, and the gradient, are contiguous.
+/// *Columns* are grouped by source. A group is allocated when its source is first nonzero, so that
+/// the active columns are a prefix `0..len`. If no group has been allocated for 256 steps, the
+/// active columns are sorted in the order of parameters. The gradient, and the entries of S that M̄
+/// of a row is added to, are then contiguous.
 ///
-/// *Deferred execution.* [`observe`](Rule::observe) only plans the step. It is carried out with its credit in the same pass, or before anything else needs
-/// its result (the next step, a drain, a reset, [`influence`](Rule::influence), an archive).
+/// *Deferred execution.* [`observe`](Rule::observe) plans the step. The step is executed together
+/// with its credit, or when its result is needed: at the next step, a drain, a reset, a call of
+/// [`influence`](Rule::influence) or an archive.
 ///
-/// *Storage.* If rows carry, storage holds S, and live rows of Y that are read are copied before they are overwritten. If no row carries, storage holds Y, and a new
-/// tile is written beside the old one. Room is reserved for all rows. Nothing is allocated after construction, except the scratch tile of a thread that takes part for the
-/// first time.
+/// *Storage.* If rows carry, tiles store S, and the live rows of Y that are read are copied before
+/// they are overwritten. If no row carries, tiles store Y, and a new tile is written beside the old
+/// tile. Memory for all rows is reserved at construction. Later, only the scratch tile of an
+/// additional thread is allocated.
 ///
-/// *Threads.* Each thread has a range of tiles and then helps others. The result does not depend on their number.
+/// *Threads.* Each thread processes a range of tiles, and then tiles that other threads have not
+/// processed. The result does not depend on the number of threads.
 ///
-/// *Inner rows.* The gated activities of an EGRU with the reset gate before the product are rows within a step. They are stored, or folded into the rows that
-/// read them, whichever is cheaper for the mask.
+/// *Inner rows.* The gated activities of an EGRU with the reset gate before the product are inner
+/// rows. They are stored or folded into the rows that read them, whichever is cheaper for the mask.
 pub struct Rtrl<T> {
     wiring: Arc<Wiring>,
     form: Form<T>,
-    /// Dispatches loops to the widest vectors of this machine.
+    /// The vector instructions of this machine.
     arch: pulp::Arch,
+    /// `[layers]`
     panels: Vec<Panel<T>>,
+    /// e and Ē of the last observed step.
     last: PreviousStep<T>,
-    /// Whether the last step is planned and not executed yet.
+    /// Whether the last step is planned and not executed.
     pending: bool,
-    /// Gradient from before the last reset, in the order of parameters, if `gathered`. [p]
+    /// `[p]`, the gradient from before the last reset; zero unless `gathered`.
     gradient: Vec<T>,
+    /// Whether `gradient` may be nonzero.
     gathered: bool,
 }
 
 impl<T: Real> Rtrl<T> {
-    /// A rule for one stream over `wiring`. Without `activity`, every row is stored, every column is active from the start, and every
-    /// product is computed.
+    /// Creates a rule for one stream. Without `activity`, every row is stored, every column is
+    /// active from the first step, and every product is computed.
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         let form = Form::choose(&wiring);
         Self::with_form(wiring, form, activity)
     }
 
-    /// [`new`](Self::new) with the inner rows folded or stored, for comparing the two.
+    /// Creates a rule whose inner rows are folded (`folding`) or stored, for a comparison of both
+    /// forms.
     pub fn with_folding(wiring: Arc<Wiring>, folding: bool, activity: bool) -> Self {
         let form = if folding { Form::folded(&wiring) } else { Form::held(&wiring) };
         Self::with_form(wiring, form, activity)
@@ -127,12 +153,13 @@ impl<T: Real> Rtrl<T> {
         rule
     }
 
-    /// Executes what is pending: the step, and its credit.
+    /// Executes the pending step, if any, and pending credit.
     fn run(&mut self) {
         let advance = std::mem::take(&mut self.pending);
         self.panels.iter_mut().for_each(|panel| panel.run(self.arch, advance));
     }
 
+    /// Executes the pending step, if any.
     fn finish_pending(&mut self) {
         if self.pending {
             self.run();
@@ -166,7 +193,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
                 macs.recurrent += recurrent;
             }
         };
-        // A thread that is woken now is ready when there is work for it.
+        // The empty task wakes a second thread before it is needed.
         if large && rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1 {
             rayon::join(plan, || ());
         } else {
@@ -190,11 +217,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
         if std::mem::take(&mut self.gathered) {
             super::drain_into(&mut self.gradient, gradient);
         }
-        assert_eq!(
-            gradient.len(),
-            self.gradient.len(),
-            "the gradient must have as many entries as were gathered"
-        );
+        assert_eq!(gradient.len(), self.gradient.len(), "the gradient must have p entries");
         for panel in &mut self.panels {
             panel.drain_into(gradient);
         }

@@ -1,4 +1,4 @@
-//! The influence of one layer's parameters on every row they can reach.
+//! The influence of the parameters of one layer.
 
 use super::column_map::ColumnMap;
 use super::execute::TilePass;
@@ -13,54 +13,66 @@ use crate::sparse::lanes;
 use crate::wiring::Wiring;
 use std::sync::Mutex;
 
-/// MACs of a step from which on a second thread pays.
+/// MACs of a step from which several threads are used.
 const WORTH_A_THREAD: usize = 3_000_000;
 
-/// The influence of one layer's parameters on the rows they can reach: columns, slots and tiles.
+/// The influence of the parameters of one layer on the rows that they can reach.
 ///
-/// Invariants: row r of S (or Y) lies in slot `slot[r]` of every tile, or is zero in all columns if `slot[r] = NOWHERE`; `held` are the rows with a
-/// slot, ascending; rows that carry have the slots `0..carried`, in order; no two rows have one slot.
+/// Invariants:
+///
+/// - Row r of S (or Y) is in slot `slot[r]` of every tile. It is zero if `slot[r]` is `NOWHERE`.
+/// - `held` are the rows with a slot, ascending.
+/// - Rows that carry have the slots `0..carried`, in ascending order of rows.
+/// - No two rows have the same slot.
 pub struct Panel<T> {
-    /// The rows that the parameters can reach, ascending, and whether they carry.
+    /// `[reached rows]`, the rows that the parameters can reach, ascending, and whether they carry.
     pub(super) rows: Vec<(usize, bool)>,
-    /// Rows whose emission is read at the next step, and rows that read an emission of the same step.
+    /// Reached rows whose emission is read at the next step, ascending.
     pub(super) sources_next: Vec<usize>,
+    /// Reached rows that read emissions of the same step, ascending.
     pub(super) coupled_rows: Vec<usize>,
+    /// The map between parameters and columns.
     pub(super) columns: ColumnMap,
-    /// The column of each row's threshold or NOWHERE [rows]; and its position at first, within the group of the constant source.
+    /// `[rows]`, the column of each row's threshold, or `NOWHERE`.
     pub(super) theta: Vec<u32>,
+    /// `[rows]`, `theta` before columns are sorted.
     first_theta: Vec<u32>,
-    /// The parameter of each of these columns. [rows]
+    /// `[rows]`, the parameter of each row's threshold, or `NOWHERE`.
     pub(super) thresholds: Vec<u32>,
-    /// Whether any row carries. Then slots hold S, and Y is copied where it is read. If none does, S is not needed at the next step:
-    /// slots hold Y, and a step writes a new tile from the old one.
+    /// Whether any reached row carries. If so, slots hold S, and rows of Y are copied before they
+    /// are read. Otherwise the next step does not read S: slots hold Y, and a step writes a new
+    /// tile.
     pub(super) carries: bool,
-    /// The slot of each row, or NOWHERE. [rows]
+    /// `[rows]`, the slot of each row, less than the number of reached rows, or `NOWHERE`.
     pub(super) slot: Vec<u32>,
+    /// Number of reached rows that carry.
     pub(super) carried: usize,
-    /// The rows that have a slot, ascending.
+    /// Rows with a slot, ascending.
     pub(super) held: Vec<u32>,
-    /// Room for the rows that may be stored. [rows + 1]
+    /// `[reached rows + 1]`, scratch: rows that may get a slot.
     pub(super) candidates: Vec<u32>,
-    /// The index of the row's previous Y among the sources of the step, or NOWHERE. [rows]
+    /// `[rows]`, the index of a row's previous Y among the sources of the program, or `NOWHERE`.
     pub(super) source_slot: Vec<u32>,
-    /// [tiles], locked where threads share them.
+    /// `[tiles]`. A thread locks the tile that it processes.
     pub(super) tiles: Vec<Mutex<Tile<T>>>,
-    /// Room for one slot of all tiles. [p]
+    /// `[columns]`, scratch: one slot of all tiles.
     pub(super) strip: Vec<T>,
-    /// Scratch tiles and queues, one per thread.
+    /// `[threads][reached rows][128]`, scratch tiles.
     spare: Vec<Vec<TileLanes<T>>>,
+    /// `[threads]`
     queues: Vec<TileQueue>,
-    /// Whether the last step was worth a thread.
+    /// Whether the last step was large enough for several threads.
     pub(super) is_large: bool,
+    /// The program of the last step.
     pub(super) program: Program<T>,
-    /// Whether tiles hold any gradient.
+    /// Whether the gradient in the tiles may be nonzero.
     pub(super) has_gradient: bool,
+    /// Whether the last step processed the tiles backwards.
     backwards: bool,
 }
 
 impl<T: Real> Panel<T> {
-    /// Room for the influence of a layer's parameters.
+    /// Creates a panel without influence.
     pub fn new(wiring: &Wiring, form: &Form<T>, layer: usize) -> Self {
         let n = wiring.rows();
         let of_layer = (0..wiring.pre_rows().len()).filter(|&pre| wiring.layer_of(pre) == layer);
@@ -104,7 +116,7 @@ impl<T: Real> Panel<T> {
         }
     }
 
-    /// Removes all influence. Nothing may be pending, and the gradient must have been drained.
+    /// Removes all influence. No step may be pending, and the gradient must have been drained.
     pub fn reset(&mut self) {
         self.columns.reset();
         self.theta.copy_from_slice(&self.first_theta);
@@ -112,26 +124,27 @@ impl<T: Real> Panel<T> {
         self.held.clear();
     }
 
-    /// Frees the slots of rows without carry.
+    /// Frees the slots of rows that do not carry.
     pub(super) fn release(&mut self) {
         if !self.carries {
             return self.slot.fill(NOWHERE);
         }
         for &row in &self.held {
             let slot = &mut self.slot[row as usize];
-            // Slots of rows with carry come first.
+            // Rows that carry have the first slots.
             if *slot as usize >= self.carried {
                 *slot = NOWHERE;
             }
         }
     }
 
-    /// Whether Y of a row can be nonzero, given its e and Ē.
+    /// Returns whether Y of a row with these e and Ē may be nonzero.
     #[inline(always)]
     pub(super) fn is_live(&self, row: usize, e: T, e_bar: T) -> bool {
         self.slot[row] != NOWHERE && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NOWHERE))
     }
 
+    /// Returns whether Y of a row may be nonzero at the previous step.
     #[inline(always)]
     pub(super) fn was_live(&self, row: usize, last: &PreviousStep<T>) -> bool {
         match last.activity {
@@ -140,7 +153,8 @@ impl<T: Real> Panel<T> {
         }
     }
 
-    /// Executes the step, if `advance`, and its credit, on several threads where that pays. The result does not depend on their number.
+    /// Executes the planned step, if `advance`, and its credit. Large steps use several threads.
+    /// The result does not depend on their number.
     pub fn run(&mut self, arch: pulp::Arch, advance: bool) {
         self.backwards ^= advance;
         let Self { program, columns, tiles, spare, queues, carries, backwards, .. } = self;
@@ -178,7 +192,8 @@ impl<T: Real> Panel<T> {
         self.program.credit_points.clear();
     }
 
-    /// Adds the gathered gradient to `gradient`, in the order of parameters, and clears it. Returns whether there was any.
+    /// Adds the gathered gradient to `gradient` (`[p]`, in the order of parameters) and sets it to
+    /// zero. Returns whether there was a gradient.
     pub fn drain_into(&mut self, gradient: &mut [T]) -> bool {
         if !std::mem::take(&mut self.has_gradient) {
             return false;
@@ -204,11 +219,11 @@ impl<T: Real> Panel<T> {
         true
     }
 
-    /// Saves or restores the influence. Nothing may be pending.
+    /// Writes the influence to an archive, or restores it. No step may be pending.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         self.columns.archive(archive)?;
         if archive.reads() {
-            // A rule that has been used may hold influence and gradient in tiles beyond the saved ones.
+            // Tiles beyond the saved tiles may hold influence and gradient.
             for tile in self.tiles.iter_mut().map(tile::own) {
                 tile.blocks.fill(TileLanes::zero());
                 tile.gradient = TileLanes::zero();
@@ -235,7 +250,7 @@ impl<T: Real> Panel<T> {
         Ok(())
     }
 
-    /// Whether slots satisfy the invariants of [`Panel`].
+    /// Returns whether slots satisfy the invariants of [`Panel`].
     fn has_sound_lines(&self) -> bool {
         let mut carrying = self.rows.iter().filter(|row| row.1).enumerate();
         let mut free = vec![true; self.rows.len()];

@@ -1,7 +1,9 @@
-//! Sorts columns in the order of parameters, once activations have ceased.
+//! Sorting of the active columns in the order of parameters.
 //!
-//! In the order of activation, inactive columns need no storage, but the parameters of a row are scattered. In the order of parameters the entries that a row's
-//! M̄ adds to, and the gradient, are contiguous. Columns never interact: their order changes no number.
+//! Columns are first stored in the order of activation, so that inactive columns need no storage.
+//! The parameters of a row are then scattered. In the order of parameters, the gradient and the
+//! entries of S that M̄ of a row is added to are contiguous. Columns do not interact, so their
+//! order does not change the result.
 
 use super::column_map::ColumnMap;
 use super::panel::Panel;
@@ -13,18 +15,18 @@ use crate::sparse::{IndexRun, extend_runs};
 use std::sync::Mutex;
 
 impl ColumnMap {
-    /// Whether columns should be sorted now.
+    /// Returns whether columns should be sorted at this step.
     pub fn is_due_for_sorting(&self) -> bool {
         self.unchanged == STEPS_UNTIL_SORTED && self.active > self.sorted
     }
 
-    /// Whether all active columns are sorted.
+    /// Returns whether all active columns are sorted.
     #[inline(always)]
     pub fn are_sorted(&self) -> bool {
         self.sorted > 0 && self.sorted == self.active
     }
 
-    /// Whether some columns are sorted.
+    /// Returns whether some columns are sorted.
     pub fn any_sorted(&self) -> bool {
         self.sorted > 0
     }
@@ -40,7 +42,7 @@ impl ColumnMap {
         for source in (0..self.parameters.len()).filter(|&source| self.is_active[source]) {
             for &(column, at) in &self.of_source[source] {
                 let parameter = self.parameters[source][column as usize] as u32;
-                let column = self.order.binary_search(&parameter).expect("it is active");
+                let column = self.order.binary_search(&parameter).expect("the parameter must be active");
                 self.entries[at as usize].column = column as u32;
                 self.starts[column / COLUMNS] += 1;
             }
@@ -65,32 +67,33 @@ impl ColumnMap {
         (self.spans, self.sorted) = (spans, self.active);
     }
 
-    /// For every sorted column, its position before.
+    /// Returns the column before the last sort of every sorted column. `[sorted columns]`
     pub fn from(&self) -> &[u32] {
         &self.from
     }
 
-    /// M̄ by rows, where columns are sorted.
+    /// Returns M̄ of sorted columns, by rows.
     #[inline(always)]
     pub fn spans(&self) -> &ImmediateSpans {
         &self.spans
     }
 
-    /// The active columns as runs (column, parameter), where they are sorted; none crosses a tile.
+    /// Returns the sorted columns as runs (column, parameter). No run crosses the end of a tile.
     pub fn runs(&self) -> &[IndexRun] {
         &self.runs
     }
 }
 
 impl<T: Real> Panel<T> {
-    /// Sorts columns, and S in them, if none has been activated for long. Nothing may be pending.
+    /// Sorts columns and their entries of S, if no column was activated for 256 steps. No step may
+    /// be pending.
     pub(super) fn sort(&mut self) {
         if !self.columns.is_due_for_sorting() {
             return;
         }
         self.columns.sort();
         let found = self.follow_thresholds();
-        debug_assert!(found, "the constant is active");
+        debug_assert!(found, "the constant source must be active");
         let Self { columns, tiles, held, slot, strip, .. } = self;
         let (tiles, from) = (&mut tiles[..columns.tiles()], columns.from());
         for &row in held.iter() {
@@ -100,7 +103,7 @@ impl<T: Real> Panel<T> {
         permute(tiles, from, strip, |tile| &mut tile.gradient);
     }
 
-    /// Updates the columns of thresholds. Returns whether all were found.
+    /// Updates the columns of thresholds. Returns whether all were found among the sorted columns.
     pub(super) fn follow_thresholds(&mut self) -> bool {
         let sorted = &self.columns.order[..self.columns.from().len()];
         let mut own = self.theta.iter_mut().zip(&self.thresholds).filter(|own| *own.0 != NOWHERE);
@@ -114,7 +117,7 @@ impl<T: Real> Panel<T> {
     }
 }
 
-/// Moves the columns of one slot of every tile to their new positions. `strip` is scratch.
+/// Permutes the columns of one slot of all tiles. `strip` is scratch, `[columns]`.
 fn permute<T: Real>(
     tiles: &mut [Mutex<Tile<T>>],
     from: &[u32],

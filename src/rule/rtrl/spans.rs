@@ -1,48 +1,56 @@
-//! M̄ by rows in spans of contiguous columns, where columns are sorted.
+//! M̄ of sorted columns, stored by rows as spans of contiguous columns.
 
 use super::tile::COLUMNS;
 
-/// An entry of M̄: `M̄[row, column] = gain[at] · φ[source]`. The column is 0 while it is inactive.
+/// An entry of M̄: `M̄[row, column] = gain[at] · φ[source]`.
 #[derive(Clone, Copy)]
 pub struct ImmediateEntry {
+    /// Index of the source.
     pub source: u32,
+    /// Index of the column, less than the number of active columns; 0 if it is inactive.
     pub column: u32,
+    /// Position of the gain in the form.
     pub at: u32,
 }
 
-/// Steps without activation after which columns are sorted. Sorting takes as long as ten to twenty steps, and saves a tenth of each later step.
+/// Number of steps without activation after which columns are sorted. Sorting takes the time of ten
+/// to twenty steps and saves a tenth of the time of each later step.
 pub const STEPS_UNTIL_SORTED: u32 = 256;
 
-/// Contiguous entries of M̄ in one tile, of one gate.
+/// Contiguous entries of M̄ of one gate in one tile.
 #[derive(Clone, Copy)]
 pub struct ImmediateSpan {
-    /// The position of the gain.
+    /// Position of the gain in the form.
     pub at: u32,
+    /// Index of the tile.
     pub tile: u32,
-    /// The first column in the tile.
+    /// First column within the tile, less than 128.
     pub column: u32,
-    /// Its entries in the list of sources.
+    /// Start of the entries in the list of sources.
     pub start: u32,
+    /// End of the entries in the list of sources.
     pub end: u32,
 }
 
-/// M̄ by rows, where columns are sorted.
+/// M̄ of sorted columns, by rows.
 #[derive(Default)]
 pub struct ImmediateSpans {
+    /// `[spans]`, ascending by row.
     spans: Vec<ImmediateSpan>,
-    /// The start of each row's spans. [rows + 1]
+    /// `[rows + 1]`, start of each row in `spans`.
     row_starts: Vec<u32>,
-    /// The sources of all entries; for each span the set of its sources as bits. [spans][words]
+    /// `[entries]`, the source of each entry, in the order of spans.
     sources: Vec<u32>,
+    /// `[spans][words]`, the set of sources of each span, one bit per source.
     sets: Vec<u64>,
-    /// The start of the room for each tile's spans. [tiles]
+    /// `[tiles]`, start of each tile in the injections of a program.
     starts: Vec<u32>,
-    /// Words per set.
+    /// Number of words per set: sources / 64, rounded up.
     words: usize,
 }
 
 impl ImmediateSpans {
-    /// Room for `rows`, `gates`, `entries` and `sources`.
+    /// Reserves memory for these numbers of rows, gates, entries and sources.
     pub fn new(rows: usize, gates: usize, entries: usize, sources: usize) -> Self {
         let (most, words) = (2 * gates + entries / COLUMNS, sources.div_ceil(64));
         Self {
@@ -55,7 +63,7 @@ impl ImmediateSpans {
         }
     }
 
-    /// The spans of a row, each with the set of its sources.
+    /// Returns the spans of a row, each with the set of its sources.
     #[inline(always)]
     pub fn of(&self, row: usize) -> impl Iterator<Item = (&ImmediateSpan, &[u64])> {
         let range = self.row_starts[row] as usize..self.row_starts[row + 1] as usize;
@@ -63,22 +71,23 @@ impl ImmediateSpans {
         self.spans[range].iter().zip(sets.chunks_exact(self.words))
     }
 
-    /// The largest number of spans.
+    /// Returns the maximum number of spans.
     pub fn room(&self) -> usize {
         self.spans.capacity()
     }
 
-    /// The start of the room for each tile's spans.
+    /// Returns the start of each tile in the injections of a program. `[tiles]`
     pub fn starts(&self) -> &[u32] {
         &self.starts
     }
 
-    /// The sources of all entries.
+    /// Returns the source of each entry, in the order of spans. `[entries]`
     pub fn sources(&self) -> &[u32] {
         &self.sources
     }
 
-    /// Collects the spans of M̄. The active entries of each of `rows` rows are `entries(row)`; active columns fill `tiles` tiles.
+    /// Collects the spans of M̄. `entries` returns the active entries of a row; there are `rows`
+    /// rows and `tiles` tiles with active columns.
     pub fn fill<'a, I: Iterator<Item = &'a ImmediateEntry>>(
         &mut self,
         rows: usize,

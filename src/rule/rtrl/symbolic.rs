@@ -1,5 +1,7 @@
-//! The symbolic part of a step, `S_t = diag(d) S_{t-1} + A Y_{t-1} + M̄_t + B Y_t`: which slots there are, and the terms they sum. Everything that depends
-//! on live rows, zeros and masks is decided here, once per step. The numeric part (`execute.rs`) is the same for every tile.
+//! The symbolic part of a step, `S_t = diag(d) S_{t-1} + A Y_{t-1} + M̄_t + B Y_t`: allocation of
+//! slots and the list of terms of each slot. All decisions that depend on live rows, zeros and
+//! masks are made here, once per step. The numeric part (`execute.rs`) executes the same program
+//! for every tile.
 
 use super::panel::Panel;
 use super::program::{CopiedRow, NOWHERE, PreviousStep, RowUpdate};
@@ -9,15 +11,18 @@ use crate::rule::recursion::{Form, Values};
 use crate::scalar::Real;
 use crate::wiring::Step;
 
-/// The step, and its couplings and gains in the form that the rule uses.
+/// The observed step, and its couplings and gains in the form of the rule.
 #[derive(Clone, Copy)]
 pub struct CurrentStep<'a, T> {
+    /// The observed step.
     pub step: &'a Step<T>,
+    /// Couplings and gains on the patterns of the form.
     pub values: Values<'a, T>,
 }
 
 impl<T: Real> Panel<T> {
-    /// Plans a step. Returns its MACs, and those of `A Y` over the columns of recurrent weights.
+    /// Plans a step. Returns the MACs of the step, and the MACs of `A Y` in columns of recurrent
+    /// weights.
     pub fn plan(&mut self, form: &Form<T>, last: &PreviousStep<T>, now: CurrentStep<T>) -> (u64, u64) {
         let activity = last.activity;
         self.sort();
@@ -33,11 +38,12 @@ impl<T: Real> Panel<T> {
         (macs as u64, (terms * y_recurrent) as u64)
     }
 
-    /// The live rows of Y that the step reads. Rows without carry free their slots.
+    /// Plans the copies of live rows of Y that the step reads, and frees the slots of rows without
+    /// carry.
     fn plan_sources(&mut self, last: &PreviousStep<T>) {
         self.program.copies.clear();
         if !self.carries {
-            // Slots hold Y, of live rows only.
+            // Slots hold Y of live rows.
             self.program.sources = self.held.len();
             std::mem::swap(&mut self.source_slot, &mut self.slot);
             if self.columns.len() == 0 {
@@ -60,29 +66,31 @@ impl<T: Real> Panel<T> {
 
     /// Activates the columns of sources that are nonzero for the first time.
     fn activate(&mut self, now: CurrentStep<T>, activity: bool) {
-        // The constant is always nonzero, and first: thresholds lie in its group.
+        // The constant source is always nonzero and is activated first. Its group contains the
+        // thresholds.
         debug_assert!(now.step.phi[0] == T::one());
         let before = self.program.before;
         self.columns.activate(|source| now.step.phi[source] != T::zero() || !activity);
         self.program.tiles = self.columns.tiles();
         if self.carries {
-            // Lanes without a column stay zero.
+            // Lanes without a column must be zero.
             for tile in self.tiles[before..self.program.tiles].iter_mut().map(tile::own) {
                 tile.blocks.fill(TileLanes::zero());
             }
         }
     }
 
-    /// Allocates slots and plans their terms. Returns the number of terms, and of slots that decay.
+    /// Allocates slots and plans their terms. Returns the number of terms, and the number of slots
+    /// with a decay other than 1.
     fn plan_updates(&mut self, form: &Form<T>, now: CurrentStep<T>, activity: bool) -> (usize, usize) {
         let (mut decays, mut end, mut next) = (0, 0, self.carried as u32);
         self.program.updates.clear();
         self.held.clear();
         for k in 0..self.candidate_rows(now.step, activity) {
             let row = self.candidates[k] as usize;
-            // The other rows have freed their slots.
+            // Rows without carry have no slot here.
             let carries = self.slot[row] != NOWHERE;
-            // Slots of rows without carry hold Y = e S where no row carries.
+            // If no row carries, slots hold Y = e S.
             let scale = if self.carries { T::one() } else { now.step.e[row] };
             let n = self.read(row, scale, end, form, now, activity);
             if !(carries || !activity || n > 0 || self.has_input(row, form, now)) {
@@ -103,7 +111,8 @@ impl<T: Real> Panel<T> {
         (end, decays)
     }
 
-    /// Writes the terms that a row reads of the previous step, from `start` on. Returns their number.
+    /// Writes the terms of a row from the previous step to the list, from index `start`. Returns
+    /// their number.
     #[inline(always)]
     fn read(
         &mut self,
@@ -119,7 +128,7 @@ impl<T: Real> Panel<T> {
         let terms = &mut self.program.terms[start..];
         let mut n = 0;
         for (&l, &a) in sources.iter().zip(&now.values.a[positions]) {
-            // Written always, kept if it counts: a branch would be unpredictable.
+            // The term is always written, and kept by the count: a branch would be unpredictable.
             let source_slot = source_slots[l as usize];
             terms[n] = (a * scale, source_slot);
             n += usize::from((source_slot != NOWHERE) & ((a != T::zero()) | !activity));
@@ -127,7 +136,7 @@ impl<T: Real> Panel<T> {
         n
     }
 
-    /// Writes the rows that carry or are live, ascending, to `candidates`. Returns their number.
+    /// Writes the rows that carry or are live to `candidates`, ascending. Returns their number.
     fn candidate_rows(&mut self, step: &Step<T>, activity: bool) -> usize {
         let mut n = 0;
         for &(row, carries) in &self.rows {
@@ -138,7 +147,7 @@ impl<T: Real> Panel<T> {
         n
     }
 
-    /// Whether a row has input at this step besides what it reads from the previous one.
+    /// Returns whether M̄, Ē or B Y of a row may be nonzero at this step.
     fn has_input(&self, row: usize, form: &Form<T>, now: CurrentStep<T>) -> bool {
         let nonzero = |entry: &ImmediateEntry| now.values.gain[entry.at as usize] != T::zero();
         let couplings =
@@ -147,7 +156,7 @@ impl<T: Real> Panel<T> {
         shows || self.columns.entries(row).iter().any(nonzero) || form.current.row(row).any(couplings)
     }
 
-    /// Whether this row's Y of the present step can be nonzero.
+    /// Returns whether Y of a row may be nonzero at this step.
     pub(super) fn couplings(&self, row: usize, step: &Step<T>) -> bool {
         self.is_live(row, step.e[row], step.e_bar[row])
     }

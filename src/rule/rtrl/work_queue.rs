@@ -1,25 +1,27 @@
-//! Tiles shared among threads.
+//! Distribution of tiles to threads.
 //!
-//! Every thread has its own range of tiles, the same at every step, so that it finds them in its caches. It processes them forwards and backwards in turn, so that
-//! the last tiles of a step are the first of the next. A thread that is done helps others from the other end of their range. The result does not depend on which thread
-//! processes a tile.
+//! Every thread has its own range of tiles. The ranges are equal at every step, so that the tiles
+//! are in the caches of their thread. A thread processes its range forwards and backwards at
+//! alternate steps, so that the last tiles of a step are the first tiles of the next step. A thread
+//! that has finished its range takes tiles from the other end of the ranges of other threads. The
+//! result does not depend on the thread that processes a tile.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The tiles of a range that have not been taken: start and end in one word.
+/// The tiles of a range that are not taken yet. Start (upper 32 bits) and end share one word.
 #[derive(Default)]
 pub struct TileQueue(AtomicU64);
 
 impl TileQueue {
-    /// Sets the range; none of it is taken.
+    /// Sets the range. No tile of it is taken.
     pub fn set(&mut self, tiles: Range<usize>) {
         *self.0.get_mut() = pack(tiles.start as u32, tiles.end as u32);
     }
 
-    /// Takes the first or the last tile that is left. Every tile is taken once.
+    /// Takes the first or the last tile that is not taken yet. Every tile is taken once.
     fn take(&self, last: bool) -> Option<usize> {
-        // Relaxed: only the counter itself is shared; tiles are behind locks.
+        // Relaxed: no other memory depends on the counter; tiles are locked.
         let take = |word| {
             let (start, end) = ((word >> 32) as u32, word as u32);
             (start < end).then(|| if last { pack(start, end - 1) } else { pack(start + 1, end) })
@@ -33,14 +35,15 @@ fn pack(start: u32, end: u32) -> u64 {
     u64::from(start) << 32 | u64::from(end)
 }
 
-/// The tiles that thread `own` takes: those of its own range, then those that others have left.
+/// Returns the tiles that thread `own` takes: the tiles of its range, then remaining tiles of
+/// others.
 pub fn tiles(queues: &[TileQueue], own: usize, backwards: bool) -> impl Iterator<Item = usize> {
     let others = (own + 1..queues.len()).chain(0..own);
     let of_others = others.flat_map(move |other| std::iter::from_fn(move || queues[other].take(!backwards)));
     std::iter::from_fn(move || queues[own].take(backwards)).chain(of_others)
 }
 
-/// Calls `work` for every place, on as many threads as are available. Returns when all calls are done.
+/// Calls `work(first + k, &mut places[k])` for every place k in parallel. Returns after all calls.
 pub fn side_by_side<P: Send>(places: &mut [P], first: usize, work: &(impl Fn(usize, &mut P) + Sync)) {
     match places {
         [] => (),
