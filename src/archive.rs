@@ -25,8 +25,7 @@
 //! ```
 //!
 //! Wirings, patterns and temporary buffers are not archived: an object is first created from its
-//! specification, and then its state is read. Values keep their bits. [`Archive::survey`] lists the
-//! fields as JSON instead, for tools and tests that inspect state.
+//! specification, and then its state is read. Values keep their bits.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -37,11 +36,14 @@ pub struct Archive {
     bytes: Vec<u8>,
     /// Position of the reader; `None` for a writer.
     at: Option<usize>,
-    /// Fields written so far, for [`Archive::survey`].
+    /// Fields written so far, for `Archive::survey`.
+    #[cfg(feature = "stream")]
     survey: Option<Vec<Field>>,
 }
 
 /// A field listed by [`Archive::survey`].
+#[cfg(feature = "stream")]
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// Name.
@@ -55,18 +57,30 @@ pub struct Field {
 impl Archive {
     /// Creates an empty archive for writing.
     pub fn writer() -> Self {
-        Self { bytes: Vec::new(), at: None, survey: None }
+        Self {
+            bytes: Vec::new(),
+            at: None,
+            #[cfg(feature = "stream")]
+            survey: None,
+        }
     }
 
     /// Creates an archive that reads `bytes`.
     pub fn reader(bytes: Vec<u8>) -> Self {
-        Self { bytes, at: Some(0), survey: None }
+        Self {
+            bytes,
+            at: Some(0),
+            #[cfg(feature = "stream")]
+            survey: None,
+        }
     }
 
     /// Lists the fields that `archive` writes.
     ///
     /// # Errors
     /// If `archive` fails or a field cannot be represented in JSON.
+    #[cfg(feature = "stream")]
+    #[doc(hidden)]
     pub fn survey(archive: impl FnOnce(&mut Self) -> Result<()>) -> Result<Vec<Field>> {
         let mut writer = Self { survey: Some(Vec::new()), ..Self::writer() };
         archive(&mut writer)?;
@@ -89,6 +103,7 @@ impl Archive {
     ) -> Result<()> {
         match &mut self.at {
             None => {
+                #[cfg(feature = "stream")]
                 if let Some(fields) = &mut self.survey {
                     let value =
                         serde_json::to_value(&*value).map_err(|why| mismatch(name, &why.to_string()))?;

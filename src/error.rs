@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// An error in user input or in the environment of the program.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A setting is outside its range.
     #[error("{name}: expected {expected}, got {got}")]
@@ -115,7 +116,7 @@ pub enum Error {
     State {
         /// Name of the expected field.
         field: &'static str,
-        /// What the state holds instead.
+        /// Description of the content found.
         found: String,
     },
     /// The thread pool could not be started.

@@ -54,11 +54,11 @@
 //! time*, 2023.
 #![warn(missing_docs)]
 
-#[doc(hidden)]
 pub mod archive;
 pub mod cell;
 pub mod check;
 pub mod error;
+#[cfg(feature = "experiment")]
 pub mod experiment;
 #[doc(hidden)]
 pub mod file;
@@ -77,11 +77,13 @@ pub mod scalar;
 pub mod sparse;
 #[doc(hidden)]
 pub mod stats;
+#[cfg(feature = "stream")]
 pub mod stream;
 pub mod wiring;
 
 pub use cell::{Cell, CellConfig, EventReset, ResetGate, Surrogate};
 pub use error::{Error, Result};
+#[cfg(feature = "experiment")]
 pub use experiment::Config;
 pub use learner::online::{Grouping, LeastSquares, StepReport, StreamLearner, StreamLearnerSpec, Trainer};
 pub use learner::sequence::{LossAt, Sequence, SequenceLearner, SequenceLearnerSpec, Update};

@@ -101,6 +101,7 @@ impl Real for f64 {
 }
 
 /// Returns whether `T` is `f32`.
+#[cfg(feature = "experiment")]
 pub(crate) fn is_single<T: Real>() -> bool {
     TypeId::of::<T>() == TypeId::of::<f32>()
 }
@@ -148,7 +149,8 @@ pub fn exp_flushed<T: Real>(x: T) -> T {
     if x < T::LEAST.ln() { T::zero() } else { x.exp() }
 }
 
-/// Writes `softmax(o)_k = exp(o_k − max o) / Σ_j exp(o_j − max o)` into `shares` and returns `log Σ_j exp(o_j)`.
+/// Writes `softmax(o)_k = exp(o_k − max o) / Σ_j exp(o_j − max o)` into `shares`, one per output,
+/// and returns `log Σ_j exp(o_j)`.
 ///
 /// # Panics
 /// If the lengths differ.

@@ -20,8 +20,8 @@ const BURN_IN: usize = 10;
 
 /// Train a network to classify clockwise and anticlockwise spirals with exact sparse RTRL.
 ///
-/// Trains a small event-based recurrent network on spirals of 17 steps, reports progress, and prints
-/// a table of accuracy and cost. The learning curve is written as CSV.
+/// Trains a small event-based recurrent network on spirals of 17 steps, reports progress, and
+/// prints a table of accuracy and cost. The learning curve is written as CSV.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub struct Args {
@@ -103,8 +103,8 @@ pub struct Args {
     /// Reset gate before or after the matrix product [default: before; paper: after]
     #[arg(long, value_parser = word::<ResetGate>(["before", "after"]))]
     reset_gate: Option<ResetGate>,
-    /// Value subtracted from a unit's state after an event: its output, or the threshold, before the
-    /// factor 1 − u [default: output; paper: threshold]
+    /// Value subtracted from a unit's state after an event: its output, or the threshold, before
+    /// the factor 1 − u [default: output; paper: threshold]
     #[arg(long, value_parser = word::<EventReset>(["output", "threshold"]))]
     event_reset: Option<EventReset>,
     /// First seed

@@ -39,6 +39,7 @@ pub trait Cell<T: Real>: Send + Sync {
 /// Position of the reset gate of an EGRU or GRU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ResetGate {
     /// Before the matrix product, `W_z (r ⊙ y⁻)` (LM paper, eq. 4).
     #[default]
@@ -51,6 +52,7 @@ pub enum ResetGate {
 /// Quantity that an event subtracts from its unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum EventReset {
     /// The output `y⁻`, outside the leak (LM paper, eq. 5).
     #[default]
@@ -151,10 +153,10 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
     known.into_iter().find(|c| c.name == name).ok_or_else(|| Error::unknown("cell", name, names.into_iter()))
 }
 
-/// Copies the sources of a layer with its own recurrence into φ, and adds their contributions to the
-/// pre-activations: the emissions of the layer below at this step, and the emissions of the layer's
-/// `units` at the previous step, which are the `sources`. The network adds external inputs. Returns the
-/// MACs.
+/// Copies the sources of a layer with its own recurrence into φ, and adds their contributions to
+/// the pre-activations: the emissions of the layer below at this step, and the emissions of the
+/// layer's `units` at the previous step, which are the `sources`. The network adds external inputs.
+/// Returns the MACs.
 pub fn integrate_layer<T: Real>(
     wiring: &Wiring,
     w: &[T],

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Choice of the final weights of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Keep {
     /// The weights after the last update.
     #[default]

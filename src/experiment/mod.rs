@@ -27,6 +27,7 @@ use rand::seq::SliceRandom;
 
 /// Result of a run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// The last row of the learning curve.
     pub last: Row,

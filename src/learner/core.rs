@@ -1,5 +1,5 @@
-//! What both learners share: a model with its weights, rules for its streams, and weight updates that are undone
-//! if they fail.
+//! Shared core of the learners: a model with its weights, rules for its streams, and weight updates
+//! that are undone if they fail.
 
 use crate::error::Result;
 use crate::model::{Model, ModelSpec};
@@ -10,29 +10,32 @@ use crate::readout::Readout;
 use crate::rule::{self, Rule, Skips};
 use crate::scalar::Real;
 
-/// A number that is not finite.
+/// A value that is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NonFinite {
     /// The quantity: "input", "output", "loss", "gradient norm", "weight", …
     pub what: &'static str,
-    /// Its value.
+    /// The value.
     pub value: f64,
 }
 
 /// A model and its weights.
 pub struct Core<T> {
+    /// The model.
     pub model: Model<T>,
-    /// [p + parameters of the readout]
+    /// Weights. [p + parameters of the readout]
     pub w: Vec<T>,
     /// Number of weight updates.
     pub updates: u64,
-    /// The weights before an update. Same length as `w`.
+    /// Scratch: the weights before an update. [length of `w`]
     before: Vec<T>,
 }
 
 impl<T: Real> Core<T> {
-    /// A model with masks and initial values drawn from `seed`. Besides emissions, the readout has `further` inputs,
-    /// whose initial weights are zero. Without `draws_readout`, all its weights are zero.
+    /// Creates a model with masks and initial values drawn from `seed`.
+    ///
+    /// Besides emissions, the readout has `further` inputs, whose initial weights are zero. If
+    /// `draws_readout` is false, all initial weights of the readout are zero.
     ///
     /// # Errors
     /// If the specification is invalid.
@@ -43,7 +46,8 @@ impl<T: Real> Core<T> {
         Self::with_network(network, spec, seed, further, draws_readout)
     }
 
-    /// A model of a given network, with initial values drawn from `seed`.
+    /// Creates a model of a given network, with initial values drawn from `seed`. The other
+    /// arguments are those of [`draw`](Self::draw).
     ///
     /// # Errors
     /// If the specification is invalid.
@@ -65,7 +69,7 @@ impl<T: Real> Core<T> {
         Ok(core)
     }
 
-    /// A model of a given network with zero weights.
+    /// Creates a model of a given network with zero weights.
     pub fn zero(network: Network<T>, spec: &ModelSpec, further: usize) -> Self {
         let mut model = Model::new(network, spec.outputs, spec.loss);
         model.readout.inputs += further;
@@ -73,7 +77,7 @@ impl<T: Real> Core<T> {
         Self { before: w.clone(), w, updates: 0, model }
     }
 
-    /// The rule `name` for stream `k`. Rules with noise draw it from `seed`, differently for each stream.
+    /// Builds the rule `name` for stream `k`. Noise is drawn from `seed`, independently per stream.
     ///
     /// # Errors
     /// If the rule is unknown.
@@ -81,10 +85,11 @@ impl<T: Real> Core<T> {
         Ok((rule::find::<T>(name)?.build)(self.model.network.wiring(), Skips::ALL, stream_seed(seed, k)))
     }
 
-    /// Updates the weights by `update`, which receives the number of earlier updates, and constrains them.
+    /// Updates the weights with `update`, which receives the number of earlier updates, and projects
+    /// the new weights to their ranges.
     ///
     /// # Errors
-    /// If `update` fails or a new weight is not finite. The weights are then unchanged.
+    /// If `update` fails or a new weight is not finite. In both cases the weights are unchanged.
     pub fn update(
         &mut self,
         update: impl FnOnce(&Model<T>, &mut [T], u64) -> std::result::Result<(), NonFinite>,
@@ -110,12 +115,14 @@ impl<T: Real> Core<T> {
     }
 }
 
-/// The seed of the noise of stream `k`. Seeds of streams are far apart: multiples of 2⁶⁴ divided by the golden ratio.
+/// Returns the seed of the noise of stream `k`. The seeds of streams differ by multiples of 2⁶⁴
+/// divided by the golden ratio.
 pub fn stream_seed(seed: u64, k: usize) -> u64 {
     seed.wrapping_add((k as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }
 
-/// Glorot-normal weights of emissions and biases; zero weights of further features.
+/// Draws the initial weights of the readout: Glorot-normal weights of emissions, and biases. The
+/// weights of further features stay zero.
 fn draw_readout<T: Real>(model: &Model<T>, init: &Init, w: &mut [T], rng: &mut Generator) {
     let emissions = model.network.wiring().outputs().len();
     let Readout { inputs, outputs } = model.readout;
@@ -130,7 +137,7 @@ fn draw_readout<T: Real>(model: &Model<T>, init: &Init, w: &mut [T], rng: &mut G
 /// Clips a gradient and applies one step of an optimiser.
 ///
 /// # Errors
-/// If the norm of the gradient is not finite; nothing changes then.
+/// If the norm of the gradient is not finite. The weights and the optimiser are then unchanged.
 pub fn descend<T: Real>(
     optimiser: &mut dyn Optimiser<T>,
     clip: Option<f64>,

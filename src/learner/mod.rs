@@ -1,6 +1,7 @@
-//! Learners: a model, a rule per stream and a trainer, with one call per step.
+//! Learners: a model, one learning rule per stream and a trainer.
 //!
-//! [`sequence`] learns from batches of sequences, [`online`] in one pass over endless streams.
+//! [`sequence`] trains on batches of sequences. [`online`] trains in one pass over streams of
+//! unlimited length.
 
 mod core;
 pub mod online;

@@ -34,6 +34,7 @@ pub enum BiasInit {
 /// Distribution of initial thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ThresholdInit {
     /// Beta(3, 3/mean − 3), a distribution on (0, 1).
     Beta {

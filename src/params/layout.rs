@@ -12,6 +12,7 @@ use std::ops::Range;
 
 /// Kind of a parameter block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Kind {
     /// Weights from a layer's input.
     Input,

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 /// Weights that a mask prunes. Biases and thresholds are always kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum MaskOn {
     /// Recurrent weights only (RTRL paper, LM paper).
     #[default]
@@ -33,6 +34,7 @@ impl MaskOn {
 /// Whether the gates of a unit share one mask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum MaskSharing {
     /// An independent mask for every gate.
     #[default]

@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 /// A metric of predictions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Metric {
     /// Mean absolute error.
     Mae,

@@ -35,7 +35,7 @@ pub(super) fn command() -> Command {
     let optimisers = listing("Optimiser", optimisers.iter().map(|o| (o.name, o.about)));
     let schedules = optim::schedules();
     let schedules = listing("Schedule of the learning rate", schedules.iter().map(|s| (s.name, s.about)));
-    // The help shows the choice of each preset.
+    // The help shows the values of both presets.
     let of_presets = |help: String, name: fn(&Config) -> &str| {
         let [ours, paper] = [Preset::Default, Preset::Paper].map(Config::spiral);
         format!("{help}\n[default: {}; paper: {}]", name(&ours), name(&paper))

@@ -57,6 +57,7 @@ impl From<Error> for Failure {
             Error::InUse { .. } => IN_USE,
             Error::Format { .. } | Error::State { .. } => UNUSABLE,
             Error::NotFinite { .. } | Error::Diverged { .. } => DIVERGED,
+            _ => IO,
         };
         Self::new(code, error)
     }

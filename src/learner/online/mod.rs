@@ -6,7 +6,7 @@
 //!
 //! // Two inputs per step, 16 EGRU units, one value to predict.
 //! let mut spec = StreamLearnerSpec::new(2, 16, 1);
-//! spec.mask.sparsity = 0.9;
+//! spec.model.mask.sparsity = 0.9;
 //! let mut learner = StreamLearner::<f32>::new(&spec, 0)?;
 //! for t in 0..1000 {
 //!     let x = [(0.1 * t as f64).sin(), t as f64 % 7.0];
@@ -51,6 +51,7 @@ use train::TrainerState;
 
 /// The result of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct StepReport<'a> {
     /// The prediction from this step's inputs, of the target that arrives h steps later. Values in their own units; for classes,
     /// probabilities (of class 1, for two classes on one output).

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// How the network is trained, at every step with a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Trainer {
     /// The network keeps its initial weights; only the readout learns.
     Untrained,

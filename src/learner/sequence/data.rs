@@ -1,30 +1,33 @@
 //! Labelled sequences.
 
-/// One sequence: an input at every step, a class at some.
+/// A sequence with an input at every step and a target class at some steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sequence<T> {
-    /// Steps × width, row by row.
+    /// Inputs, row-major. [steps × width]
     pub inputs: Vec<T>,
-    /// Inputs a step.
+    /// Number of inputs per step.
     pub width: usize,
-    /// The right class at each step, where there is one.
+    /// Target class of each step, or `None`. [steps]
     pub classes: Vec<Option<usize>>,
-    /// From this step on, the class an output stands for is held against the right one.
+    /// First step that counts for accuracy.
     pub judged_from: usize,
 }
 
 impl<T> Sequence<T> {
-    /// Number of steps.
+    /// Returns the number of steps.
     pub fn steps(&self) -> usize {
         self.classes.len()
     }
 
-    /// The class that the output at step `t` is judged by, if it is judged.
+    /// Returns the target class of step `t` if the step counts for accuracy.
+    ///
+    /// # Panics
+    /// If `t` is not below the number of steps.
     pub fn judged(&self, t: usize) -> Option<usize> {
         self.classes[t].filter(|_| t >= self.judged_from)
     }
 
-    /// The input at step `t`.
+    /// Returns the inputs of step `t`.
     ///
     /// # Panics
     /// If `t` is not below the number of steps.

@@ -1,12 +1,13 @@
-//! The learner: streams that share weights, a rule for each, and an optimiser.
+//! Learning from sequences: streams that share weights, one learning rule per stream, and an
+//! optimiser.
 //!
 //! ```
 //! use sparse_rtrl::learner::sequence::{SequenceLearner, SequenceLearnerSpec};
 //! use sparse_rtrl::readout::Target;
 //!
-//! // Predict the next value of a wave, learning at every step.
+//! // Predict the next value of a sine wave, with a weight update per step.
 //! let mut spec = SequenceLearnerSpec::new(1, 16, 1);
-//! spec.mask.sparsity = 0.9;
+//! spec.model.mask.sparsity = 0.9;
 //! let mut learner = SequenceLearner::<f32>::new(&spec, 0)?;
 //! let wave = |t: usize| (0.3 * t as f32).sin();
 //! let mut recent = 0.0;
@@ -54,7 +55,7 @@ pub enum LossAt {
 }
 
 impl LossAt {
-    /// Whether step `t` of `steps` has a loss.
+    /// Returns whether step `t` of a sequence of `steps` steps has a loss.
     pub fn counts(self, t: usize, steps: usize) -> bool {
         match self {
             Self::Every { burn_in } => t >= burn_in,
@@ -63,7 +64,7 @@ impl LossAt {
     }
 }
 
-/// Number of sequences that one thread tests in turn.
+/// Number of sequences per parallel task of a test.
 const TEST_RUN: usize = 64;
 
 /// A network that learns online from sequences, with one rule per stream and an optimiser.
@@ -74,17 +75,18 @@ pub struct SequenceLearner<T: Real> {
     update: Update,
     continuous: bool,
     streams: Vec<Stream<T>>,
-    /// The gradient of all weights: [p + parameters of the readout].
+    /// Gradient of all weights. [p + parameters of the readout]
     gradient: Vec<T>,
-    /// The reference rule's gradient, [p]; empty without one.
+    /// Gradient of the reference rule; empty if there is none. [p]
     exact: Vec<T>,
-    /// Steps of [`step`](Self::step) since the last update.
+    /// Number of calls of [`step`](Self::step) since the last update.
     since_update: usize,
 }
 
 impl<T: Real> SequenceLearner<T> {
-    /// Draws masks and initial values from `seed` and sets up streams. Nothing is allocated after the first sequence (after the
-    /// longest one for `bptt`).
+    /// Creates a learner with masks and initial values drawn from `seed`.
+    ///
+    /// Training allocates no memory after the first sequence (with `bptt`: after the longest one).
     ///
     /// # Errors
     /// If a name is unknown, a number is out of range, or the learner does not fit into memory.
@@ -97,10 +99,11 @@ impl<T: Real> SequenceLearner<T> {
         Self::from_parts(spec, seed, core, rules)
     }
 
-    /// A learner of a network and a rule of your own: cells outside the registry, masks by hand, rules outside the registry.
+    /// Creates a learner from a given network and learning rule, which need not be in the
+    /// registries. Initial values are drawn from `seed`.
     ///
-    /// `rule` builds the rule of one stream from the network's wiring and a seed for noise. `spec.model.network`, `spec.model.mask` and
-    /// `spec.model.rule` are not used. Initial values are drawn from `seed`.
+    /// `rule` builds the rule of one stream from the network's wiring and a seed for noise.
+    /// `spec.model.network`, `spec.model.mask` and `spec.model.rule` are not used.
     ///
     /// # Errors
     /// If a name is unknown or a number is out of range.
@@ -144,41 +147,43 @@ impl<T: Real> SequenceLearner<T> {
         })
     }
 
-    /// Network, readout and loss.
+    /// Returns the model: network, readout and loss.
     pub fn model(&self) -> &Model<T> {
         &self.core.model
     }
 
-    /// All parameters: the network's p, then the readout's.
+    /// Returns all parameters: the p of the network, then those of the readout.
     pub fn parameters(&self) -> &[T] {
         &self.core.w
     }
 
-    /// The streams, with their measurements.
+    /// Returns the streams, with their measurements.
     pub fn streams(&self) -> &[Stream<T>] {
         &self.streams
     }
 
-    /// Sets the learning rate of later updates.
+    /// Sets the learning rate of all later updates.
     pub fn set_rate(&mut self, rate: f64) {
         self.optimiser.set_rate(rate);
     }
 
-    /// The outputs of stream 0 at its last step.
+    /// Returns the outputs of stream 0 at its last step.
     pub fn output(&self) -> &[T] {
         self.streams[0].output()
     }
 
-    /// Makes one step of stream 0: predicts from `x`, learns from the target if there is one, and updates the weights if an update is
-    /// due. Returns the loss. The prediction, made before learning, is in [`output`](Self::output).
+    /// Runs one step of stream 0 and returns the loss, if there is a target.
     ///
-    /// Memory does not grow with the stream, unless the rule is `bptt`, whose tape does until
+    /// Predicts from `x`, adds the gradient of the loss, and updates the weights if an update is
+    /// due. [`output`](Self::output) returns the prediction, which is made before the update.
+    ///
+    /// Memory is constant, except with `bptt`, which stores all steps until
     /// [`end_sequence`](Self::end_sequence).
     ///
     /// # Errors
-    /// If an input, an output, the loss, the gradient or a new weight is not finite. Nothing is learned from that step: the
-    /// weights are unchanged, and all streams are reset, without state, influence or gathered gradient. Learning can continue
-    /// at once.
+    /// If an input, an output, the loss, the gradient or a new weight is not finite. The weights are
+    /// then unchanged, and all streams are reset: state, influence and accumulated gradient are
+    /// zero. Training can continue with the next step.
     ///
     /// # Panics
     /// If `x` does not have m entries or the target does not fit the loss.
@@ -190,17 +195,19 @@ impl<T: Real> SequenceLearner<T> {
         Ok(loss)
     }
 
-    /// Ends the sequence of stream 0: updates the weights with the gathered gradient and resets the stream, also where streams are continuous.
+    /// Ends the sequence of stream 0: updates the weights with the accumulated gradient and resets
+    /// the stream, even if streams are continuous.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// Those of [`step`](Self::step).
     pub fn end_sequence(&mut self) -> Result<()> {
         self.settle(true)?;
         self.streams[0].reset();
         Ok(())
     }
 
-    /// Checks for numbers that are not finite after a step of stream 0, and updates the weights if an update is `due`.
+    /// Checks that all values are finite after a step of stream 0, and updates the weights if an
+    /// update is `due`.
     fn settle(&mut self, due: bool) -> Result<()> {
         let step = self.streams[0].steps().saturating_sub(1);
         self.check_streams()?;
@@ -212,19 +219,20 @@ impl<T: Real> SequenceLearner<T> {
         Ok(())
     }
 
-    /// Learns from a batch: one sequence per stream, in parallel over the threads of the current rayon pool.
-    /// Gradients are added in the order of streams, so the result does not depend on the number of threads.
+    /// Trains on a batch of one sequence per stream, and returns measurements over the batch.
     ///
-    /// Every stream is reset before its sequence, unless streams are continuous.
-    ///
-    /// Gradient that [`step`](Self::step) has gathered and not used is dropped. Without any target nothing is learned,
-    /// and the mean loss is NaN.
+    /// Streams run in parallel on the threads of the current rayon pool. Gradients are added in the
+    /// order of streams, so the result does not depend on the number of threads. Every stream is
+    /// reset before its sequence, unless streams are continuous. A gradient that
+    /// [`step`](Self::step) has accumulated since the last update is discarded. If the batch has no
+    /// target, the weights are unchanged and the mean loss is NaN.
     ///
     /// # Errors
-    /// As [`step`](Self::step). The rest of the batch is dropped.
+    /// Those of [`step`](Self::step). The rest of the batch is skipped.
     ///
     /// # Panics
-    /// If there is not one sequence per stream, its width is not m, or a class does not fit the loss.
+    /// If there is not one sequence per stream, the width of a sequence is not m, or a class does
+    /// not fit the loss.
     pub fn train(&mut self, batch: &[&Sequence<T>], loss_at: LossAt) -> Result<Tally> {
         assert_eq!(batch.len(), self.streams.len(), "a batch must have one sequence per stream");
         let steps = batch.iter().map(|s| s.steps()).max().unwrap_or(0);
@@ -255,8 +263,11 @@ impl<T: Real> SequenceLearner<T> {
         Ok(total)
     }
 
-    /// Accuracy over the judged steps; NaN if there are none. Nothing is learned. State is reset before every sequence; where streams
-    /// are continuous, before every 64th.
+    /// Returns the accuracy over all steps that count for it; NaN if there are none. The weights do
+    /// not change.
+    ///
+    /// The state is reset before every sequence or, if streams are continuous, before every 64th
+    /// sequence.
     ///
     /// # Panics
     /// If an input does not have m entries.
@@ -264,15 +275,17 @@ impl<T: Real> SequenceLearner<T> {
         self.test_with(&self.core.w, sequences)
     }
 
-    /// [`test`](Self::test) with other parameters `w` in place of the learner's: the network's p, then the readout's.
+    /// Returns the accuracy of other parameters `w`: the p of the network, then those of the
+    /// readout. Otherwise as [`test`](Self::test).
     ///
     /// # Panics
-    /// If `w` does not have the length of [`parameters`](Self::parameters), or an input does not have m entries.
+    /// If `w` does not have the length of [`parameters`](Self::parameters), or an input does not
+    /// have m entries.
     pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
         assert_eq!(
             w.len(),
             self.core.w.len(),
-            "w must have p entries for the network and those of the readout"
+            "w must have p entries for the network, followed by those of the readout"
         );
         let (model, continuous) = (&self.core.model, self.continuous);
         let wiring = model.network.wiring();
@@ -302,7 +315,7 @@ impl<T: Real> SequenceLearner<T> {
         right as f64 / judged as f64
     }
 
-    /// Returns an error if a stream has had a number that is not finite.
+    /// Returns an error if a value of a stream was not finite. All streams are then reset.
     fn check_streams(&mut self) -> Result<()> {
         match self.streams.iter().find_map(Stream::non_finite) {
             Some((non_finite, step)) => Err(self.give_up(non_finite, step)),
@@ -310,15 +323,15 @@ impl<T: Real> SequenceLearner<T> {
         }
     }
 
-    /// Drops the gathered gradients and resets all streams. Returns the error.
+    /// Discards the accumulated gradients, resets all streams and returns the error.
     fn give_up(&mut self, NonFinite { what, value }: NonFinite, step: usize) -> Error {
         self.streams.iter_mut().for_each(Stream::discard);
         self.since_update = 0;
         Error::NotFinite { what, update: self.core.updates as usize + 1, step, value }
     }
 
-    /// Updates the weights with the mean of the drained gradients over all losses since the last update; without losses there is no update.
-    /// `step` is the step that precedes it.
+    /// Updates the weights with the mean of the drained gradients over all losses since the last
+    /// update. Without losses, there is no update. `step` is the step before the update.
     fn apply(&mut self, step: usize) -> Result<()> {
         self.gradient.fill(T::zero());
         let mut losses = 0;
@@ -342,7 +355,7 @@ impl<T: Real> SequenceLearner<T> {
     }
 }
 
-/// Runs the steps `range` of a sequence through its stream, and drains the gradient.
+/// Runs the steps `range` of a sequence on its stream, and drains the gradient.
 fn run_segment<T: Real>(
     stream: &mut Stream<T>,
     model: &Model<T>,

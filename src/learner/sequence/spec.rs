@@ -8,42 +8,47 @@ use crate::rule::{self, Claim};
 use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
-/// When weights are updated.
+/// Time of weight updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Update {
-    /// At the end of every sequence: the gradient is that of fixed weights.
+    /// At the end of every sequence. The weights are constant during the sequence.
     #[default]
     Sequence,
-    /// After this number of steps, 1 for every step. Influence then contains contributions of slightly older weights, as in all
-    /// online RTRL.
+    /// After this number of steps; 1 is an update per step. The influence matrix then contains
+    /// derivatives with respect to earlier weights, as in all online RTRL.
     Steps(usize),
 }
 
-/// The specification of a [`SequenceLearner`](super::SequenceLearner). Fields can be set one by one over the defaults.
+/// The specification of a [`SequenceLearner`](super::SequenceLearner).
+///
+/// [`new`](Self::new) returns the defaults; fields can be changed one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SequenceLearnerSpec {
     /// Network, outputs, loss, masks, initial values and learning rule.
     pub model: ModelSpec,
-    /// Name of an exact rule that is run beside the rule, to measure the error of its gradient at every update.
+    /// Name of an exact rule that runs in parallel, to measure the gradient error of the learning
+    /// rule at every update.
     pub reference_rule: Option<String>,
     /// Name of the optimiser.
     pub optimiser: String,
     /// η, the learning rate.
     pub learning_rate: f64,
-    /// Longer gradients are scaled down to this norm.
+    /// Maximum norm of the gradient. Longer gradients are scaled down. `None`: no clipping.
     pub clip: Option<f64>,
-    /// When weights are updated.
+    /// Time of weight updates.
     pub update: Update,
-    /// Whether streams continue from one sequence to the next without a reset of state and influence.
+    /// Whether streams continue from one sequence to the next, without a reset of state and
+    /// influence.
     pub continuous: bool,
     /// Number of streams that share the weights.
     pub streams: usize,
 }
 
 impl SequenceLearnerSpec {
-    /// One layer of `units` EGRU units between `inputs` and `outputs`. The other defaults: exact RTRL, Adam with learning rate
-    /// 1e-2, an update at every step, squared error.
+    /// Returns the defaults for one layer of `units` EGRU units: exact RTRL, squared error, Adam with
+    /// learning rate 1e-2, an update per step.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         Self {
             model: ModelSpec::new(inputs, units, outputs),
@@ -57,7 +62,7 @@ impl SequenceLearnerSpec {
         }
     }
 
-    /// The learning rule, and the reference rule if there is one.
+    /// Returns the names of the learning rule and of the reference rule, if any.
     fn rules(&self) -> Vec<&str> {
         std::iter::once(&self.model.rule).chain(&self.reference_rule).map(String::as_str).collect()
     }
@@ -70,7 +75,7 @@ impl SequenceLearnerSpec {
         self.model.check()?;
         for (setting, name) in ["rule", "reference-rule"].into_iter().zip(self.rules()) {
             if rule::find::<f64>(name)?.grows && self.continuous {
-                let expected = "a rule whose memory does not grow on an endless stream";
+                let expected = "a rule with constant memory, since streams are continuous";
                 return Err(Error::setting(setting, expected, name));
             }
         }
@@ -91,7 +96,7 @@ impl SequenceLearnerSpec {
     /// Checks that the learner fits into the free memory. [`check`](Self::check) must have passed.
     ///
     /// # Errors
-    /// If it does not fit.
+    /// If the learner needs more than the free memory.
     pub fn check_size<T: Real>(&self) -> Result<()> {
         self.model.check_memory::<T>(&self.rules(), self.streams)
     }

@@ -1,4 +1,4 @@
-//! One stream of data through one network: forward step, rule, loss, credit.
+//! One stream: forward step, learning rule, loss and credit.
 
 use crate::learner::core::NonFinite;
 use crate::macs::Macs;
@@ -9,13 +9,14 @@ use crate::rule::{self, Rule};
 use crate::scalar::Real;
 use crate::wiring::{State, Step};
 
-/// An exact rule that is run beside the rule, to measure the error of its gradient. Its MACs are not counted.
+/// An exact rule that runs in parallel, to measure the gradient error of the learning rule. Its MACs
+/// are not counted.
 struct ReferenceRule<T> {
     rule: Box<dyn Rule<T>>,
     gradient: Vec<T>,
 }
 
-/// The state of one stream: network state, rule, gathered gradient, measurements.
+/// The state of one stream: network state, rule, accumulated gradient and measurements.
 pub struct Stream<T> {
     state: State<T>,
     step: Step<T>,
@@ -25,22 +26,23 @@ pub struct Stream<T> {
     slope: Vec<T>,
     credit: Vec<T>,
     gradient: Vec<T>,
-    /// Share of units with nonzero pseudo-derivative at the previous step.
+    /// Share of units with nonzero pseudo-derivative at the previous step. `None` at the first step.
     steep: Option<f64>,
     reached: ReachedColumns,
-    /// Number of entries of the influence matrix without masks.
+    /// Size of the influence matrix without masks.
     dense_influence: DenseSize,
-    /// Steps since the reset; losses since the gradient was drained.
+    /// Number of steps since the reset.
     t: usize,
+    /// Number of losses since the gradient was drained.
     losses: u64,
-    /// The first number that was not finite since the reset, and its step.
+    /// The first value since the reset that was not finite, and its step.
     non_finite: Option<(NonFinite, usize)>,
     /// Measurements since the tally was last taken.
     pub tally: Tally,
 }
 
 impl<T: Real> Stream<T> {
-    /// A stream at the start of a sequence.
+    /// Creates a stream in its initial state.
     pub fn new(model: &Model<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = model.network.wiring();
         let zeros = |n: usize| vec![T::zero(); n];
@@ -63,7 +65,8 @@ impl<T: Real> Stream<T> {
         }
     }
 
-    /// Adds a reference rule; [`drain_reference_into`](Self::drain_reference_into) gives its gradient.
+    /// Sets the reference rule. [`drain_reference_into`](Self::drain_reference_into) returns its
+    /// gradient.
     pub fn set_reference(&mut self, rule: Box<dyn Rule<T>>) {
         let p = self.gradient.len() - self.readout_parameters();
         self.reference_rule = Some(ReferenceRule { rule, gradient: vec![T::zero(); p] });
@@ -73,7 +76,7 @@ impl<T: Real> Stream<T> {
         self.slope.len() * (self.credit.len() + 1)
     }
 
-    /// Starts a new sequence. Gathered gradient is kept.
+    /// Resets state and influence for a new sequence. The accumulated gradient is kept.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -86,11 +89,14 @@ impl<T: Real> Stream<T> {
         self.t = 0;
     }
 
-    /// One step: the network advances, the rule observes and, if there is a target, the loss gives credit.
-    /// Returns that loss.
+    /// Runs one step and returns the loss, if there is a target.
+    ///
+    /// Computes the new state and the outputs, and updates the influence matrix of the rule. If
+    /// there is a target, adds the gradient of the loss.
     ///
     /// # Panics
-    /// If `x` does not have m entries, `w` does not have the model's number of parameters, or the target does not fit the loss.
+    /// If `x` does not have m entries, `w` does not have the number of parameters of the model, or
+    /// the target does not fit the loss.
     pub fn step(&mut self, model: &Model<T>, w: &[T], x: &[T], target: Option<Target<'_, T>>) -> Option<T> {
         let wiring = model.network.wiring();
         let (w, w_out) = w.split_at(wiring.parameters());
@@ -130,13 +136,13 @@ impl<T: Real> Stream<T> {
         loss
     }
 
-    /// Drops state, influence, gathered gradient and measurements.
+    /// Resets state and influence, and discards accumulated gradient and measurements.
     pub fn discard(&mut self) {
         self.reset();
         self.forget();
     }
 
-    /// Drops gathered gradient and measurements; state and influence remain.
+    /// Discards accumulated gradient and measurements. State and influence are kept.
     pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
@@ -147,7 +153,7 @@ impl<T: Real> Stream<T> {
         self.tally = Tally::default();
     }
 
-    /// Records the first input, loss or output that is not finite.
+    /// Records the first input, loss or output since the reset that is not finite.
     fn watch(&mut self, x: &[T], loss: Option<T>) {
         let bad = |what, x: &T| (NonFinite { what, value: x.as_f64() }, self.t);
         let input = x.iter().find(|x| !x.is_finite()).map(|x| bad("input", x));
@@ -156,17 +162,17 @@ impl<T: Real> Stream<T> {
         self.non_finite = self.non_finite.or(input).or(loss).or_else(output);
     }
 
-    /// Steps since the reset.
+    /// Returns the number of steps since the reset.
     pub fn steps(&self) -> usize {
         self.t
     }
 
-    /// The first input, loss or output that was not finite since the reset, and its step.
+    /// Returns the first input, loss or output since the reset that was not finite, and its step.
     pub fn non_finite(&self) -> Option<(NonFinite, usize)> {
         self.non_finite
     }
 
-    /// Drains the rule into [`gradient`](Self::gradient).
+    /// Drains the gradient of the rule into [`gradient`](Self::gradient).
     pub fn drain(&mut self) {
         let p = self.gradient.len() - self.readout_parameters();
         self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
@@ -175,40 +181,42 @@ impl<T: Real> Stream<T> {
         }
     }
 
-    /// The drained gradient of the summed loss: the network's p entries, then the readout's.
+    /// Returns the drained gradient of the summed loss: the p entries of the network, then those of
+    /// the readout.
     pub fn gradient(&self) -> &[T] {
         &self.gradient
     }
 
-    /// Adds the drained gradient to `total` and clears it. Returns the number of losses that it is the sum over.
+    /// Adds the drained gradient to `total` and sets it to zero. Returns the number of losses in the
+    /// sum.
     pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
         rule::drain_into(&mut self.gradient, total);
         std::mem::take(&mut self.losses)
     }
 
-    /// Adds the drained gradient of the reference rule to `total` and clears it.
+    /// Adds the drained gradient of the reference rule to `total` and sets it to zero.
     pub fn drain_reference_into(&mut self, total: &mut [T]) {
         if let Some(reference_rule) = &mut self.reference_rule {
             rule::drain_into(&mut reference_rule.gradient, total);
         }
     }
 
-    /// Whether the last output is decided as `class`.
+    /// Returns whether the class predicted at the last step is `class`.
     pub fn decides(&self, model: &Model<T>, class: usize) -> bool {
         model.loss.class(&self.output) == class
     }
 
-    /// The outputs of the last step.
+    /// Returns the outputs of the last step.
     pub fn output(&self) -> &[T] {
         &self.output
     }
 
-    /// State and emission of every row after the last step.
+    /// Returns state and emission of every row after the last step.
     pub fn state(&self) -> &State<T> {
         &self.state
     }
 
-    /// The rule, for its measurements.
+    /// Returns the learning rule.
     pub fn rule(&self) -> &dyn Rule<T> {
         self.rule.as_ref()
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The kind of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum TargetKind {
     /// A number.
     #[default]

@@ -29,6 +29,7 @@ pub enum Precision {
 /// How the readout is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ReadoutBy {
     /// Recursive least squares.
     Rls,

@@ -120,6 +120,7 @@ fn compute_adjusted_iteration_grows_by_product_of_successive_shares() {
         let share = match on {
             MaskOn::Recurrent => kept(n * n) / (n * n) as f64,
             MaskOn::All => (kept(n * n) + kept(n * m)) / (n * n + n * m) as f64,
+            _ => unreachable!("{on:?}"),
         };
         let (mut sum, mut k) = (0.0, 0);
         each_batch(&config, |learner, batch, _| {

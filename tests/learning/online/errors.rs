@@ -82,6 +82,7 @@ fn weight_update_error_keeps_weights_and_resets_its_stream() {
                 Trainer::Untrained => "weight",
                 Trainer::Gradient { .. } => "gradient norm",
                 Trainer::Kalman { .. } => "Kalman gain",
+                _ => unreachable!("{trainer:?}"),
             };
             assert_eq!(what, expected);
             assert_eq!((learner.weights(), learner.updates()), (&before[..], 20));

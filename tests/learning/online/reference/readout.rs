@@ -19,6 +19,7 @@ pub fn output(loss: Loss, outputs: usize, readout: &[f64], features: &[f64]) -> 
         Loss::SquaredError => o.clone(),
         Loss::BinaryCrossEntropy => vec![sigmoid(o[0])],
         Loss::CrossEntropy => softmax(&o),
+        _ => unreachable!("{loss:?}"),
     };
     Output { o, prediction }
 }
@@ -56,5 +57,6 @@ pub fn evaluate(loss: Loss, o: &[f64], class: Option<usize>, values: &[f64]) -> 
             (0..k * k).for_each(|at| curvature[at] -= p[at / k] * p[at % k]);
             (-p[class.expect("a class")].ln(), slope, curvature)
         }
+        _ => unreachable!("{loss:?}"),
     }
 }

@@ -87,6 +87,7 @@ impl Updates {
                 macs.update += done;
                 slack = uncertain;
             }
+            other => unreachable!("{other:?}"),
         }
         if let Some(least) = &mut self.least {
             let (k, d) = (update_of.slope.len(), update_of.features.len());
