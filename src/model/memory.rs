@@ -1,5 +1,5 @@
-//! Estimates whether a model fits into memory before it is built. An exact influence matrix has rows × p
-//! numbers per stream, which grows with the cube of the number of units.
+//! Estimates of the memory of a model before it is built. An exact influence matrix has rows × p
+//! entries per stream: the cube of the number of units, up to a factor.
 
 use super::ModelSpec;
 use crate::error::{Error, Result};
@@ -9,12 +9,12 @@ use crate::scalar::Real;
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Limit on systems that do not report their free memory.
+/// Assumed free memory on systems that do not report it.
 const FALLBACK: f64 = 16.0 * GIB;
 
 impl ModelSpec {
-    /// Expected number of kept parameters of each block, before masks are drawn: `(1 − ω) · rows · columns` of a
-    /// masked block. The second number is that of units.
+    /// Returns two numbers per block: the expected number of kept parameters, `(1 − ω) · rows ·
+    /// columns` for a masked block, and the number of units.
     pub(crate) fn block_sizes<T: Real>(&self) -> Result<Vec<(f64, f64)>> {
         let (plan, _) = self.network.plan::<T>()?;
         let size = |block: &ParamBlockSpec| {
@@ -25,11 +25,13 @@ impl ModelSpec {
         Ok(plan.blocks().iter().map(size).collect())
     }
 
-    /// Estimates the bytes of a learner whose `streams` streams run these rules each: for every stream the memory of
-    /// its rules and about 64 bytes of structure per parameter, and 40 bytes per parameter that all streams share.
+    /// Estimates the bytes of a learner with `streams` streams, each with these rules.
+    ///
+    /// The estimate contains, per stream, the memory of the rules and 64 bytes per parameter, and 40
+    /// bytes per parameter that all streams share.
     ///
     /// # Errors
-    /// If a cell or a rule is unknown, or the network is out of range.
+    /// If a cell or a rule is unknown, or a number of the network is out of range.
     pub fn memory<T: Real>(&self, rules: &[&str], streams: usize) -> Result<f64> {
         let (plan, _) = self.network.plan::<T>()?;
         let p = self.block_sizes::<T>()?.iter().map(|size| size.0).sum::<f64>();
@@ -42,10 +44,10 @@ impl ModelSpec {
         Ok(streams as f64 * (numbers * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
     }
 
-    /// Checks that a learner with these rules fits into the free memory.
+    /// Checks that a learner with `streams` streams, each with these rules, fits into the free memory.
     ///
     /// # Errors
-    /// If it does not fit, or the specification is invalid.
+    /// If the learner needs more than the free memory, or the specification is invalid.
     pub(crate) fn check_memory<T: Real>(&self, rules: &[&str], streams: usize) -> Result<()> {
         let units = self.network.layers.first().map_or(0, |l| l.units);
         let what = format!("{} with {units} units and {streams} streams", rules.join(" and "));
@@ -53,7 +55,7 @@ impl ModelSpec {
     }
 }
 
-/// Free memory in bytes, as the system reports it.
+/// Returns the free memory in bytes, as reported by the system.
 fn available() -> f64 {
     let free = || {
         let text = std::fs::read_to_string("/proc/meminfo").ok()?;
@@ -63,10 +65,10 @@ fn available() -> f64 {
     free().map_or(FALLBACK, |kib| kib * 1024.0)
 }
 
-/// Checks that `needed` bytes are free.
+/// Checks that `needed` bytes are free. `what` names the object in the error message.
 ///
 /// # Errors
-/// If they are not.
+/// If fewer bytes are free.
 pub fn check_memory(what: &str, needed: f64) -> Result<()> {
     let limit = available();
     if needed <= limit {

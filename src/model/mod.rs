@@ -1,6 +1,7 @@
-//! A model: a recurrent network, its readout and loss, and the rule that trains it.
+//! Models: a recurrent network with a readout and a loss.
 //!
-//! [`ModelSpec`] is the part that all learners, experiments and streams specify alike. [`Model`] is built from it.
+//! [`ModelSpec`] is the common part of the specifications of learners, experiments and streams.
+//! [`Model`] is built from it.
 
 mod memory;
 
@@ -16,16 +17,19 @@ use crate::rule;
 use crate::scalar::Real;
 use serde::{Deserialize, Serialize};
 
-/// The specification of a model, as plain data. Fields can be set one by one over the defaults.
+/// The specification of a model and of its learning rule, as plain data.
+///
+/// [`new`](Self::new) returns the defaults; fields can be changed one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSpec {
     /// Inputs, layers and trace of the network.
     pub network: NetworkSpec,
     /// Number of outputs.
     pub outputs: usize,
-    /// The loss. It determines the kind of target: values, one of two classes, or one of several classes.
+    /// The loss. It determines the kind of target: values, one of two classes, or one of several
+    /// classes.
     pub loss: Loss,
-    /// Masks: which parameters are kept. A layer may have its own.
+    /// Masks of kept parameters. A layer can have its own mask specification.
     pub mask: MaskSpec,
     /// Distributions of initial values.
     pub init: Init,
@@ -34,13 +38,13 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// One layer of `units` EGRU units between `inputs` and `outputs`, without masks, trained by exact RTRL
-    /// on the squared error.
+    /// Returns the defaults for one layer of `units` EGRU units: no masks, exact RTRL, squared error.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         Self::stacked(inputs, LayerSpec::new("egru", units, CellConfig::default()), 1, outputs)
     }
 
-    /// `layers` equal layers. The other defaults are those of [`new`](Self::new).
+    /// Returns the defaults for `layers` equal layers. Other fields have the values of
+    /// [`new`](Self::new).
     pub fn stacked(inputs: usize, layer: LayerSpec, layers: usize, outputs: usize) -> Self {
         Self {
             network: NetworkSpec { inputs, layers: vec![layer; layers], trace: None },
@@ -55,7 +59,8 @@ impl ModelSpec {
     /// Checks names, ranges and combinations.
     ///
     /// # Errors
-    /// If a cell or rule is unknown, a number is out of range, or the loss does not fit the number of outputs.
+    /// If a cell or rule is unknown, a number is out of range, or the loss does not fit the number of
+    /// outputs.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
         self.mask.check()?;
@@ -69,25 +74,28 @@ impl ModelSpec {
     }
 }
 
-/// A network with its readout and loss. Parameters are separate, in one flat buffer: the network's p, then
-/// those of the readout.
+/// A network with its readout and loss.
+///
+/// Parameters are stored separately, in one flat buffer: the p parameters of the network, then those
+/// of the readout.
 pub struct Model<T> {
     /// The recurrent network.
     pub network: Network<T>,
-    /// The linear readout of its output rows, and of further features if it has more inputs than these.
+    /// The linear readout. Its inputs are the output rows of the network, then further features, if
+    /// any.
     pub readout: Readout,
-    /// The loss on the readout.
+    /// The loss of the outputs.
     pub loss: Loss,
 }
 
 impl<T: Real> Model<T> {
-    /// A network with a readout of `outputs` outputs.
+    /// Creates a model of a network and a readout of `outputs` outputs.
     pub fn new(network: Network<T>, outputs: usize, loss: Loss) -> Self {
         let readout = Readout { inputs: network.wiring().outputs().len(), outputs };
         Self { network, readout, loss }
     }
 
-    /// Length of the flat buffer: p and the number of parameters of the readout.
+    /// Returns the length of the flat buffer: p plus the number of parameters of the readout.
     pub fn parameters(&self) -> usize {
         self.network.wiring().parameters() + self.readout.parameters()
     }

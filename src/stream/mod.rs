@@ -1,4 +1,5 @@
-//! Learning from a stream of rows: reading, scoring, checkpoints and weights on disk. What the command line is made of.
+//! Learning from a stream of rows: reading, scoring, checkpoints and weight files. The command line
+//! is built on this module.
 
 pub mod checkpoint;
 pub mod feed;

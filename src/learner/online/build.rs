@@ -1,4 +1,4 @@
-//! A streaming learner from its specification: with weights drawn from a seed, or all zero.
+//! Construction of a streaming learner, with drawn or zero weights.
 
 use super::scaler::Scaler;
 use super::scratch::{Evaluation, Forecast};
@@ -15,7 +15,7 @@ use crate::scalar::Real;
 use crate::sparse::Pattern;
 
 impl<T: Real> StreamLearner<T> {
-    /// Draws masks and initial values from `seed`.
+    /// Creates a learner with masks and initial values drawn from `seed`.
     ///
     /// # Errors
     /// If a name is unknown, a number is out of range, or the learner does not fit into memory.
@@ -26,7 +26,7 @@ impl<T: Real> StreamLearner<T> {
         Self::build(spec, seed, Core::draw(&spec.model, seed, spec.further_features(), draws_readout)?)
     }
 
-    /// A learner with given masks, all weights zero.
+    /// Creates a learner with given masks and zero weights.
     ///
     /// # Errors
     /// If the specification is invalid, or `masks` fails.
@@ -41,7 +41,7 @@ impl<T: Real> StreamLearner<T> {
 
     fn build(spec: &StreamLearnerSpec, seed: u64, core: Core<T>) -> Result<Self> {
         let wiring = core.model.network.wiring();
-        // A checkpoint keeps the rule that was chosen: a later version may choose another one for rtrl-auto.
+        // A checkpoint stores the chosen rule: another version may choose another one for rtrl-auto.
         let mut spec = spec.clone();
         spec.model.rule = rule::resolve(&spec.model.rule, wiring);
         let state = |k| Ok(StreamState::new(&core.model.network, core.rule(&spec.model.rule, seed, k)?));

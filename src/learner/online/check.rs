@@ -1,4 +1,4 @@
-//! Checks for numbers that are not finite.
+//! Checks that inputs, targets and outputs are finite.
 
 use super::StreamLearner;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ impl<T: Real> StreamLearner<T> {
         assert_eq!(
             x.len(),
             self.spec.width(),
-            "x must have an entry for each input, the direct ones included"
+            "x must have one entry per input, direct inputs included"
         );
         match x.iter().find(|x| !T::of(**x).is_finite()) {
             Some(&bad) => Err(self.not_finite(stream, "input", bad)),

@@ -1,4 +1,5 @@
-//! Learning from endless streams in constant memory: predict, then learn, at every step.
+//! Online learning from streams of unlimited length, in constant memory: a prediction and a weight
+//! update per step.
 //!
 //! ```
 //! use sparse_rtrl::learner::online::{StreamLearner, StreamLearnerSpec};
@@ -10,21 +11,24 @@
 //! let mut learner = StreamLearner::<f32>::new(&spec, 0)?;
 //! for t in 0..1000 {
 //!     let x = [(0.1 * t as f64).sin(), t as f64 % 7.0];
-//!     let predicted = learner.predict(&x)?[0]; // changes nothing
-//!     let came = 100.0 + 20.0 * x[0] * x[1];
-//!     learner.learn(&x, Some(Target::Values(&[came])))?;
+//!     let predicted = learner.predict(&x)?[0]; // does not change the state
+//!     let target = 100.0 + 20.0 * x[0] * x[1];
+//!     learner.learn(&x, Some(Target::Values(&[target])))?;
 //!     assert!(predicted.is_finite());
 //! }
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! Inputs and targets are in the user's units. They are standardised with running statistics ([`scaler`]), and predictions are converted back.
+//! Inputs and targets are in the units of the caller. They are standardised with running statistics
+//! ([`scaler`]), and predictions are converted back.
 //!
-//! **Late targets.** With a horizon h, the target of step t arrives with step t + h, as in a forecast. The learner stays at step t until that
-//! target arrives and then learns from it. Predictions come from a copy of the state that runs forward over the inputs since then. Nothing is
-//! learned from later data.
+//! **Late targets.** With a horizon h, the target of step t arrives with step t + h. Until then, step
+//! t is pending. When its target arrives, the step is completed and the weights are updated.
+//! Predictions are computed from a copy of the state that is advanced over the pending inputs. An
+//! update never uses later data.
 //!
-//! **A loss of your own.** [`StreamLearner::observe`] makes a step, and [`StreamLearner::credit`] learns from its `∂L/∂o`.
+//! **Custom losses.** [`StreamLearner::observe`] runs a step, and [`StreamLearner::credit`] updates the
+//! weights, given `∂L/∂o`.
 
 mod access;
 mod build;
@@ -53,16 +57,17 @@ use train::TrainerState;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StepReport<'a> {
-    /// The prediction from this step's inputs, of the target that arrives h steps later. Values in their own units; for classes,
-    /// probabilities (of class 1, for two classes on one output).
+    /// Prediction of the target that arrives h steps later: values in units of the target, or class
+    /// probabilities (for two classes on one output, the probability of class 1).
     pub prediction: &'a [f64],
-    /// The earlier prediction of the target that arrived with this step; `None` before the first target is due.
+    /// Prediction of the target that arrived with this step, made h steps earlier. `None` if no target
+    /// was due.
     pub predicted: Option<&'a [f64]>,
-    /// The loss of the target that arrived, in standardised units.
+    /// Loss for the target that arrived, in standardised units. `None` without a target.
     pub loss: Option<f64>,
 }
 
-/// A network that learns from one stream or from several streams that share its weights.
+/// A network that is trained online on one or more streams. Streams share the weights.
 pub struct StreamLearner<T: Real> {
     spec: StreamLearnerSpec,
     core: Core<T>,
@@ -70,19 +75,22 @@ pub struct StreamLearner<T: Real> {
     inputs: Scaler,
     targets: Scaler,
     stream_states: Vec<StreamState<T>>,
-    /// Scratch of predictions ahead of the target.
+    /// Scratch: predictions for later steps.
     forecast: Forecast<T>,
-    /// Scratch of the step whose target arrived last.
+    /// Scratch: readout and loss of the last completed step.
     evaluation: Evaluation<T>,
-    /// The prediction of the target that arrived last, if `has_predicted`. [outputs]
+    /// Prediction of the target that arrived last, if `has_predicted`. [outputs]
     predicted: Vec<f64>,
     has_predicted: bool,
-    /// Whether [`credit`](Self::credit) may follow: the last step of stream 0 was [observed](Self::observe).
+    /// Whether the last step of stream 0 was [observed](Self::observe) and has no
+    /// [credit](Self::credit) yet.
     credit_pending: bool,
 }
 
 impl<T: Real> StreamLearner<T> {
-    /// Predicts the target for input `x` on stream 0 without changing any state. `x` is standardised with the statistics so far.
+    /// Predicts the target for input `x` on stream 0. No state changes.
+    ///
+    /// `x` is standardised with the current statistics.
     ///
     /// # Errors
     /// If an input is not finite.
@@ -93,10 +101,13 @@ impl<T: Real> StreamLearner<T> {
         self.predict_in(0, x)
     }
 
-    /// [`predict`](Self::predict) for any stream.
+    /// Predicts the target for input `x` on any stream. No state changes.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict).
+    /// If an input is not finite.
+    ///
+    /// # Panics
+    /// If `x` does not have one entry per input, or there is no such stream.
     pub fn predict_in(&mut self, stream: usize, x: &[f64]) -> Result<&[f64]> {
         self.check_input(stream, x)?;
         let z = self.standardise(x);
@@ -104,22 +115,31 @@ impl<T: Real> StreamLearner<T> {
         Ok(&self.forecast.prediction)
     }
 
-    /// Stream 0 reads `x` and learns from the target that arrived with it: that of this step, or of the step h steps ago.
-    /// Returns the loss, in standardised units.
+    /// Updates the weights with the target that arrived with input `x` on stream 0, and returns the
+    /// loss in standardised units.
+    ///
+    /// The target belongs to the step h steps earlier, h being the horizon.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// Those of [`step`](Self::step).
+    ///
+    /// # Panics
+    /// If `x` does not have one entry per input, or the target does not fit the loss.
     pub fn learn(&mut self, x: &[f64], target: Option<Target<'_, f64>>) -> Result<Option<f64>> {
         Ok(self.step(x, target)?.loss)
     }
 
-    /// Predicts and learns on stream 0, given the input `x` and the target that arrived with it: that of this step or, with a horizon h, of the
-    /// step h steps ago. The prediction does not use its own target.
+    /// Predicts from input `x` on stream 0 and updates the weights with the target that arrived with
+    /// it.
+    ///
+    /// The target belongs to the step h steps earlier, h being the horizon. A prediction never uses
+    /// its own target.
     ///
     /// # Errors
-    /// If an input, a target, an output, the loss, a gain or a new weight is not finite. Nothing is learned from that step; the stream
-    /// is reset, and learning can continue at once. If the input or the target is not finite, no state changes. (If a gain or a
-    /// weight is not finite, the weights are unchanged, but the running moments of an optimiser may include the gradient.)
+    /// If an input, a target, an output, the loss, a gain or a new weight is not finite. The weights
+    /// are then unchanged. If an input or the target is not finite, no other state changes either;
+    /// otherwise the stream is reset, and the running moments of an optimiser may include the
+    /// gradient. Training can continue with the next step.
     ///
     /// # Panics
     /// If `x` does not have one entry per input, or the target does not fit the loss.
@@ -127,10 +147,13 @@ impl<T: Real> StreamLearner<T> {
         self.step_in(0, x, target)
     }
 
-    /// [`step`](Self::step) for any stream.
+    /// Predicts and updates the weights on any stream. Otherwise as [`step`](Self::step).
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// Those of [`step`](Self::step).
+    ///
+    /// # Panics
+    /// Those of [`step`](Self::step), and if there is no such stream.
     pub fn step_in(
         &mut self,
         stream: usize,
@@ -168,8 +191,9 @@ impl<T: Real> StreamLearner<T> {
         Ok(StepReport { prediction, predicted: self.predicted(), loss })
     }
 
-    /// Makes a step of stream 0 and returns its outputs o, neither converted to units nor to probabilities. [`credit`](Self::credit)
-    /// learns from the step.
+    /// Runs a step of stream 0 and returns the outputs o, in standardised units or as logits.
+    ///
+    /// [`credit`](Self::credit) updates the weights for this step.
     ///
     /// # Errors
     /// If an input or an output is not finite.
@@ -177,7 +201,7 @@ impl<T: Real> StreamLearner<T> {
     /// # Panics
     /// If there is a horizon, or `x` does not have one entry per input.
     pub fn observe(&mut self, x: &[f64]) -> Result<&[T]> {
-        assert_eq!(self.spec.horizon, 0, "a loss of your own needs a horizon of 0");
+        assert_eq!(self.spec.horizon, 0, "a custom loss needs a horizon of 0");
         self.check_input(0, x)?;
         self.inputs.observe(x);
         let z = self.standardise(x);
@@ -187,26 +211,32 @@ impl<T: Real> StreamLearner<T> {
         Ok(&self.evaluation.output)
     }
 
-    /// Learns from the last step of stream 0, given `∂L/∂o`.
+    /// Updates the weights for the last step of stream 0, given `∂L/∂o`.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// If a gain, the gradient norm or a new weight is not finite. The weights are then unchanged,
+    /// and the stream is reset.
     ///
     /// # Panics
-    /// If `slope` does not have one entry per output, or no step was [observed](Self::observe) since the last credit or reset.
+    /// If `slope` does not have one entry per output, or no step was [observed](Self::observe) since
+    /// the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         let k = self.spec.model.outputs;
         assert_eq!(slope.len(), k, "∂L/∂o must have one entry per output");
-        assert!(std::mem::take(&mut self.credit_pending), "credit must follow a step that was observed");
+        assert!(std::mem::take(&mut self.credit_pending), "credit must follow a step of observe");
         self.evaluation.slope.copy_from_slice(slope);
         self.evaluation.curvature.fill(0.0);
         self.evaluation.curvature.iter_mut().step_by(k + 1).for_each(|f| *f = 1.0);
         self.update(0)
     }
 
-    /// Resets one stream: its state, its influence and pending inputs are cleared. Weights and statistics remain.
+    /// Resets the state, the influence and the pending steps of one stream. Weights and statistics are
+    /// kept.
+    ///
+    /// # Panics
+    /// If there is no such stream.
     pub fn reset(&mut self, stream: usize) {
-        // Only stream 0 can have a step that waits for credit.
+        // Only stream 0 can have an observed step without credit.
         self.credit_pending &= stream != 0;
         self.stream_states[stream].reset();
     }

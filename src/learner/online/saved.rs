@@ -1,4 +1,4 @@
-//! A streaming learner as bytes: specification, masks, weights and state.
+//! Saving and restoring a streaming learner: specification, masks, weights and state.
 
 use super::{Grouping, StreamLearner, StreamLearnerSpec, Trainer};
 use crate::archive::Archive;
@@ -12,12 +12,14 @@ use crate::sparse::Pattern;
 type Masks = Vec<Vec<(u32, u32)>>;
 
 impl<T: Real> StreamLearner<T> {
-    /// Saves or restores weights, trainer, statistics and the state of all streams. Specification and masks must be equal.
+    /// Saves or restores weights, trainer, statistics and the state of all streams.
+    ///
+    /// Specification and masks are not part of the archive and must be equal.
     ///
     /// # Errors
-    /// If the archive belongs to another learner.
+    /// If the archive contains another learner.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        // A step that waits for credit is not archived.
+        // An observed step without credit is not archived.
         self.credit_pending &= !archive.reads();
         archive.list("weights", &mut self.core.w)?;
         archive.field("updates", &mut self.core.updates)?;
@@ -30,10 +32,10 @@ impl<T: Real> StreamLearner<T> {
             .try_for_each(|stream_state| stream_state.archive(archive, inputs, outputs, horizon))
     }
 
-    /// Saves the learner. A [restored](Self::restore) learner continues bit for bit as this one.
+    /// Saves the learner. A [restored](Self::restore) learner continues with identical results.
     ///
     /// # Errors
-    /// If the archive cannot be written.
+    /// If a field cannot be serialised.
     pub fn save(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("precision", &mut precision::<T>())?;
         archive.field("learner", &mut self.spec.clone())?;
@@ -47,7 +49,8 @@ impl<T: Real> StreamLearner<T> {
     /// Restores a saved learner.
     ///
     /// # Errors
-    /// If the archive holds something else or another precision, or the learner does not fit into memory.
+    /// If the archive contains no learner or one of another precision, or the learner does not fit
+    /// into memory.
     pub fn restore(archive: &mut Archive) -> Result<Self> {
         let mut found = 0u32;
         archive.field("precision", &mut found)?;
@@ -70,8 +73,11 @@ impl<T: Real> StreamLearner<T> {
 }
 
 impl<T: Real> StreamLearner<T> {
-    /// A learner with given weights. `masks` returns the kept entries of each block. `weights` returns all values, in the order of
-    /// [`weights`](StreamLearner::weights); it receives the learner, whose layout is known. Everything else is in its initial state.
+    /// Creates a learner with given masks and weights. All other state is initial.
+    ///
+    /// `masks` returns the kept entries of each block. `weights` receives a learner with these masks
+    /// and zero weights. It returns all weights in the order of
+    /// [`weights`](StreamLearner::weights).
     ///
     /// # Errors
     /// If a setting is out of range, a weight is not finite, or `masks` or `weights` fails.
@@ -99,12 +105,15 @@ impl<T: Real> StreamLearner<T> {
     }
 }
 
-/// The bits of a number.
+/// Returns the number of bits of `T`.
 fn precision<T>() -> u32 {
     8 * size_of::<T>() as u32
 }
 
-/// Restored masks, checked against their blocks.
+/// Converts restored masks to patterns.
+///
+/// # Errors
+/// If the masks do not fit the blocks.
 fn kept(blocks: &[ParamBlockSpec], masks: &Masks) -> Result<Vec<Pattern>> {
     let wrong = |found: String| Error::State { field: "masks", found };
     if blocks.len() != masks.len() {
@@ -126,7 +135,7 @@ impl StreamLearnerSpec {
     /// Checks that the learner fits into the free memory. [`check`](Self::check) must have passed.
     ///
     /// # Errors
-    /// If it does not fit.
+    /// If the learner needs more than the free memory.
     pub fn check_size<T: Real>(&self) -> Result<()> {
         // A network that is not trained has no influence; RFLO needs the least memory.
         let rule = if self.trainer == Trainer::Untrained { "rflo" } else { &self.model.rule };
@@ -134,7 +143,7 @@ impl StreamLearnerSpec {
         check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)
     }
 
-    /// Numbers in the covariances of network and readout, and in the rows of a filter.
+    /// Returns the number of entries of all covariances, and of the rows of a Kalman filter.
     fn covariances<T: Real>(&self) -> Result<f64> {
         let sizes = self.model.block_sizes::<T>()?;
         let units = sizes.iter().map(|size| size.1).fold(1.0, f64::max);

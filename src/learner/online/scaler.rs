@@ -1,15 +1,16 @@
-//! Running standardisation: `z = (x − μ) / σ`, with the mean and deviation of what has come so far,
+//! Running standardisation: `z = (x − μ) / σ`, with mean and standard deviation of the values so far,
 //!
-//! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`,  `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,  `σ² = M_t / t`
+//! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`,  `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,
+//! `σ² = M_t / t`
 //!
-//! (B. P. Welford, *Note on a method for calculating corrected sums of squares and products*, Technometrics 4(3), 1962). Nothing of the
-//! future is looked at.
+//! (B. P. Welford, *Note on a method for calculating corrected sums of squares and products*,
+//! Technometrics 4(3), 1962). Later values are not used.
 
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::stats::Moments;
 
-/// One [`Moments`] a quantity, for those that are to be standardised; the others pass as they are.
+/// Running standardisation of several quantities. Inactive quantities are not changed.
 #[derive(Clone, Debug)]
 pub struct Scaler {
     moments: Vec<Moments>,
@@ -17,12 +18,12 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// For quantities of which those marked are standardised.
+    /// Creates a scaler of one quantity per entry of `active`. Quantities with `true` are standardised.
     pub fn new(active: Vec<bool>) -> Self {
         Self { moments: vec![Moments::default(); active.len()], active }
     }
 
-    /// Takes in a value of every quantity.
+    /// Adds one value per quantity to the statistics.
     pub fn observe(&mut self, x: &[f64]) {
         for ((moments, &x), _) in
             self.moments.iter_mut().zip(x).zip(&self.active).filter(|(_, active)| **active)
@@ -31,23 +32,25 @@ impl Scaler {
         }
     }
 
-    /// The k-th quantity, standardised if it is to be.
+    /// Standardises value `x` of the quantity `k`. Returns `x` if the quantity is inactive.
     pub fn standardise(&self, k: usize, x: f64) -> f64 {
         if self.active[k] { self.moments[k].standardise(x) } else { x }
     }
 
-    /// The way back.
+    /// Converts a standardised value `z` of the quantity `k` back to its units.
     pub fn restore(&self, k: usize, z: f64) -> f64 {
         if self.active[k] { self.moments[k].restore(z) } else { z }
     }
 
-    /// What is known of each quantity.
+    /// Returns the statistics of each quantity.
     pub fn moments(&self) -> &[Moments] {
         &self.moments
     }
 
+    /// Saves or restores the statistics.
+    ///
     /// # Errors
-    /// If what is read is of other quantities.
+    /// If the archive contains another number of quantities.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.list("moments", &mut self.moments)
     }

@@ -4,22 +4,22 @@ use super::spec::{StreamLearnerSpec, Trainer};
 use crate::scalar::Real;
 use crate::wiring::{State, Step, Wiring};
 
-/// A prediction by a copy of a stream's state that runs ahead over pending inputs.
+/// Scratch for a prediction: a copy of the state of a stream, advanced over the pending inputs.
 pub struct Forecast<T> {
-    /// The copy.
+    /// The copy of the state.
     pub state: State<T>,
-    /// Its last step.
+    /// The last step of the copy.
     pub step: Step<T>,
     /// Features of the readout. [features]
     pub features: Vec<T>,
-    /// o. [outputs]
+    /// Outputs o. [outputs]
     pub output: Vec<T>,
     /// The prediction, in the units of the target. [outputs]
     pub prediction: Vec<f64>,
 }
 
 impl<T: Real> Forecast<T> {
-    /// Scratch for a network with a readout of `outputs` outputs from `features` features.
+    /// Creates scratch for a readout of `outputs` outputs and `features` features.
     pub fn new(wiring: &Wiring, features: usize, outputs: usize) -> Self {
         Self {
             state: State::new(wiring),
@@ -31,11 +31,11 @@ impl<T: Real> Forecast<T> {
     }
 }
 
-/// Readout and loss at the step whose target has arrived.
+/// Scratch for readout and loss of the step whose target has arrived.
 pub struct Evaluation<T> {
     /// Features of the readout. [features]
     pub features: Vec<T>,
-    /// o. [outputs]
+    /// Outputs o. [outputs]
     pub output: Vec<T>,
     /// The standardised target. [outputs]
     pub target: Vec<T>,
@@ -43,12 +43,12 @@ pub struct Evaluation<T> {
     pub slope: Vec<T>,
     /// ∂²L/∂o². [outputs × outputs] for Kalman filters, empty for other trainers.
     pub curvature: Vec<f64>,
-    /// The prediction before the target was known, in its units. [outputs]
+    /// The prediction before the update, in the units of the target. [outputs]
     pub prediction: Vec<f64>,
 }
 
 impl<T: Real> Evaluation<T> {
-    /// Scratch for a readout of `features` features.
+    /// Creates scratch for a readout of `features` features.
     pub fn new(spec: &StreamLearnerSpec, features: usize) -> Self {
         let k = spec.model.outputs;
         let curvature = if matches!(spec.trainer, Trainer::Kalman { .. }) { k * k } else { 0 };

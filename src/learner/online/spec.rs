@@ -8,14 +8,14 @@ use crate::readout::Loss;
 use crate::rule;
 use serde::{Deserialize, Serialize};
 
-/// How the network is trained, at every step with a target.
+/// The trainer of the network. It updates the weights at every step with a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Trainer {
-    /// The network keeps its initial weights; only the readout learns.
+    /// No updates: the network keeps its initial weights, and only the readout is trained.
     Untrained,
-    /// By an optimiser.
+    /// Gradient descent with an optimiser.
     Gradient {
         /// Name of the optimiser.
         optimiser: String,
@@ -23,16 +23,17 @@ pub enum Trainer {
         rate: f64,
         /// δ: the learning rate at update t is `η₀ / (1 + δ t)`.
         decay: f64,
-        /// Longer gradients are scaled down to this norm.
+        /// Maximum norm of the gradient. Longer gradients are scaled down. `None`: no clipping.
         clip: Option<f64>,
     },
-    /// By an extended Kalman filter ([`optim::Kalman`]). Needs a rule whose drained credit is ∂o/∂w.
+    /// An extended Kalman filter ([`optim::Kalman`]). It uses the learning rule to compute ∂o/∂w.
     Kalman {
-        /// One covariance per unit, or one of all weights.
+        /// Groups of weights with one covariance matrix each.
         grouping: Grouping,
         /// Initial variance of a weight.
         variance: f64,
-        /// r, the observation-noise variance, in squared standard deviations of the target. Squared error only.
+        /// r, the observation-noise variance, in squared standard deviations of the target. Used for
+        /// the squared error only.
         error: f64,
         /// λ, the forgetting factor per step, in (0, 1].
         forgetting: f64,
@@ -42,7 +43,7 @@ pub enum Trainer {
 }
 
 impl Trainer {
-    /// Copies learning rate, decay and clip of another, if both are optimisers.
+    /// Copies learning rate, decay and clip from `other`, if both are optimisers.
     pub(super) fn retune(&mut self, other: &Self) {
         if let (
             Self::Gradient { rate, decay, clip, .. },
@@ -60,7 +61,7 @@ impl Default for Trainer {
     }
 }
 
-/// Groups of weights that share a covariance in a Kalman filter.
+/// Groups of weights that share a covariance matrix in a Kalman filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Grouping {
@@ -71,10 +72,10 @@ pub enum Grouping {
     Full,
 }
 
-/// Recursive least squares for the readout.
+/// Settings of recursive least squares for the readout.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeastSquares {
-    /// Initial variance of a weight, equal to a ridge penalty of 1 / variance.
+    /// Initial variance of a weight. It corresponds to a ridge penalty of 1 / variance.
     pub variance: f64,
     /// λ, the forgetting factor per step, in (0, 1].
     pub forgetting: f64,
@@ -86,26 +87,32 @@ impl Default for LeastSquares {
     }
 }
 
-/// The specification of a [`StreamLearner`](super::StreamLearner). Fields can be set one by one over the defaults.
+/// The specification of a [`StreamLearner`](super::StreamLearner).
+///
+/// [`new`](Self::new) returns the defaults; fields can be changed one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamLearnerSpec {
     /// Network, outputs, loss, masks, initial values and learning rule.
     pub model: ModelSpec,
-    /// Further inputs, after the network's, that only the readout reads.
+    /// Number of direct inputs: inputs of the readout that the network does not receive. They follow
+    /// the inputs of the network.
     pub direct: usize,
-    /// Whether the readout reads the network's inputs as well.
+    /// Whether the inputs of the network are features of the readout as well.
     pub echo: bool,
-    /// How the network is trained.
+    /// The trainer of the network.
     pub trainer: Trainer,
-    /// Whether the trainer updates the readout alone, and the network keeps its initial weights.
+    /// Whether the trainer updates only the readout, and the network keeps its initial weights.
     pub frozen: bool,
-    /// Recursive least squares for the readout. Without, the trainer of the network trains it. Squared error only.
+    /// Recursive least squares for the readout, for the squared error only. `None`: the readout is
+    /// trained by the trainer of the network.
     pub least_squares: Option<LeastSquares>,
-    /// Errors ∂L/∂o are limited to this, in standardised units.
+    /// Maximum absolute value of ∂L/∂o in an update, in standardised units. `None`: no limit.
     pub error_clip: Option<f64>,
-    /// h: the target of step t arrives with step t + h.
+    /// h, the number of steps from a prediction to its target: the target of step t arrives with step
+    /// t + h.
     pub horizon: usize,
-    /// For each input, the direct ones included, whether it is standardised. Empty: all are.
+    /// Whether each input is standardised, direct inputs included. Empty: all inputs are
+    /// standardised.
     pub standardise: Vec<bool>,
     /// Whether target values are standardised.
     pub standardise_target: bool,
@@ -114,8 +121,8 @@ pub struct StreamLearnerSpec {
 }
 
 impl StreamLearnerSpec {
-    /// One layer of `units` EGRU units between `inputs` and `outputs` values, with recursive least squares for the readout. The other defaults:
-    /// exact RTRL, Adam, no horizon.
+    /// Returns the defaults for one layer of `units` EGRU units: exact RTRL, Adam, recursive least
+    /// squares for the readout, a horizon of 0.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         Self {
             model: ModelSpec::new(inputs, units, outputs),
@@ -132,12 +139,12 @@ impl StreamLearnerSpec {
         }
     }
 
-    /// Number of inputs per step: the network's and the direct ones.
+    /// Returns the number of inputs per step: inputs of the network and direct inputs.
     pub fn width(&self) -> usize {
         self.model.network.inputs + self.direct
     }
 
-    /// Number of features of the readout besides emissions.
+    /// Returns the number of features of the readout besides emissions.
     pub(super) fn further_features(&self) -> usize {
         self.direct + if self.echo { self.model.network.inputs } else { 0 }
     }
@@ -156,7 +163,7 @@ impl StreamLearnerSpec {
         within("horizon", self.horizon, 0..=1_000_000)?;
         within("direct", self.direct, 0..=1_000_000)?;
         if !self.standardise.is_empty() && self.standardise.len() != self.width() {
-            let expected = format!("nothing, or one entry for each of {} inputs", self.width());
+            let expected = format!("no entries, or one for each of {} inputs", self.width());
             return Err(Error::setting("standardise", &expected, self.standardise.len()));
         }
         if let Some(LeastSquares { variance, forgetting }) = self.least_squares {
@@ -174,17 +181,17 @@ impl StreamLearnerSpec {
     fn check_trainer(&self) -> Result<()> {
         if self.frozen && (self.least_squares.is_some() || !matches!(self.trainer, Trainer::Gradient { .. }))
         {
-            let got = "frozen, with something else";
+            let got = "another trainer or least squares";
             return Err(Error::setting(
                 "trainer",
-                "an optimiser for the readout, where the network is frozen",
+                "an optimiser for the readout, since the network is frozen",
                 got,
             ));
         }
         match &self.trainer {
             Trainer::Untrained if self.least_squares.is_none() => Err(Error::setting(
                 "trainer",
-                "one that learns, where the readout has no least squares",
+                "an optimiser or a Kalman filter, since the readout has no least squares",
                 "untrained",
             )),
             Trainer::Untrained => Ok(()),

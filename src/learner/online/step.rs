@@ -1,4 +1,4 @@
-//! One step of a streaming learner: from inputs to a prediction, and from a target to a weight update:
+//! One step of a streaming learner: prediction from the inputs, weight update from the target.
 //!
 //! `o = W [y; x] + b`,  `c̄ = W_outᵀ ∂L/∂o`.
 
@@ -11,7 +11,8 @@ use crate::scalar::Real;
 use crate::wiring::{State, Wiring};
 
 impl<T: Real> StreamLearner<T> {
-    /// Makes the oldest pending step, and learns from it if its target arrived. Returns the loss.
+    /// Completes the oldest pending step. If there is a target, updates the weights and returns the
+    /// loss.
     pub(super) fn learn_oldest(
         &mut self,
         stream: usize,
@@ -19,7 +20,7 @@ impl<T: Real> StreamLearner<T> {
     ) -> Result<Option<f64>> {
         self.advance_oldest(stream)?;
         let (loss, evaluation) = (self.core.model.loss, &mut self.evaluation);
-        // Before the target changes the statistics of its units.
+        // The conversion uses the statistics before this target.
         convert(loss, &self.targets, &evaluation.output, &mut evaluation.prediction);
         let Some(target) = target else { return Ok(None) };
         self.observe_target(Some(target));
@@ -42,7 +43,7 @@ impl<T: Real> StreamLearner<T> {
         Ok(Some(value))
     }
 
-    /// Makes the oldest pending step: state, influence and outputs.
+    /// Runs the oldest pending step: state, influence and outputs.
     pub(super) fn advance_oldest(&mut self, stream: usize) -> Result<()> {
         self.credit_pending = false;
         let stream_state = &mut self.stream_states[stream];
@@ -56,7 +57,7 @@ impl<T: Real> StreamLearner<T> {
         self.check_output(stream, bad)
     }
 
-    /// Predicts after all pending inputs, and `more`. The stream's state does not change.
+    /// Predicts after all pending inputs and `more`. The state of the stream does not change.
     pub(super) fn look_ahead(&mut self, stream: usize, more: Option<&Vec<T>>) {
         let stream_state = &mut self.stream_states[stream];
         let (Model { network, readout, loss }, forecast) = (&self.core.model, &mut self.forecast);
@@ -76,7 +77,7 @@ impl<T: Real> StreamLearner<T> {
         convert(*loss, &self.targets, &forecast.output, &mut forecast.prediction);
     }
 
-    /// Updates the weights from the slope and curvature of the last evaluation.
+    /// Updates the weights from slope and curvature of the last evaluation.
     pub(super) fn update(&mut self, stream: usize) -> Result<()> {
         let (train, evaluation) = (&mut self.train, &self.evaluation);
         let stream_state = &mut self.stream_states[stream];
@@ -85,7 +86,7 @@ impl<T: Real> StreamLearner<T> {
         updated.map_err(|bad| self.give_up(stream, bad.what, bad.value))
     }
 
-    /// Adds a target to the running statistics, and standardises it.
+    /// Adds a target to the running statistics and standardises it.
     pub(super) fn observe_target(&mut self, target: Option<Target<'_, f64>>) {
         if let Some(Target::Values(values)) = target {
             self.targets.observe(values);
@@ -95,13 +96,13 @@ impl<T: Real> StreamLearner<T> {
         }
     }
 
-    /// Standardises inputs with the statistics so far.
+    /// Standardises inputs with the current statistics.
     pub(super) fn standardise(&self, x: &[f64]) -> Vec<T> {
         x.iter().enumerate().map(|(k, &x)| T::of(self.inputs.standardise(k, x)).flushed()).collect()
     }
 }
 
-/// The first output that is not finite.
+/// Returns the first output that is not finite.
 pub(super) fn first_not_finite<T: Real>(output: &[T]) -> Option<f64> {
     output.iter().find(|o| !o.is_finite()).map(|o| o.as_f64())
 }
@@ -112,7 +113,8 @@ fn convert<T: Real>(loss: Loss, targets: &Scaler, output: &[T], prediction: &mut
     prediction.iter_mut().enumerate().for_each(|(k, value)| *value = targets.restore(k, *value));
 }
 
-/// Writes the features of the readout: emissions, direct inputs and, with `echo`, the network's inputs.
+/// Writes the features of the readout: emissions, direct inputs and, with `echo`, the inputs of the
+/// network.
 fn fill_features<T: Real>(
     wiring: &Wiring,
     spec: &StreamLearnerSpec,

@@ -1,4 +1,4 @@
-//! The state of one stream of a streaming learner.
+//! State of one stream of a streaming learner.
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -9,26 +9,29 @@ use crate::scalar::Real;
 use crate::wiring::{State, Step};
 use std::collections::VecDeque;
 
-/// The state of one stream. Its network is at the step whose target arrived last; the inputs of later steps are pending.
+/// The state of one stream.
+///
+/// The network state is that of the most recent step whose target was due. The inputs of later
+/// steps are pending.
 pub struct StreamState<T> {
-    /// State and emission after the last step that was learned from.
+    /// State and emission after the last completed step.
     pub state: State<T>,
-    /// That step.
+    /// Derivatives of the last completed step.
     pub step: Step<T>,
-    /// The rule that observes it.
+    /// The learning rule.
     pub rule: Box<dyn Rule<T>>,
-    /// Standardised inputs of steps whose targets have not arrived, oldest first.
+    /// Standardised inputs of the pending steps, oldest first.
     pub pending: VecDeque<Vec<T>>,
-    /// The predictions at those steps.
+    /// Predictions of the pending steps, oldest first.
     pub forecasts: VecDeque<Vec<f64>>,
-    /// MACs so far.
+    /// MACs since creation.
     pub macs: Macs,
-    /// Steps learned from since the reset.
+    /// Number of completed steps since the reset.
     pub steps: u64,
 }
 
 impl<T: Real> StreamState<T> {
-    /// The initial state of a stream.
+    /// Creates the initial state.
     pub fn new(network: &Network<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = network.wiring();
         Self {
@@ -42,7 +45,7 @@ impl<T: Real> StreamState<T> {
         }
     }
 
-    /// Resets everything but the MACs.
+    /// Resets everything except the MACs.
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -51,7 +54,7 @@ impl<T: Real> StreamState<T> {
         self.steps = 0;
     }
 
-    /// One step of the network. The rule observes it if the network is trained.
+    /// Runs one step of the network. If `trained`, the rule observes the step.
     pub fn advance(&mut self, network: &Network<T>, w: &[T], x: &[T], trained: bool) {
         if trained {
             network.advance(w, x, &self.state, &mut self.step, &mut self.macs);
@@ -63,10 +66,10 @@ impl<T: Real> StreamState<T> {
         self.steps += 1;
     }
 
-    /// Saves or restores it.
+    /// Saves or restores the state.
     ///
     /// # Errors
-    /// If the archive belongs to another learner.
+    /// If the archive contains another learner.
     pub fn archive(
         &mut self,
         archive: &mut Archive,

@@ -1,10 +1,10 @@
-//! From the error of one step to a weight update:
+//! Weight updates by the three kinds of trainers:
 //!
-//! - gradient: `g = Yᵀ c̄` with `c̄ = W_outᵀ ∂L/∂o`, and one step of an optimiser;
-//! - Kalman: rows `∂o_k/∂w = Yᵀ W_out[k, :]`, one credit each, and one step of the filter with all of them;
-//! - none: the network keeps its weights.
+//! - gradient: `g = Yᵀ c̄` with `c̄ = W_outᵀ ∂L/∂o`, then one step of an optimiser;
+//! - Kalman: rows `∂o_k/∂w = Yᵀ W_out[k, :]`, one credit per row, then one step of the filter;
+//! - none: the weights of the network are constant.
 //!
-//! The readout is trained with the network, or by recursive least squares.
+//! The readout is trained with the network or by recursive least squares.
 
 use super::scratch::Evaluation;
 use super::spec::{Grouping, StreamLearnerSpec, Trainer};
@@ -19,15 +19,15 @@ use crate::scalar::Real;
 use crate::wiring::Wiring;
 use std::ops::Range;
 
-/// Updates weights.
+/// The state of the trainer of the network and of the trainer of the readout.
 pub struct TrainerState<T> {
     network: By<T>,
     readout: Option<Rls>,
-    /// The weights that the trainer updates: all, all but the readout's, or the readout's only.
+    /// Range of the weights that the trainer updates: network and readout, network, or readout.
     trained: Range<usize>,
-    /// Number of emissions among the features of the readout; they come first.
+    /// Number of emissions. They are the first features of the readout.
     emissions: usize,
-    /// Scratch: the gradient of all weights. [p + parameters of the readout]
+    /// Scratch: gradient of all weights. [p + parameters of the readout]
     gradient: Vec<T>,
     /// Scratch: credit of all features of the readout. [features]
     credit: Vec<T>,
@@ -40,7 +40,7 @@ enum By<T> {
 }
 
 impl<T: Real> TrainerState<T> {
-    /// The trainer of a checked specification.
+    /// Creates the trainer of a checked specification.
     ///
     /// # Errors
     /// If the optimiser is unknown.
@@ -89,7 +89,7 @@ impl<T: Real> TrainerState<T> {
         })
     }
 
-    /// Takes over learning rate, decay and clip, if both are optimisers.
+    /// Copies learning rate, decay and clip from `trainer`, if both are optimisers.
     pub fn retune(&mut self, trainer: &Trainer) {
         if let (
             By::Gradient { rate, decay, clip, .. },
@@ -100,15 +100,16 @@ impl<T: Real> TrainerState<T> {
         }
     }
 
-    /// Whether the network is trained, so that its rule must observe steps.
+    /// Returns whether the network is trained. Its rule must then observe all steps.
     pub fn trains_network(&self) -> bool {
         !matches!(self.network, By::Nothing) && self.trained.start == 0
     }
 
-    /// Updates `w` after an evaluation of the loss, given the number of earlier updates.
+    /// Updates the weights `w` from an evaluation of the loss. `updates` is the number of earlier
+    /// updates.
     ///
     /// # Errors
-    /// If the gradient norm or a gain is not finite. `w` may have changed.
+    /// If the gradient norm or a gain is not finite. `w` may then be partly updated.
     pub fn update(
         &mut self,
         model: &Model<T>,
@@ -199,10 +200,10 @@ impl<T: Real> TrainerState<T> {
         Ok(())
     }
 
-    /// Saves or restores it.
+    /// Saves or restores the state.
     ///
     /// # Errors
-    /// If the archive belongs to another trainer or size.
+    /// If the archive contains another trainer or size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         match &mut self.network {
             By::Nothing => Ok(()),
@@ -213,7 +214,7 @@ impl<T: Real> TrainerState<T> {
     }
 }
 
-/// The parameters of each unit: those of its gates, and its threshold.
+/// Returns the parameter indices of each unit: those of its gates, and its threshold.
 fn nodes(wiring: &Wiring) -> Vec<Vec<usize>> {
     let mut nodes = std::collections::BTreeMap::<(usize, usize), Vec<usize>>::new();
     for block in wiring.layout().blocks() {
@@ -224,7 +225,7 @@ fn nodes(wiring: &Wiring) -> Vec<Vec<usize>> {
     nodes.into_values().collect()
 }
 
-/// The parameters of the readout by output, from index `p` on.
+/// Returns the parameter indices of each output of the readout, starting at `p`.
 fn outputs(readout: &Readout, p: usize) -> Vec<Vec<usize>> {
     let of = |k: usize| {
         let weights = p + k * readout.inputs..p + (k + 1) * readout.inputs;

@@ -75,7 +75,7 @@ impl SequenceLearnerSpec {
         self.model.check()?;
         for (setting, name) in ["rule", "reference-rule"].into_iter().zip(self.rules()) {
             if rule::find::<f64>(name)?.grows && self.continuous {
-                let expected = "a rule with constant memory, since streams are continuous";
+                let expected = "a rule whose memory does not grow, since streams are continuous";
                 return Err(Error::setting(setting, expected, name));
             }
         }
