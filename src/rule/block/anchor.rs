@@ -58,14 +58,14 @@ impl<T: Real> Anchor<T> {
     /// If the archive belongs to another network.
     pub fn archive(&mut self, lasting: &[usize], archive: &mut Archive) -> Result<()> {
         let n = self.e.len();
-        archive.field("base.anchor", self)?;
+        archive.field("anchor", self)?;
         let sizes = [self.e.len(), self.e_bar.len(), self.live.len()];
         let fits = sizes == [n; 3] && self.rows.is_sorted_by(|a, b| a < b);
         self.rows.reserve(lasting.len().saturating_sub(self.rows.len()));
         if fits && self.rows.iter().all(|row| lasting.binary_search(row).is_ok()) {
             Ok(())
         } else {
-            Err(Error::State { field: "base.anchor", found: "one of another network".into() })
+            Err(Error::State { field: "anchor", found: "one of another network".into() })
         }
     }
 }

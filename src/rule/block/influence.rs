@@ -76,7 +76,7 @@ impl<T: Real> AnchorInfluence<T> {
         for (k, unit) in self.units.iter_mut().enumerate() {
             let slots = if k < moved { &self.end } else { &self.start }.slots().len();
             for tile in &mut unit.tiles {
-                lanes::archive(archive, "base.tile", &mut tile[..slots])?;
+                lanes::archive(archive, "influence.tile", &mut tile[..slots])?;
             }
         }
         Ok(())

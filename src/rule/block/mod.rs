@@ -193,10 +193,10 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        archive.field("blocked.due", &mut self.due)?;
-        archive.field("blocked.credited", &mut self.credited)?;
-        archive.field("blocked.unreported", &mut self.unreported)?;
-        archive.list("blocked.gradient", &mut self.gradient)?;
+        archive.field("block.due", &mut self.due)?;
+        archive.field("block.credited", &mut self.credited)?;
+        archive.field("block.unreported", &mut self.unreported)?;
+        archive.list("block.gradient", &mut self.gradient)?;
         self.kept = true;
         self.now.archive(&self.wiring, archive)?;
         self.past.archive(&self.wiring, archive)?;
@@ -209,7 +209,7 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
         }
         if self.credited > self.now.len {
             let found = format!("step {}", self.credited);
-            return Err(Error::State { field: "blocked.credited", found });
+            return Err(Error::State { field: "block.credited", found });
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ impl<T: Real> Transition<T> {
         let Self { lambda, mu, p, theta } = self;
         [lambda, mu, p, theta]
             .into_iter()
-            .try_for_each(|blocks| lanes::archive(archive, "advance.chunk", blocks))
+            .try_for_each(|blocks| lanes::archive(archive, "transition.chunk", blocks))
     }
 
     /// Numbers it holds.

@@ -181,12 +181,12 @@ impl<T: Real> Rule<T> for PatternRtrl<T> {
     }
 
     fn archive(&mut self, archive: &mut Archive) -> Result<()> {
-        archive.list("blocks.s", &mut self.s)?;
-        archive.list("blocks.y", &mut self.y)?;
-        archive.list("blocks.live", &mut self.live)?;
-        archive.list("blocks.e", &mut self.e)?;
-        archive.list("blocks.e_bar", &mut self.e_bar)?;
-        archive.list("blocks.gradient", &mut self.gradient)
+        archive.list("pattern.s", &mut self.s)?;
+        archive.list("pattern.y", &mut self.y)?;
+        archive.list("pattern.live", &mut self.live)?;
+        archive.list("pattern.e", &mut self.e)?;
+        archive.list("pattern.e_bar", &mut self.e_bar)?;
+        archive.list("pattern.gradient", &mut self.gradient)
     }
 
     fn bytes(&self) -> usize {

@@ -194,21 +194,21 @@ impl ColumnMap {
         active.sort_unstable();
         let mut sources: Vec<usize> = active.into_iter().map(|(_, source)| source).collect();
         let (mut sorted, mut unchanged) = (self.sorted, self.unchanged);
-        archive.field("columns.awake", &mut sources)?;
-        archive.field("columns.arranged", &mut sorted)?;
-        archive.field("columns.quiet", &mut unchanged)?;
+        archive.field("columns.active", &mut sources)?;
+        archive.field("columns.sorted", &mut sorted)?;
+        archive.field("columns.unchanged", &mut unchanged)?;
         if !archive.reads() {
             return Ok(());
         }
         if sorted > sources.len() || unchanged > STEPS_UNTIL_SORTED {
             let found = format!("{sorted} of {} sources, unchanged for {unchanged} steps", sources.len());
-            return Err(Error::State { field: "columns.arranged", found });
+            return Err(Error::State { field: "columns.sorted", found });
         }
         // The constant source is always nonzero and is activated first.
         let first = &sources[..sources.len().min(sorted.max(1))];
         if !(self.parameters[0].is_empty() || sources.is_empty() || first.contains(&0)) {
             return Err(Error::State {
-                field: "columns.awake",
+                field: "columns.active",
                 found: "other sources before the constant".into(),
             });
         }
@@ -217,7 +217,7 @@ impl ColumnMap {
             let before = self.active;
             self.activate(|source| source == wanted);
             if self.active == before {
-                return Err(Error::State { field: "columns.awake", found: format!("source {wanted}") });
+                return Err(Error::State { field: "columns.active", found: format!("source {wanted}") });
             }
             if k + 1 == sorted {
                 self.sort();

@@ -27,7 +27,7 @@ impl<T: Real> pulp::WithSimd for NonzeroCount<'_, T> {
 impl<T: Real> Panel<T> {
     /// Returns the number of stored entries of S.
     pub fn held(&self) -> usize {
-        self.held.len() * self.columns.len()
+        self.rows.held.len() * self.columns.len()
     }
 
     /// Returns the number of nonzero entries of Y in rows of units, and the number of these entries
@@ -36,12 +36,12 @@ impl<T: Real> Panel<T> {
     pub fn nonzero(&mut self, last: &PreviousStep<T>, units: &[usize]) -> (usize, usize) {
         let (mut all, mut recurrent) = (0, 0);
         let tiles = self.columns.tiles();
-        for k in 0..self.held.len() {
-            let row = self.held[k] as usize;
+        for k in 0..self.rows.held.len() {
+            let row = self.rows.held[k] as usize;
             if !self.was_live(row, last) || units.binary_search(&row).is_err() {
                 continue;
             }
-            let slot = self.slot[row] as usize;
+            let slot = self.rows.slot[row] as usize;
             let shows = !self.carries || last.e[row] != T::zero();
             for (number, tile) in self.tiles[..tiles].iter_mut().map(tile::own).enumerate().filter(|_| shows)
             {

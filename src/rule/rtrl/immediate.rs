@@ -5,6 +5,7 @@
 use super::column_map::ColumnMap;
 use super::panel::Panel;
 use super::program::{Injection, NOWHERE, PointUpdate, PreviousStep, Program, RowUpdate};
+use super::row_map::RowMap;
 use super::symbolic::CurrentStep;
 use super::tile::COLUMNS;
 use crate::rule::recursion::Form;
@@ -15,7 +16,8 @@ impl<T: Real> Panel<T> {
     /// Plans M̄ and Ē: an entry gain × source per parameter of a stored row whose source is
     /// nonzero. Returns the number of entries.
     pub(super) fn plan_immediate(&mut self, now: CurrentStep<T>, activity: bool) -> usize {
-        let Self { program, columns, slot, theta, held, carries, .. } = self;
+        let Self { program, columns, rows, theta, carries, .. } = self;
+        let RowMap { slot, held, .. } = rows;
         program.sorted = columns.are_sorted();
         program.starts.clear();
         program.starts.extend_from_slice(if program.sorted {
@@ -51,7 +53,7 @@ impl<T: Real> Panel<T> {
         self.program.coupling_terms.clear();
         for k in 0..self.coupled_rows.len() {
             let row = self.coupled_rows[k];
-            let slot = self.slot[row];
+            let slot = self.rows.slot[row];
             if slot == NOWHERE {
                 continue;
             }
@@ -59,12 +61,12 @@ impl<T: Real> Panel<T> {
             for (j, at) in form.current.row(row) {
                 let b = now.values.b[at];
                 let live = self.couplings(j, step) && b != T::zero();
-                if !(live || (self.slot[j] != NOWHERE && !activity)) {
+                if !(live || (self.rows.is_stored(j) && !activity)) {
                     continue;
                 }
                 // Either all slots hold S, or all slots hold Y.
                 let factor = if self.carries { b * step.e[j] } else { b * step.e[row] };
-                self.program.coupling_terms.push((factor, self.slot[j]));
+                self.program.coupling_terms.push((factor, self.rows.slot[j]));
                 if self.carries && self.theta[j] != NOWHERE {
                     let value = b * step.e_bar[j];
                     self.program.points.push(PointUpdate { slot, column: self.theta[j], value });
@@ -78,7 +80,7 @@ impl<T: Real> Panel<T> {
 
     /// Plans `g ← g + Yᵀ c̄` over the live output rows. Returns the MACs.
     pub fn plan_credit(&mut self, last: &PreviousStep<T>, outputs: Range<usize>, credit: &[T]) -> u64 {
-        for &row in &self.held {
+        for &row in &self.rows.held {
             let row = row as usize;
             if !outputs.contains(&row) || !(self.was_live(row, last)) {
                 continue;
@@ -88,8 +90,8 @@ impl<T: Real> Panel<T> {
                 continue;
             }
             let factor = if self.carries { c * last.e[row] } else { c };
-            self.program.credit.push((factor, self.slot[row]));
-            self.program.credit_of[self.slot[row] as usize] = factor;
+            self.program.credit.push((factor, self.rows.slot[row]));
+            self.program.credit_of[self.rows.slot[row] as usize] = factor;
             if self.carries && self.theta[row] != NOWHERE {
                 self.program.credit_points.push((c * last.e_bar[row], self.theta[row]));
             }

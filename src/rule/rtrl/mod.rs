@@ -7,6 +7,7 @@ mod execute;
 mod immediate;
 mod panel;
 mod program;
+mod row_map;
 mod sort;
 mod spans;
 mod symbolic;

@@ -3,6 +3,7 @@
 use super::column_map::ColumnMap;
 use super::execute::TilePass;
 use super::program::{NOWHERE, PreviousStep, Program};
+use super::row_map::RowMap;
 use super::tile::{self, COLUMNS, Tile, TileLanes};
 use super::work_queue::{self, TileQueue};
 use crate::archive::Archive;
@@ -17,16 +18,9 @@ use std::sync::Mutex;
 const WORTH_A_THREAD: usize = 3_000_000;
 
 /// The influence of the parameters of one layer on the rows that they can reach.
-///
-/// Invariants:
-///
-/// - Row r of S (or Y) is in slot `slot[r]` of every tile. It is zero if `slot[r]` is `NOWHERE`.
-/// - `held` are the rows with a slot, ascending.
-/// - Rows that carry have the slots `0..carried`, in ascending order of rows.
-/// - No two rows have the same slot.
 pub struct Panel<T> {
-    /// `[reached rows]`, the rows that the parameters can reach, ascending, and whether they carry.
-    pub(super) rows: Vec<(usize, bool)>,
+    /// The map between rows and slots.
+    pub(super) rows: RowMap,
     /// Reached rows whose emission is read at the next step, ascending.
     pub(super) sources_next: Vec<usize>,
     /// Reached rows that read emissions of the same step, ascending.
@@ -43,12 +37,6 @@ pub struct Panel<T> {
     /// are read. Otherwise the next step does not read S: slots hold Y, and a step writes a new
     /// tile.
     pub(super) carries: bool,
-    /// `[rows]`, the slot of each row, less than the number of reached rows, or `NOWHERE`.
-    pub(super) slot: Vec<u32>,
-    /// Number of reached rows that carry.
-    pub(super) carried: usize,
-    /// Rows with a slot, ascending.
-    pub(super) held: Vec<u32>,
     /// `[reached rows + 1]`, scratch: rows that may get a slot.
     pub(super) candidates: Vec<u32>,
     /// `[rows]`, the index of a row's previous Y among the sources of the program, or `NOWHERE`.
@@ -86,9 +74,6 @@ impl<T: Real> Panel<T> {
         let rows: Vec<_> = reached.iter().map(|&row| (row, wiring.carries(row))).collect();
         let feeds = |l: &usize| form.previous.col(*l).len() > 0;
         let reads = |i: &usize| form.current.row(*i).len() > 0;
-        let mut slot = vec![NOWHERE; n];
-        let carried = rows.iter().filter(|row| row.1).enumerate();
-        let carried = carried.map(|(k, row)| slot[row.0] = k as u32).count();
         let tiles = columns.all().div_ceil(COLUMNS);
         let updates = rows.len();
         Self {
@@ -97,10 +82,7 @@ impl<T: Real> Panel<T> {
             first_theta: theta.clone(),
             thresholds: (0..n).map(|row| wiring.threshold(row).map_or(NOWHERE, |at| at as u32)).collect(),
             theta,
-            carries: carried > 0,
-            slot,
-            carried,
-            held: Vec::with_capacity(rows.len()),
+            carries: rows.iter().any(|row| row.1),
             candidates: vec![0; rows.len() + 1],
             source_slot: vec![NOWHERE; n],
             tiles: (0..tiles).map(|_| Mutex::new(Tile::new(updates))).collect(),
@@ -110,7 +92,7 @@ impl<T: Real> Panel<T> {
             is_large: false,
             program: Program::new(n, form, &columns, tiles),
             columns,
-            rows,
+            rows: RowMap::new(rows, n),
             has_gradient: false,
             backwards: false,
         }
@@ -120,37 +102,22 @@ impl<T: Real> Panel<T> {
     pub fn reset(&mut self) {
         self.columns.reset();
         self.theta.copy_from_slice(&self.first_theta);
-        self.release();
-        self.held.clear();
-    }
-
-    /// Frees the slots of rows that do not carry.
-    pub(super) fn release(&mut self) {
-        if !self.carries {
-            return self.slot.fill(NOWHERE);
-        }
-        for &row in &self.held {
-            let slot = &mut self.slot[row as usize];
-            // Rows that carry have the first slots.
-            if *slot as usize >= self.carried {
-                *slot = NOWHERE;
-            }
-        }
+        self.rows.reset();
     }
 
     /// Returns whether Y of a row with these e and Ē may be nonzero.
     #[inline(always)]
     pub(super) fn is_live(&self, row: usize, e: T, e_bar: T) -> bool {
-        self.slot[row] != NOWHERE && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NOWHERE))
+        self.rows.is_stored(row) && (e != T::zero() || (e_bar != T::zero() && self.theta[row] != NOWHERE))
     }
 
     /// Returns whether Y of a row may be nonzero at the previous step.
     #[inline(always)]
     pub(super) fn was_live(&self, row: usize, last: &PreviousStep<T>) -> bool {
-        match last.activity {
-            true => self.is_live(row, last.e[row], last.e_bar[row]),
-            false => self.slot[row] != NOWHERE,
+        if !last.activity {
+            return self.rows.is_stored(row);
         }
+        self.is_live(row, last.e[row], last.e_bar[row])
     }
 
     /// Executes the planned step, if `advance`, and its credit. Large steps use several threads.
@@ -231,41 +198,15 @@ impl<T: Real> Panel<T> {
             self.theta.copy_from_slice(&self.first_theta);
             if self.columns.any_sorted() && !self.follow_thresholds() {
                 let found = "thresholds without a column".into();
-                return Err(Error::State { field: "columns.arranged", found });
+                return Err(Error::State { field: "columns.sorted", found });
             }
         }
-        archive.field("panel.earned", &mut self.has_gradient)?;
-        archive.field("panel.held", &mut self.held)?;
-        archive.list("panel.line", &mut self.slot)?;
-        let taken = self.slot.iter().filter(|slot| **slot != NOWHERE);
-        let updates = taken.max().map_or(0, |&last| last as usize + 1);
-        if !self.has_sound_lines() {
-            return Err(Error::State { field: "panel.line", found: "lines of other rows".into() });
-        }
-        self.held.reserve(self.rows.len().saturating_sub(self.held.len()));
+        archive.field("panel.has_gradient", &mut self.has_gradient)?;
+        let slots = self.rows.archive(archive)?;
         for tile in self.tiles[..self.columns.tiles()].iter_mut().map(tile::own) {
-            lanes::archive(archive, "panel.tile", &mut tile.blocks[..updates])?;
+            lanes::archive(archive, "panel.tile", &mut tile.blocks[..slots])?;
             lanes::archive(archive, "panel.gradient", std::slice::from_mut(&mut tile.gradient))?;
         }
         Ok(())
-    }
-
-    /// Returns whether slots satisfy the invariants of [`Panel`].
-    fn has_sound_lines(&self) -> bool {
-        let mut carrying = self.rows.iter().filter(|row| row.1).enumerate();
-        let mut free = vec![true; self.rows.len()];
-        let mut owned = self.rows.iter().map(|&(row, carries)| {
-            let slot = self.slot[row];
-            slot == NOWHERE
-                || free.get_mut(slot as usize).is_some_and(std::mem::take)
-                    && (carries || self.held.binary_search(&(row as u32)).is_ok())
-        });
-        let known = |row: &u32| self.slot.get(*row as usize).is_some_and(|slot| *slot != NOWHERE);
-        let reached = self.slot.iter().filter(|slot| **slot != NOWHERE).count();
-        self.held.is_sorted_by(|a, b| a < b)
-            && self.held.iter().all(known)
-            && owned.all(|own| own)
-            && reached == free.iter().filter(|free| !**free).count()
-            && carrying.all(|(k, row)| self.slot[row.0] as usize == k)
     }
 }

@@ -94,10 +94,10 @@ impl<T: Real> Panel<T> {
         self.columns.sort();
         let found = self.follow_thresholds();
         debug_assert!(found, "the constant source must be active");
-        let Self { columns, tiles, held, slot, strip, .. } = self;
+        let Self { columns, tiles, rows, strip, .. } = self;
         let (tiles, from) = (&mut tiles[..columns.tiles()], columns.from());
-        for &row in held.iter() {
-            let slot = slot[row as usize] as usize;
+        for &row in &rows.held {
+            let slot = rows.slot[row as usize] as usize;
             permute(tiles, from, strip, |tile| &mut tile.blocks[slot]);
         }
         permute(tiles, from, strip, |tile| &mut tile.gradient);

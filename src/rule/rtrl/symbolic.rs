@@ -44,12 +44,12 @@ impl<T: Real> Panel<T> {
         self.program.copies.clear();
         if !self.carries {
             // Slots hold Y of live rows.
-            self.program.sources = self.held.len();
-            std::mem::swap(&mut self.source_slot, &mut self.slot);
+            self.program.sources = self.rows.held.len();
+            std::mem::swap(&mut self.source_slot, &mut self.rows.slot);
             if self.columns.len() == 0 {
                 self.source_slot.fill(NOWHERE);
             }
-            return self.release();
+            return self.rows.release();
         }
         for k in 0..self.sources_next.len() {
             let row = self.sources_next[k];
@@ -57,11 +57,11 @@ impl<T: Real> Panel<T> {
             if self.columns.len() > 0 && self.was_live(row, last) {
                 self.source_slot[row] = self.program.copies.len() as u32;
                 let (e, theta, e_bar) = (last.e[row], self.theta[row], last.e_bar[row]);
-                self.program.copies.push(CopiedRow { slot: self.slot[row], e, theta, e_bar });
+                self.program.copies.push(CopiedRow { slot: self.rows.slot[row], e, theta, e_bar });
             }
         }
         self.program.sources = self.program.copies.len();
-        self.release();
+        self.rows.release();
     }
 
     /// Activates the columns of sources that are nonzero for the first time.
@@ -83,13 +83,13 @@ impl<T: Real> Panel<T> {
     /// Allocates slots and plans their terms. Returns the number of terms, and the number of slots
     /// with a decay other than 1.
     fn plan_updates(&mut self, form: &Form<T>, now: CurrentStep<T>, activity: bool) -> (usize, usize) {
-        let (mut decays, mut end, mut next) = (0, 0, self.carried as u32);
+        let (mut decays, mut end, mut next) = (0, 0, self.rows.carried as u32);
         self.program.updates.clear();
-        self.held.clear();
+        self.rows.held.clear();
         for k in 0..self.candidate_rows(now.step, activity) {
             let row = self.candidates[k] as usize;
             // Rows without carry have no slot here.
-            let carries = self.slot[row] != NOWHERE;
+            let carries = self.rows.is_stored(row);
             // If no row carries, slots hold Y = e S.
             let scale = if self.carries { T::one() } else { now.step.e[row] };
             let n = self.read(row, scale, end, form, now, activity);
@@ -99,12 +99,12 @@ impl<T: Real> Panel<T> {
             let decay = if carries { now.step.d[row] } else { T::zero() };
             decays += usize::from(carries && decay != T::one());
             if !carries {
-                self.slot[row] = next;
+                self.rows.slot[row] = next;
                 next += 1;
             }
-            self.held.push(row as u32);
+            self.rows.held.push(row as u32);
             let (start, terms) = (end as u32, n as u32);
-            self.program.updates.push(RowUpdate { at: self.slot[row], decay, start, terms });
+            self.program.updates.push(RowUpdate { at: self.rows.slot[row], decay, start, terms });
             end += n;
         }
         self.program.densify();
@@ -139,7 +139,7 @@ impl<T: Real> Panel<T> {
     /// Writes the rows that carry or are live to `candidates`, ascending. Returns their number.
     fn candidate_rows(&mut self, step: &Step<T>, activity: bool) -> usize {
         let mut n = 0;
-        for &(row, carries) in &self.rows {
+        for &(row, carries) in &self.rows.reached {
             let shows = (step.e_bar[row] != T::zero()) & (self.theta[row] != NOWHERE);
             self.candidates[n] = row as u32;
             n += usize::from(carries | !activity | shows | (step.e[row] != T::zero()));
