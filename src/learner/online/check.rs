@@ -7,11 +7,7 @@ use crate::scalar::Real;
 
 impl<T: Real> StreamLearner<T> {
     pub(super) fn check_input(&self, stream: usize, x: &[f64]) -> Result<()> {
-        assert_eq!(
-            x.len(),
-            self.spec.width(),
-            "x must have one entry per input, direct inputs included"
-        );
+        assert_eq!(x.len(), self.spec.width(), "x must have one entry per input, direct inputs included");
         match x.iter().find(|x| !T::of(**x).is_finite()) {
             Some(&bad) => Err(self.not_finite(stream, "input", bad)),
             None => Ok(()),

@@ -1,4 +1,5 @@
-//! A stream from its rows to predictions: what is read, what learns, how good it is, and how far it has come; saved and resumed as one.
+//! Sessions: training on a stream of rows. A session contains the row reader, the learner, the
+//! metrics and the position in the stream. All of them are saved and resumed together.
 //!
 //! ```
 //! use sparse_rtrl::stream::feed::LineReader;
@@ -31,43 +32,46 @@ use crate::stream::feed::{
 use crate::stream::score::Score;
 use serde::{Deserialize, Serialize};
 
-/// How many standard deviations from the mean a prediction may lie (or how large a logit may be) before the learner counts as diverged.
+/// Maximum absolute value of an output, in standardised units or as a logit. A learner with a larger
+/// output has diverged.
 pub const FURTHEST: f64 = 1e3;
 
-/// What became of rows.
+/// Numbers of events in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Whose target was learned from.
+    /// Rows whose target was used for a weight update.
     pub learned: u64,
-    /// That did not fit and were passed over.
+    /// Rows with an error that were skipped.
     pub skipped: u64,
-    /// Times the learner diverged and began again.
+    /// Divergences after which the learner was reset or rolled back.
     pub diverged: u64,
 }
 
-/// Why a row was not learned from.
+/// An error at a row.
 #[derive(Debug)]
 pub enum RowError {
-    /// It does not fit. Nothing has happened; it can be [passed over](Session::skip).
+    /// The row is invalid. The session is unchanged, and the row can be [skipped](Session::skip).
     Row(FieldError),
-    /// The learner diverged at it, for this reason. The row counts as read; what was predicted for it is scored and [said](Session::report).
+    /// The learner diverged at the row, with this reason. The row is counted as read. Its prediction,
+    /// if any, is included in the metrics and in the [report](Session::report).
     Diverged(String),
 }
 
-/// What there is to say of a row.
+/// The result of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowReport<'a> {
-    /// The stream it belongs to.
+    /// Index of the stream of the row.
     pub stream: usize,
-    /// The target that came with it.
+    /// The target in the row, or `None` if it is missing.
     pub target: Option<TargetValue>,
-    /// What had been predicted for that target before it was known: a value, or a probability of each class (of class 1 of two).
+    /// The prediction of that target, made before it arrived: a value, or the probability of each class
+    /// (for two classes, of class 1 only).
     pub predicted: Option<&'a [f64]>,
-    /// With a horizon, what is predicted now for the target that comes so many rows later.
+    /// With a horizon of at least 1, the prediction of the target that many rows later.
     pub next: Option<&'a [f64]>,
 }
 
-/// A stream and its learner.
+/// A row reader, a learner and metrics for one stream of rows.
 pub struct Session<T: Real> {
     settings: Settings,
     splitter: Splitter,
@@ -76,36 +80,41 @@ pub struct Session<T: Real> {
     score: Score,
     position: Position,
     counts: Counts,
-    /// The learner as it was at some row, to roll back to.
-    good: Option<(u64, Vec<u8>)>,
-    /// The learner as it was at first, if no seed gives it back.
-    first: Option<Vec<u8>>,
-    /// What was said last; empty where there was nothing to say.
-    came: (usize, Option<TargetValue>),
+    /// Serialised learner to roll back to, and its row.
+    rollback: Option<(u64, Vec<u8>)>,
+    /// Serialised initial learner. `None`: the initial learner is drawn from the seed.
+    initial: Option<Vec<u8>>,
+    /// Stream and target of the last row.
+    last_row: (usize, Option<TargetValue>),
+    /// Prediction of the target of the last row; empty if there is none.
     predicted: Vec<f64>,
+    /// Prediction for a later row; empty if there is none.
     next: Vec<f64>,
 }
 
 impl<T: Real> Session<T> {
-    /// At its first row, of these columns.
+    /// Creates a session at the first row of a stream with these columns.
     ///
     /// # Errors
-    /// If a setting is out of range, names a column that is not there, or asks for more than memory.
+    /// If a setting is out of range or names a missing column, or the learner does not fit into
+    /// memory.
     pub fn begin(settings: &Settings, columns: Vec<String>) -> Result<Self> {
         Self::build(settings, columns, |spec| StreamLearner::new(spec, settings.seed))
     }
 
-    /// The same with a learner made otherwise, which is kept as bytes to begin anew from.
+    /// Creates a session whose initial learner is built by `make`, for example with imported weights.
+    ///
+    /// [`reset`](Self::reset) restores this initial learner.
     ///
     /// # Errors
-    /// As there, and of `make`.
+    /// Those of [`begin`](Self::begin) and of `make`.
     pub fn with(
         settings: &Settings,
         columns: Vec<String>,
         make: impl FnOnce(&crate::learner::online::StreamLearnerSpec) -> Result<StreamLearner<T>>,
     ) -> Result<Self> {
         let mut session = Self::build(settings, columns, make)?;
-        session.first = Some(saved::bytes(&mut session.online)?);
+        session.initial = Some(saved::bytes(&mut session.online)?);
         Ok(session)
     }
 
@@ -124,19 +133,20 @@ impl<T: Real> Session<T> {
             score: Score::new(settings.window),
             position: Position::default(),
             counts: Counts::default(),
-            good: None,
-            first: None,
-            came: (0, None),
+            rollback: None,
+            initial: None,
+            last_row: (0, None),
             predicted: Vec::new(),
             next: Vec::new(),
             settings: settings.clone(),
         })
     }
 
-    /// Predicts, scores and learns from a row.
+    /// Processes a row: computes predictions, updates the metrics, and updates the weights if a
+    /// target is due.
     ///
     /// # Errors
-    /// If it does not fit, or the learner diverges.
+    /// If the row is invalid or the learner diverges.
     pub fn row(&mut self, line: TextLine<'_>) -> std::result::Result<RowReport<'_>, RowError> {
         if !line.whole {
             let expected = format!("a line of at most {} bytes", crate::stream::feed::LONGEST);
@@ -148,34 +158,34 @@ impl<T: Real> Session<T> {
         self.predicted.clear();
         self.next.clear();
         let Some(Example { stream, x, target }) = example else {
-            self.came = (self.feed.stream(), None);
+            self.last_row = (self.feed.stream(), None);
             return Ok(self.report());
         };
-        self.came = (stream, target);
+        self.last_row = (stream, target);
         let value = match target {
             Some(TargetValue::Value(value)) => [value],
             _ => [0.0],
         };
-        let trained = target.map(|truth| match truth {
+        let learner_target = target.map(|target| match target {
             TargetValue::Value(_) => Target::Values(&value),
             TargetValue::Class(class) => Target::Class(class),
         });
-        let failed = match self.online.step_in(stream, x, trained) {
+        let failed = match self.online.step_in(stream, x, learner_target) {
             Ok(report) => {
                 self.counts.learned += u64::from(report.loss.is_some());
                 if self.settings.feed.horizon > 0 {
                     self.next.extend(report.prediction);
                 }
-                let far = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
-                far.map(|far| format!("an output of {far:.3e}, beyond ±{FURTHEST:e}"))
+                let diverged = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
+                diverged.map(|output| format!("an output of {output:.3e}, beyond ±{FURTHEST:e}"))
             }
             Err(error) => Some(error.to_string()),
         };
         self.predicted.extend(self.online.predicted().unwrap_or_default());
         match (target, &self.predicted[..]) {
             (_, []) | (None, _) => {}
-            (Some(TargetValue::Value(came)), predicted) => self.score.value(came, predicted[0]),
-            (Some(TargetValue::Class(came)), predicted) => self.score.class(came, predicted),
+            (Some(TargetValue::Value(target)), predicted) => self.score.value(target, predicted[0]),
+            (Some(TargetValue::Class(target)), predicted) => self.score.class(target, predicted),
         }
         match failed {
             Some(why) => Err(RowError::Diverged(why)),
@@ -183,45 +193,48 @@ impl<T: Real> Session<T> {
         }
     }
 
-    /// What there is to say of the row that came last.
+    /// Returns the result of the last row.
     pub fn report(&self) -> RowReport<'_> {
-        let (stream, target) = self.came;
-        let known = |guess| Some(guess).filter(|guess: &&[f64]| !guess.is_empty());
-        RowReport { stream, target, predicted: known(&self.predicted), next: known(&self.next) }
+        let (stream, target) = self.last_row;
+        let nonempty = |values| Some(values).filter(|values: &&[f64]| !values.is_empty());
+        RowReport { stream, target, predicted: nonempty(&self.predicted), next: nonempty(&self.next) }
     }
 
-    /// Passes over a row that does not fit.
+    /// Skips an invalid row.
     pub fn skip(&mut self, line: TextLine<'_>) {
         self.position.pass(line.text);
         self.counts.skipped += 1;
     }
 
-    /// Remembers the learner as it is now, to roll back to.
+    /// Stores the current learner for [`roll_back`](Self::roll_back).
     ///
     /// # Errors
-    /// None that is known.
+    /// If the learner cannot be serialised.
     pub fn mark(&mut self) -> Result<()> {
-        self.good = Some((self.position.rows, saved::bytes(&mut self.online)?));
+        self.rollback = Some((self.position.rows, saved::bytes(&mut self.online)?));
         Ok(())
     }
 
-    /// Forgets what it was to roll back to.
+    /// Discards the learner stored by [`mark`](Self::mark).
     pub fn unmark(&mut self) {
-        self.good = None;
+        self.rollback = None;
     }
 
-    /// Whether there is something to roll back to.
+    /// Returns whether a learner is stored for [`roll_back`](Self::roll_back).
     pub fn is_marked(&self) -> bool {
-        self.good.is_some()
+        self.rollback.is_some()
     }
 
-    /// The learner is as it was when it was marked; its streams begin afresh, as time has passed. Scores and scalers of other things go on.
+    /// Restores the learner stored by [`mark`](Self::mark) and returns the row at which it was
+    /// stored.
+    ///
+    /// All streams of the learner are reset. Metrics and the statistics of the row reader are kept.
     ///
     /// # Errors
-    /// If it was never marked.
+    /// If no learner is stored.
     pub fn roll_back(&mut self) -> Result<u64> {
-        let Some((row, bytes)) = &self.good else {
-            return Err(Error::State { field: "a mark", found: "none to roll back to".into() });
+        let Some((row, bytes)) = &self.rollback else {
+            return Err(Error::State { field: "mark", found: "no stored learner".into() });
         };
         self.online = saved::learner(bytes.clone(), self.online.spec())?;
         (0..self.settings.feed.streams).for_each(|stream| self.online.reset(stream));
@@ -229,12 +242,12 @@ impl<T: Real> Session<T> {
         Ok(*row)
     }
 
-    /// The learner begins anew, as drawn from the seed or [made otherwise](Self::with).
+    /// Resets the learner to its initial weights and state.
     ///
     /// # Errors
-    /// None, since there was one like it.
+    /// If the learner does not fit into memory.
     pub fn reset(&mut self) -> Result<()> {
-        self.online = match &self.first {
+        self.online = match &self.initial {
             Some(bytes) => saved::learner(bytes.clone(), self.online.spec())?,
             None => StreamLearner::new(self.online.spec(), self.settings.seed)?,
         };
@@ -242,37 +255,37 @@ impl<T: Real> Session<T> {
         Ok(())
     }
 
-    /// What it is made of.
+    /// Returns the settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The names of its columns.
+    /// Returns the names of the columns.
     pub fn columns(&self) -> &[String] {
         self.splitter.columns()
     }
 
-    /// How far it has come.
+    /// Returns the position in the stream.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// What became of rows.
+    /// Returns the numbers of events.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// How good its predictions were.
+    /// Returns the metrics.
     pub fn score(&self) -> &Score {
         &self.score
     }
 
-    /// What reads rows.
+    /// Returns the row reader.
     pub fn feed(&self) -> &RowReader {
         &self.feed
     }
 
-    /// What learns.
+    /// Returns the learner.
     pub fn learner(&self) -> &StreamLearner<T> {
         &self.online
     }

@@ -1,4 +1,4 @@
-//! A session as an archive: its settings as JSON, its columns, and everything that has become of them.
+//! Saving and restoring a session: settings as JSON, columns, and all state.
 
 use super::{Counts, Session, Settings};
 use crate::archive::Archive;
@@ -7,10 +7,10 @@ use crate::learner::online::{StreamLearner, StreamLearnerSpec};
 use crate::scalar::Real;
 use crate::stream::feed::Position;
 
-/// Reads what a session that was saved is made of, and its columns. What follows is read by [`Session::resume`].
+/// Reads the settings and the columns of a saved session. [`Session::resume`] reads the rest.
 ///
 /// # Errors
-/// If it is no session.
+/// If the archive contains no session.
 pub fn peek(archive: &mut Archive) -> Result<(Settings, Vec<String>)> {
     let (mut text, mut columns) = (String::new(), Vec::new());
     archive.field("session", &mut text)?;
@@ -21,10 +21,10 @@ pub fn peek(archive: &mut Archive) -> Result<(Settings, Vec<String>)> {
 }
 
 impl<T: Real> Session<T> {
-    /// Writes everything.
+    /// Saves the settings, the columns and all state.
     ///
     /// # Errors
-    /// None that is known.
+    /// If a field cannot be serialised.
     pub fn save(&mut self, archive: &mut Archive) -> Result<()> {
         let mut settings = serde_json::to_string(&self.settings.as_map()).unwrap_or_default();
         archive.field("session", &mut settings)?;
@@ -34,19 +34,20 @@ impl<T: Real> Session<T> {
         self.feed.archive(archive)?;
         self.score.archive(archive)?;
         self.online.save(archive)?;
-        archive.field("first", &mut self.first)?;
-        // A mark made at this row equals the learner, unless the learner was reset since; it is not stored twice then.
-        let mut marked = self.good.as_ref().map(|(row, _)| *row);
-        let here = (marked == Some(self.position.rows)).then(|| bytes(&mut self.online)).transpose()?;
-        let elsewhere = self.good.as_ref().filter(|(_, marked)| here.as_ref() != Some(marked));
+        archive.field("first", &mut self.initial)?;
+        // If the stored learner equals the current one, it is not saved twice.
+        let mut marked = self.rollback.as_ref().map(|(row, _)| *row);
+        let current = (marked == Some(self.position.rows)).then(|| bytes(&mut self.online)).transpose()?;
+        let separate = self.rollback.as_ref().filter(|(_, stored)| current.as_ref() != Some(stored));
         archive.field("marked", &mut marked)?;
-        archive.field("mark", &mut elsewhere.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
+        archive.field("mark", &mut separate.map(|(_, bytes)| bytes.clone()).unwrap_or_default())
     }
 
-    /// The session that was saved, from where [`peek`] left off; some of its settings may be [others](super::TUNABLE).
+    /// Restores a session, after [`peek`] has read its settings and columns. The
+    /// [tunable](super::TUNABLE) settings may differ from the saved ones.
     ///
     /// # Errors
-    /// If the archive holds something else.
+    /// If the rest of the archive does not fit the settings and columns.
     pub fn resume(settings: &Settings, columns: Vec<String>, archive: &mut Archive) -> Result<Self> {
         let (mut position, mut counts) = (Position::default(), Counts::default());
         archive.field("position", &mut position)?;
@@ -54,26 +55,26 @@ impl<T: Real> Session<T> {
         let mut resumed = Self::begin(settings, columns)?;
         resumed.feed.archive(archive)?;
         resumed.score.archive(archive)?;
-        let begun = std::mem::replace(&mut resumed.online, StreamLearner::restore(archive)?);
-        resumed.online.retune(begun.spec());
-        let same = |online: &StreamLearner<T>| match online.spec() == begun.spec() {
+        let initial = std::mem::replace(&mut resumed.online, StreamLearner::restore(archive)?);
+        resumed.online.retune(initial.spec());
+        let same = |online: &StreamLearner<T>| match online.spec() == initial.spec() {
             true => Ok(()),
-            false => Err(Error::State { field: "learner", found: "one of other settings".into() }),
+            false => Err(Error::State { field: "learner", found: "a learner with other settings".into() }),
         };
         same(&resumed.online)?;
-        archive.field("first", &mut resumed.first)?;
-        resumed.first.clone().map_or(Ok(()), |first| same(&learner(first, begun.spec())?))?;
+        archive.field("first", &mut resumed.initial)?;
+        resumed.initial.clone().map_or(Ok(()), |bytes| same(&learner(bytes, initial.spec())?))?;
         let (mut marked, mut mark) = (None, Vec::new());
         archive.field("marked", &mut marked)?;
         archive.field("mark", &mut mark)?;
         (resumed.position, resumed.counts) = (position, counts);
-        resumed.good = match marked {
+        resumed.rollback = match marked {
             None => None,
             Some(row) if mark.is_empty() && row == resumed.position.rows => {
                 Some((row, bytes(&mut resumed.online)?))
             }
             Some(row) => {
-                same(&learner(mark.clone(), begun.spec())?)?;
+                same(&learner(mark.clone(), initial.spec())?)?;
                 Some((row, mark))
             }
         };
@@ -81,18 +82,18 @@ impl<T: Real> Session<T> {
     }
 }
 
-/// A learner as bytes.
+/// Serialises a learner.
 pub fn bytes<T: Real>(online: &mut StreamLearner<T>) -> Result<Vec<u8>> {
     let mut archive = Archive::writer();
     online.save(&mut archive)?;
     Ok(archive.into_bytes())
 }
 
-/// And back, tuned as it is to be now.
-pub fn learner<T: Real>(bytes: Vec<u8>, tuned: &StreamLearnerSpec) -> Result<StreamLearner<T>> {
+/// Restores a serialised learner, and applies the tunable settings of `spec`.
+pub fn learner<T: Real>(bytes: Vec<u8>, spec: &StreamLearnerSpec) -> Result<StreamLearner<T>> {
     let mut archive = Archive::reader(bytes);
     let mut online = StreamLearner::restore(&mut archive)?;
     archive.finish()?;
-    online.retune(tuned);
+    online.retune(spec);
     Ok(online)
 }

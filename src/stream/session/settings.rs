@@ -1,4 +1,4 @@
-//! The settings of a session, as plain data. A field has the name of its flag on the command line.
+//! Settings of a session, as plain data. Each setting has the name of its command-line flag.
 
 use crate::cell::{CellConfig, ResetGate};
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use crate::stream::score::Metric;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Settings that may change when a session is resumed. No saved state depends on them.
+/// Names of the settings that may change when a session is resumed.
 pub const TUNABLE: [&str; 5] = ["outlier-limit", "learning-rate", "decay", "clip", "error-clip"];
 
 /// Floating-point precision.
@@ -26,7 +26,7 @@ pub enum Precision {
     F64,
 }
 
-/// How the readout is trained.
+/// The method that trains the readout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -53,28 +53,28 @@ pub struct Settings {
     pub columns: Option<Vec<String>>,
     /// Number of lines to skip after the header.
     pub skip_lines: usize,
-    /// The cell's name.
+    /// Name of the cell.
     pub cell: String,
     /// Units per layer.
     pub units: usize,
-    /// Layers.
+    /// Number of layers.
     pub layers: usize,
-    /// Where EGRU's reset gate acts.
+    /// Position of the reset gate of an EGRU.
     pub reset_gate: ResetGate,
-    /// ω, the share of masked weights that are pruned.
+    /// Parameter sparsity ω: share of pruned weights among those of `mask`, in [0, 1).
     pub param_sparsity: f64,
-    /// Which weights are masked.
+    /// Weights that are pruned.
     pub mask: MaskOn,
-    /// The learning rule's name.
+    /// Name of the learning rule.
     pub rule: String,
-    /// How the network is trained: an optimiser's name, `kalman-node`, `kalman-full` or `none`.
+    /// The trainer of the network: the name of an optimiser, `kalman-node`, `kalman-full` or `none`.
     #[serde(alias = "teacher")]
     pub trainer: String,
     /// Optimiser: η₀, the learning rate before the first update.
     pub learning_rate: f64,
-    /// Optimiser: δ of the learning rate `η₀ / (1 + δ t)`.
+    /// Optimiser: decay δ of the learning rate `η₀ / (1 + δ t)`, t being the number of updates.
     pub decay: f64,
-    /// Optimiser: longer gradients are scaled down to this norm.
+    /// Optimiser: maximum norm of the gradient. `None`: no clipping.
     pub clip: Option<f64>,
     /// Kalman: initial variance of a weight.
     pub variance: f64,
@@ -84,30 +84,32 @@ pub struct Settings {
     pub forgetting: f64,
     /// Kalman: process-noise variance Q per step.
     pub noise: f64,
-    /// How the readout is trained. `None`: least squares for numbers, the trainer of the network for classes.
+    /// The method that trains the readout. `None`: least squares for numbers, the trainer of the
+    /// network for classes.
     pub readout: Option<ReadoutBy>,
     /// Least squares: initial variance of a weight.
     pub readout_variance: f64,
     /// Least squares: forgetting factor λ per step.
     pub readout_forgetting: f64,
-    /// Errors are limited to this number of standard deviations of the target.
+    /// Maximum prediction error used in an update, in standard deviations of the target. `None`: no
+    /// limit.
     pub error_clip: Option<f64>,
     /// Single or double precision.
     pub precision: Precision,
     /// Seed of masks and initial weights.
     pub seed: u64,
-    /// Metrics. `None`: those that fit the kind of the target.
+    /// Metrics in the output. `None`: the defaults for the kind of target.
     pub metrics: Option<Vec<Metric>>,
     /// Number of recent predictions in windowed metrics; 0 for none.
     pub window: usize,
-    /// Rows per line of output.
+    /// Number of rows per output line.
     pub every: u64,
     /// Format of output lines.
     pub format: Format,
 }
 
 impl Settings {
-    /// The defaults, for the target column `target`.
+    /// Returns the defaults for the target column `target`.
     pub fn new(target: &str) -> Self {
         let (least, trainer) = (LeastSquares::default(), Trainer::default());
         let Trainer::Gradient { optimiser, rate, decay, clip } = trainer else {
@@ -147,36 +149,36 @@ impl Settings {
         }
     }
 
-    /// These settings with some replaced, by name.
+    /// Returns these settings with some replaced, by name.
     ///
     /// # Errors
     /// If a name is unknown or a value has the wrong type.
     pub fn overlaid(&self, others: &Map<String, Value>) -> Result<Self> {
-        let mut laid = self.clone();
+        let mut overlaid = self.clone();
         for (name, value) in others {
-            let mut all = laid.as_map();
+            let mut all = overlaid.as_map();
             match all.get_mut(name) {
                 Some(place) => place.clone_from(value),
-                None => return Err(Error::setting(name, "a setting", value)),
+                None => return Err(Error::setting(name, "the name of a setting", value)),
             }
-            laid = serde_json::from_value(Value::Object(all))
-                .map_err(|why| Error::setting(name, "a value that fits", why))?;
+            overlaid = serde_json::from_value(Value::Object(all))
+                .map_err(|why| Error::setting(name, "a valid value", why))?;
         }
-        Ok(laid)
+        Ok(overlaid)
     }
 
-    /// Every setting by its name.
+    /// Returns all settings by name.
     pub fn as_map(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
-            _ => unreachable!("settings are numbers, words and lists of them"),
+            _ => unreachable!("settings must serialise to a map"),
         }
     }
 
-    /// These settings with the [tunable](TUNABLE) ones replaced by those of `others`.
+    /// Returns these settings with the [tunable](TUNABLE) ones replaced by those of `others`.
     ///
     /// # Errors
-    /// If another setting of `others` differs.
+    /// If a setting of `others` that is not tunable differs.
     pub fn retuned(&self, others: &Map<String, Value>) -> Result<Self> {
         let tuned = |(name, _): &(&String, &Value)| TUNABLE.contains(&name.as_str());
         let tuned = others.iter().filter(tuned).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -185,13 +187,13 @@ impl Settings {
         Ok(retuned)
     }
 
-    /// Checks that `others` agree with these settings.
+    /// Checks that the settings `others` have the same values.
     ///
     /// # Errors
     /// If a setting of `others` differs.
     pub fn check_same(&self, others: &Map<String, Value>) -> Result<()> {
         let own = self.as_map();
-        // A whole number is the same with a point and without one.
+        // 1 and 1.0 are equal.
         let same = |a: &Value, b: &Value| a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64());
         match others.iter().find(|(name, value)| !own.get(*name).is_some_and(|own| same(own, value))) {
             Some((name, value)) => {
@@ -202,7 +204,7 @@ impl Settings {
         }
     }
 
-    /// These settings with defaults that depend on others filled in.
+    /// Returns these settings with all defaults that depend on other settings set.
     pub fn resolved(mut self) -> Self {
         let of_values = self.feed.target_kind == TargetKind::Regression;
         self.readout.get_or_insert(if of_values { ReadoutBy::Rls } else { ReadoutBy::Trainer });
@@ -211,15 +213,15 @@ impl Settings {
         self
     }
 
-    /// The metrics.
+    /// Returns the metrics.
     pub fn metrics(&self) -> &[Metric] {
         self.metrics.as_deref().unwrap_or_default()
     }
 
-    /// The delimiter as a byte.
+    /// Returns the delimiter as a byte.
     ///
     /// # Errors
-    /// If it is not an ASCII character, or a quote or line end.
+    /// If the delimiter is not an ASCII character, or is a quote or line end.
     pub fn delimiter(&self) -> Result<u8> {
         match u8::try_from(self.delimiter) {
             Ok(byte) if byte.is_ascii() && !b"\"\r\n".contains(&byte) => Ok(byte),
@@ -229,7 +231,7 @@ impl Settings {
         }
     }
 
-    /// The specification of the learner, for the columns that `feed` reads.
+    /// Returns the specification of the learner for the columns of `feed`.
     ///
     /// # Errors
     /// If a setting is out of range or two settings contradict each other.
