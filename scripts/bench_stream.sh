@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Measures rows per second of the command line on one core, from CSV to CSV: an EGRU of 64 units, 8 inputs, ω = 0.9, an update at every row.
-# Writes results/stream.md. Takes a minute; three with --both-modes.
+# Measures the rows per second of the command line on one core, from CSV to CSV: an EGRU of 64 units,
+# 8 inputs, ω = 0.9, an update per row. Writes results/stream.md. Duration: one minute, or three
+# minutes with --both-modes.
 #
-#   scripts/bench_stream.sh                # with the processor's default mode
-#   scripts/bench_stream.sh --both-modes   # also with the processor's flush-to-zero mode switched on from outside the program; needs gcc
+#   scripts/bench_stream.sh                # with the default mode of the processor
+#   scripts/bench_stream.sh --both-modes   # also with the flush-to-zero mode; needs gcc
 set -euo pipefail
 cd "$(dirname "$0")/.."
 both=
@@ -18,7 +19,8 @@ esac
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 if [ -n "$both" ]; then
-    # gcc links start-up code that switches the mode on if it is told -ffast-math at link time. The program itself is compiled as always.
+    # With -ffast-math at link time, gcc links start-up code that sets the flush-to-zero mode. The
+    # program is compiled with the same options as without it.
     cargo rustc --release --quiet --bin sparse-rtrl -- -C link-arg=-ffast-math
     cp target/release/sparse-rtrl "$folder/mode-on"
 fi
@@ -53,11 +55,11 @@ rows_of() { # flags
     echo "# Rows per second"
     echo
     echo "Made on $(date +%F) with \`scripts/bench_stream.sh${both:+ --both-modes}\` on $(scripts/processor.sh): $rows rows from CSV to CSV through"
-    echo "\`sparse-rtrl stream\` on one core, 64 units, 8 inputs, ω = 0.9, single precision, Adam and a least-squares readout, an update at every row."
-    echo "The cell is an EGRU unless a flag says otherwise. The best of three runs.${both:+ The programs take turns.}"
+    echo "\`sparse-rtrl stream\` on one core, 64 units, 8 inputs, ω = 0.9, single precision, Adam and a least-squares readout, an update per row."
+    echo "The cell is an EGRU unless a flag selects another one. Maximum of three runs.${both:+ The two programs alternate.}"
     echo
     if [ -n "$both" ]; then
-        echo "| flags | rows per second | with flush-to-zero mode switched on | ratio |"
+        echo "| flags | rows per second | with flush-to-zero mode | ratio |"
         echo "|---|---|---|---|"
     else
         echo "| flags | rows per second |"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the contents of the published crate: sources, examples, licences and documentation, no results, figures, tests or studies, and
-# less than 2 MB in all. Needs nothing but cargo.
+# Checks the contents of the published crate: sources, examples, licences and documentation; no
+# results, figures, tests or studies; at most 2 MB. Needs cargo only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 files=$(cargo package --list --allow-dirty --quiet --package sparse-rtrl)

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Downloads the public data of the studies on streams and verifies checksums. Files that are present and correct are not downloaded again.
-# Building and testing need no data; the studies also run on synthetic data (--synthetic).
+# Downloads the public data of the studies on streams and verifies checksums. Files with the correct
+# checksum are not downloaded again. Builds and tests need no data. The studies also run on synthetic
+# data (--synthetic).
 #
 #     ./scripts/fetch_data.sh [FOLDER]      (default: data)
 #
-# NYC taxi: public records of the city's Taxi and Limousine Commission, as prepared by Numenta (the file lies in an AGPL-3.0 repository);
-# Santa Fe laser: no licence is stated; tinyshakespeare: out of copyright, the file in an MIT repository.
+# Sources:
+# - NYC taxi: public records of the NYC Taxi and Limousine Commission, prepared by Numenta. The file is
+#   in an AGPL-3.0 repository.
+# - Santa Fe laser: no licence is stated.
+# - tinyshakespeare: out of copyright. The file is in an MIT repository.
 set -euo pipefail
 folder=${1:-data}
 
@@ -16,23 +20,23 @@ sum() {
     if command -v sha256sum > /dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d' ' -f1
 }
 
-fetch() { # place in the folder, address, SHA-256
+fetch() { # path in the folder, URL, SHA-256
     local to=$folder/$1
     if [ -f "$to" ] && [ "$(sum "$to")" = "$3" ]; then
-        echo "$to: there"
+        echo "$to: present"
         return
     fi
     mkdir -p "$(dirname "$to")"
     curl --fail --silent --show-error --location --retry 3 --output "$to.part" "$2"
-    local came
-    came=$(sum "$to.part")
-    if [ "$came" != "$3" ]; then
+    local found
+    found=$(sum "$to.part")
+    if [ "$found" != "$3" ]; then
         rm -f "$to.part"
-        echo "error: $2: expected SHA-256 $3, got $came" >&2
+        echo "error: $2: expected SHA-256 $3, got $found" >&2
         exit 1
     fi
     mv "$to.part" "$to"
-    echo "$to: fetched"
+    echo "$to: downloaded"
 }
 
 fetch nyc_taxi/nyc_taxi.csv "$numenta/nyc_taxi.csv" \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes results/spiral.md, results/spiral.csv and results/spiral.svg (our setting), and results/spiral-paper.* (the setting of
-# the RTRL paper's own code): four sparsities, five seeds each. About ten minutes on two cores.
+# Writes results/spiral.md, results/spiral.csv and results/spiral.svg (default preset), and
+# results/spiral-paper.* (settings of the RTRL paper's code): four sparsities, five seeds each. About
+# ten minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for preset in default paper; do

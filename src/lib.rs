@@ -4,14 +4,15 @@
 //!
 //! Yes, if you
 //!
-//! - train a recurrent network on a stream that does not end, with an update at every step;
-//! - need the exact gradient of real-time recurrent learning (RTRL), and your network is sparse: events, pruned weights, or both;
+//! - train a recurrent network on a stream of unlimited length, with an update per step;
+//! - need the exact gradient of real-time recurrent learning (RTRL) for a sparse network: events,
+//!   pruned weights, or both;
 //! - compare learning rules (RTRL, BPTT, SnAp-n, RFLO, e-prop, UORO) with counted costs.
 //!
 //! No, if you
 //!
 //! - train on short sequences on a GPU: back-propagation in PyTorch or JAX is faster there;
-//! - need other layers than recurrent ones, or automatic differentiation of your own operations;
+//! - need layers other than recurrent ones, or automatic differentiation of custom operations;
 //! - have dense networks of thousands of units: exact RTRL is O(n²p) per step without sparsity.
 //!
 //! # Example
@@ -34,24 +35,28 @@
 //!
 //! | goal | item |
 //! |---|---|
-//! | learn from a stream of rows: standardisation, late targets, Kalman filters | [`StreamLearner`] |
-//! | learn from sequences or a plain signal | [`SequenceLearner`] |
+//! | learn from a stream: standardisation, late targets, Kalman filters | [`StreamLearner`] |
+//! | learn from sequences or a signal | [`SequenceLearner`] |
 //! | choose a learning rule | [guide](_guide::choosing_a_rule), [`rule`] |
-//! | assemble cells, rules and losses yourself | [`Network`], [`rule::Rule`], [`wiring::Step`] |
+//! | combine cells, rules and losses | [`Network`], [`rule::Rule`], [`wiring::Step`] |
 //! | run an experiment from a configuration | [`experiment`] |
 //! | read CSV or JSON lines with checkpoints | [`stream`] |
 //! | find an equation of the papers | [guide](_guide::equations) |
 //!
-//! Longer texts are in the [guide](_guide): exactness, notation, results, speed, glossary.
+//! The [guide](_guide) explains exactness, notation, results, speed and terms.
 //!
 //! # Symbols
 //!
-//! n units, m inputs, p kept parameters; α activity sparsity (share of units with `y = 0`), β share of units with zero
-//! pseudo-derivative, ω parameter sparsity; α̃, β̃, ω̃ are one minus these. All symbols: [notation](_guide::notation).
+//! n units, m inputs, p kept parameters; α activity sparsity (share of units with `y = 0`), β share
+//! of units with zero pseudo-derivative, ω parameter sparsity; α̃, β̃, ω̃ are one minus these. All
+//! symbols: [notation](_guide::notation).
 //!
-//! "RTRL paper": A. Subramoney, *Efficient real time recurrent learning through combined activity and parameter sparsity*, 2023.
-//! "LM paper": M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse back-propagation through
-//! time*, 2023.
+//! # References
+//!
+//! - RTRL paper: A. Subramoney, *Efficient real time recurrent learning through combined activity and
+//!   parameter sparsity*, 2023.
+//! - LM paper: M. Schöne et al., *An efficient RNN language model using activity sparsity and sparse
+//!   back-propagation through time*, 2023.
 #![warn(missing_docs)]
 
 pub mod archive;
@@ -96,9 +101,9 @@ pub use rule::{Claim, Rule, Skips};
 pub use scalar::Real;
 pub use wiring::{State, Step, Wiring};
 
-/// The guide: longer texts than fit an item.
+/// User guide: learning rules, the command line, notation, results and speed.
 ///
-/// The same pages are in the folder `docs` of the repository. Their code is tested.
+/// The pages are also in the folder `docs` of the repository. Their examples are tested.
 pub mod _guide {
     #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/choosing_a_rule.md")]
@@ -129,7 +134,7 @@ pub mod _guide {
     pub mod glossary {}
 }
 
-/// The README's example compiles and runs.
+/// Tests the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

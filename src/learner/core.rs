@@ -85,8 +85,8 @@ impl<T: Real> Core<T> {
         Ok((rule::find::<T>(name)?.build)(self.model.network.wiring(), Skips::ALL, stream_seed(seed, k)))
     }
 
-    /// Updates the weights with `update`, which receives the number of earlier updates, and projects
-    /// the new weights to their ranges.
+    /// Updates the weights with `update`, which receives the number of earlier updates, and
+    /// projects the new weights to their ranges.
     ///
     /// # Errors
     /// If `update` fails or a new weight is not finite. In both cases the weights are unchanged.

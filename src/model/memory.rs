@@ -27,8 +27,8 @@ impl ModelSpec {
 
     /// Estimates the bytes of a learner with `streams` streams, each with these rules.
     ///
-    /// The estimate contains, per stream, the memory of the rules and 64 bytes per parameter, and 40
-    /// bytes per parameter that all streams share.
+    /// The estimate contains, per stream, the memory of the rules and 64 bytes per parameter, and
+    /// 40 bytes per parameter that all streams share.
     ///
     /// # Errors
     /// If a cell or a rule is unknown, or a number of the network is out of range.
@@ -44,7 +44,8 @@ impl ModelSpec {
         Ok(streams as f64 * (numbers * size_of::<T>() as f64 + 64.0 * p) + 40.0 * p)
     }
 
-    /// Checks that a learner with `streams` streams, each with these rules, fits into the free memory.
+    /// Checks that a learner with `streams` streams, each with these rules, fits into the free
+    /// memory.
     ///
     /// # Errors
     /// If the learner needs more than the free memory, or the specification is invalid.

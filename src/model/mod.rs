@@ -38,7 +38,8 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// Returns the defaults for one layer of `units` EGRU units: no masks, exact RTRL, squared error.
+    /// Returns the defaults for one layer of `units` EGRU units: no masks, exact RTRL, squared
+    /// error.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         Self::stacked(inputs, LayerSpec::new("egru", units, CellConfig::default()), 1, outputs)
     }
@@ -59,8 +60,8 @@ impl ModelSpec {
     /// Checks names, ranges and combinations.
     ///
     /// # Errors
-    /// If a cell or rule is unknown, a number is out of range, or the loss does not fit the number of
-    /// outputs.
+    /// If a cell or rule is unknown, a number is out of range, or the loss does not fit the number
+    /// of outputs.
     pub fn check(&self) -> Result<()> {
         self.network.check()?;
         self.mask.check()?;
@@ -76,8 +77,8 @@ impl ModelSpec {
 
 /// A network with its readout and loss.
 ///
-/// Parameters are stored separately, in one flat buffer: the p parameters of the network, then those
-/// of the readout.
+/// Parameters are stored separately, in one flat buffer: the p parameters of the network, then
+/// those of the readout.
 pub struct Model<T> {
     /// The recurrent network.
     pub network: Network<T>,

@@ -1,16 +1,17 @@
-//! The examples as programs.
+//! Runs of the examples.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
 
-/// An example, built if it is not: running a test alone does not build examples.
+/// Returns a command that runs an example. Builds the examples first, since running a single test
+/// does not build them.
 pub fn example(name: &str) -> Command {
     static BUILT: Once = Once::new();
-    let test = std::env::current_exe().expect("the path of this test");
+    let test = std::env::current_exe().expect("the test must have a path");
     // <target>/<profile>/deps/<test>
     let profile_folder = test.parent().and_then(Path::parent).expect("the folder of the profile");
-    let target = profile_folder.parent().expect("the target folder");
+    let target = profile_folder.parent().expect("the test must be in a target folder");
     BUILT.call_once(|| {
         // The profile of this test, so that the library is not built again.
         let profile = if cfg!(debug_assertions) { "test" } else { "bench" };
@@ -22,12 +23,12 @@ pub fn example(name: &str) -> Command {
     Command::new(profile_folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// A place for what a test writes.
+/// Returns a path for files of a test.
 pub fn scratch(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// Output as text.
+/// Converts output to text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

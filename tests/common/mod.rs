@@ -1,4 +1,4 @@
-//! The golden cases as data, and nets built from them. Used by several tests.
+//! Golden cases and the networks built from them. Shared by several tests.
 #![allow(dead_code, unused_imports)]
 
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use sparse_rtrl::wiring::{Step, Wiring};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-/// A matrix or a vector, by rows.
+/// A matrix, row-major, or a vector.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Table {
@@ -25,7 +25,7 @@ impl Table {
         match self {
             Self::Matrix(rows) => rows[i][j],
             Self::Vector(values) => {
-                assert_eq!(j, 0, "a vector has one column");
+                assert_eq!(j, 0, "a vector must have one column");
                 values[i]
             }
         }
@@ -92,17 +92,18 @@ pub struct Case {
 }
 
 impl Case {
-    /// Every case in `tests/golden/`, or in the folder that `GOLDEN_DIR` names.
+    /// Reads all cases from `tests/golden/` or, if it is set, from the folder `GOLDEN_DIR`.
     pub fn all() -> Vec<Self> {
         let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         let folder = std::env::var_os("GOLDEN_DIR").map_or(default, PathBuf::from);
         let list = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-        let mut files: Vec<_> = list.map(|entry| entry.expect("a readable folder").path()).collect();
+        let mut files: Vec<_> =
+            list.map(|entry| entry.expect("the folder must be readable").path()).collect();
         files.retain(|f| f.extension().is_some_and(|e| e == "json"));
         files.sort();
         assert!(!files.is_empty(), "no golden case in {}", folder.display());
         let read = |file: PathBuf| {
-            let text = std::fs::read_to_string(&file).expect("a readable file");
+            let text = std::fs::read_to_string(&file).expect("the file must be readable");
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
         };
         files.into_iter().map(read).collect()
@@ -116,7 +117,7 @@ impl Case {
         }
     }
 
-    /// The net of the case and its parameters, only kept ones.
+    /// Returns the model of the case and its kept parameters.
     pub fn model(&self) -> (Model<f64>, Vec<f64>) {
         let c = &self.config;
         let config = CellConfig {
@@ -165,14 +166,15 @@ impl Case {
     }
 }
 
-/// `layer1.wu_x` into its layer and its name.
+/// Splits a block name such as `layer1.wu_x` into the layer and the name.
 pub fn split(name: &str) -> (usize, &str) {
-    let (layer, name) = name.split_once('.').expect("layerK.name");
-    (layer.trim_start_matches("layer").parse().expect("a number"), name)
+    let (layer, name) = name.split_once('.').expect("a block name must have the form layerK.name");
+    (layer.trim_start_matches("layer").parse().expect("the layer must be a number"), name)
 }
 
-/// For every row of a network, the index of its direct coupling to its own emission of the step before: units of an EGRU that an event
-/// resets by its output have one. From the layers alone, as cells place them: a gated activity's coupling comes before the reset's.
+/// Returns, for every row of a network, the index of its direct coupling to its own emission at the
+/// previous step. Only units of an EGRU with `EventReset::Output` have one. The indices are derived
+/// from the layers: couplings of gated activities precede those of resets.
 pub fn resets_by_output(spec: &NetworkSpec) -> Vec<Option<usize>> {
     let (mut rows, mut direct) = (Vec::new(), 0);
     for LayerSpec { cell, units, config, .. } in &spec.layers {
@@ -192,7 +194,7 @@ pub fn resets_by_output(spec: &NetworkSpec) -> Vec<Option<usize>> {
     rows
 }
 
-/// A matrix of values with the pattern they stand on.
+/// A matrix of values with a sparsity pattern. `None` is outside the pattern.
 pub struct Grid(pub Vec<Vec<Option<f64>>>);
 
 impl Grid {
@@ -209,7 +211,8 @@ impl Grid {
     }
 }
 
-/// Couplings and gains of a step in dense tables, inner rows folded away or not; the rows left; the MACs of folding.
+/// Returns couplings A and B and gains of a step as grids, the remaining rows, and the MACs of
+/// folding. With `folding`, inner rows are eliminated.
 pub fn tables(
     wiring: &Wiring,
     step: &Step<f64>,

@@ -25,7 +25,8 @@ impl<T: Real> StreamLearner<T> {
         &self.core.model.network
     }
 
-    /// Returns all weights: the p weights of the network, then `W` of the readout, row-major, and `b`.
+    /// Returns all weights: the p weights of the network, then `W` of the readout, row-major, and
+    /// `b`.
     pub fn weights(&self) -> &[T] {
         &self.core.w
     }

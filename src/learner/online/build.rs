@@ -41,7 +41,8 @@ impl<T: Real> StreamLearner<T> {
 
     fn build(spec: &StreamLearnerSpec, seed: u64, core: Core<T>) -> Result<Self> {
         let wiring = core.model.network.wiring();
-        // A checkpoint stores the chosen rule: another version may choose another one for rtrl-auto.
+        // A checkpoint stores the chosen rule: another version may choose another one for
+        // rtrl-auto.
         let mut spec = spec.clone();
         spec.model.rule = rule::resolve(&spec.model.rule, wiring);
         let state = |k| Ok(StreamState::new(&core.model.network, core.rule(&spec.model.rule, seed, k)?));

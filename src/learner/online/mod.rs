@@ -22,13 +22,13 @@
 //! Inputs and targets are in the units of the caller. They are standardised with running statistics
 //! ([`scaler`]), and predictions are converted back.
 //!
-//! **Late targets.** With a horizon h, the target of step t arrives with step t + h. Until then, step
-//! t is pending. When its target arrives, the step is completed and the weights are updated.
+//! **Late targets.** With a horizon h, the target of step t arrives with step t + h. Until then,
+//! step t is pending. When its target arrives, the step is completed and the weights are updated.
 //! Predictions are computed from a copy of the state that is advanced over the pending inputs. An
 //! update never uses later data.
 //!
-//! **Custom losses.** [`StreamLearner::observe`] runs a step, and [`StreamLearner::credit`] updates the
-//! weights, given `∂L/∂o`.
+//! **Custom losses.** [`StreamLearner::observe`] runs a step, and [`StreamLearner::credit`] updates
+//! the weights, given `∂L/∂o`.
 
 mod access;
 mod build;
@@ -60,8 +60,8 @@ pub struct StepReport<'a> {
     /// Prediction of the target that arrives h steps later: values in units of the target, or class
     /// probabilities (for two classes on one output, the probability of class 1).
     pub prediction: &'a [f64],
-    /// Prediction of the target that arrived with this step, made h steps earlier. `None` if no target
-    /// was due.
+    /// Prediction of the target that arrived with this step, made h steps earlier. `None` if no
+    /// target was due.
     pub predicted: Option<&'a [f64]>,
     /// Loss for the target that arrived, in standardised units. `None` without a target.
     pub loss: Option<f64>,
@@ -129,17 +129,17 @@ impl<T: Real> StreamLearner<T> {
         Ok(self.step(x, target)?.loss)
     }
 
-    /// Predicts from input `x` on stream 0 and updates the weights with the target that arrived with
-    /// it.
+    /// Predicts from input `x` on stream 0 and updates the weights with the target that arrived
+    /// with it.
     ///
     /// The target belongs to the step h steps earlier, h being the horizon. A prediction never uses
     /// its own target.
     ///
     /// # Errors
-    /// If an input, a target, an output, the loss, a gain or a new weight is not finite. The weights
-    /// are then unchanged. If an input or the target is not finite, no other state changes either;
-    /// otherwise the stream is reset, and the running moments of an optimiser may include the
-    /// gradient. Training can continue with the next step.
+    /// If an input, a target, an output, the loss, a gain or a new weight is not finite. The
+    /// weights are then unchanged. If an input or the target is not finite, no other state changes
+    /// either; otherwise the stream is reset, and the running moments of an optimiser may include
+    /// the gradient. Training can continue with the next step.
     ///
     /// # Panics
     /// If `x` does not have one entry per input, or the target does not fit the loss.
@@ -218,8 +218,8 @@ impl<T: Real> StreamLearner<T> {
     /// and the stream is reset.
     ///
     /// # Panics
-    /// If `slope` does not have one entry per output, or no step was [observed](Self::observe) since
-    /// the last credit or reset.
+    /// If `slope` does not have one entry per output, or no step was [observed](Self::observe)
+    /// since the last credit or reset.
     pub fn credit(&mut self, slope: &[T]) -> Result<()> {
         let k = self.spec.model.outputs;
         assert_eq!(slope.len(), k, "∂L/∂o must have one entry per output");
@@ -230,8 +230,8 @@ impl<T: Real> StreamLearner<T> {
         self.update(0)
     }
 
-    /// Resets the state, the influence and the pending steps of one stream. Weights and statistics are
-    /// kept.
+    /// Resets the state, the influence and the pending steps of one stream. Weights and statistics
+    /// are kept.
     ///
     /// # Panics
     /// If there is no such stream.

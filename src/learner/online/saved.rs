@@ -75,8 +75,8 @@ impl<T: Real> StreamLearner<T> {
 impl<T: Real> StreamLearner<T> {
     /// Creates a learner with given masks and weights. All other state is initial.
     ///
-    /// `masks` returns the kept entries of each block. `weights` receives a learner with these masks
-    /// and zero weights. It returns all weights in the order of
+    /// `masks` returns the kept entries of each block. `weights` receives a learner with these
+    /// masks and zero weights. It returns all weights in the order of
     /// [`weights`](StreamLearner::weights).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Running standardisation: `z = (x − μ) / σ`, with mean and standard deviation of the values so far,
+//! Running standardisation `z = (x − μ) / σ`. The moments are those of all values so far:
 //!
 //! `μ_t = μ_{t−1} + (x_t − μ_{t−1}) / t`,  `M_t = M_{t−1} + (x_t − μ_{t−1}) (x_t − μ_t)`,
 //! `σ² = M_t / t`
@@ -18,7 +18,8 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// Creates a scaler of one quantity per entry of `active`. Quantities with `true` are standardised.
+    /// Creates a scaler of one quantity per entry of `active`. Quantities with `true` are
+    /// standardised.
     pub fn new(active: Vec<bool>) -> Self {
         Self { moments: vec![Moments::default(); active.len()], active }
     }

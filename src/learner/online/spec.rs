@@ -32,8 +32,8 @@ pub enum Trainer {
         grouping: Grouping,
         /// Initial variance of a weight.
         variance: f64,
-        /// r, the observation-noise variance, in squared standard deviations of the target. Used for
-        /// the squared error only.
+        /// r, the observation-noise variance, in squared standard deviations of the target. Used
+        /// for the squared error only.
         error: f64,
         /// λ, the forgetting factor per step, in (0, 1].
         forgetting: f64,
@@ -94,8 +94,8 @@ impl Default for LeastSquares {
 pub struct StreamLearnerSpec {
     /// Network, outputs, loss, masks, initial values and learning rule.
     pub model: ModelSpec,
-    /// Number of direct inputs: inputs of the readout that the network does not receive. They follow
-    /// the inputs of the network.
+    /// Number of direct inputs: inputs of the readout that the network does not receive. They
+    /// follow the inputs of the network.
     pub direct: usize,
     /// Whether the inputs of the network are features of the readout as well.
     pub echo: bool,
@@ -108,8 +108,8 @@ pub struct StreamLearnerSpec {
     pub least_squares: Option<LeastSquares>,
     /// Maximum absolute value of ∂L/∂o in an update, in standardised units. `None`: no limit.
     pub error_clip: Option<f64>,
-    /// h, the number of steps from a prediction to its target: the target of step t arrives with step
-    /// t + h.
+    /// h, the number of steps from a prediction to its target: the target of step t arrives with
+    /// step t + h.
     pub horizon: usize,
     /// Whether each input is standardised, direct inputs included. Empty: all inputs are
     /// standardised.

@@ -181,8 +181,8 @@ impl<T: Real> SequenceLearner<T> {
     /// [`end_sequence`](Self::end_sequence).
     ///
     /// # Errors
-    /// If an input, an output, the loss, the gradient or a new weight is not finite. The weights are
-    /// then unchanged, and all streams are reset: state, influence and accumulated gradient are
+    /// If an input, an output, the loss, the gradient or a new weight is not finite. The weights
+    /// are then unchanged, and all streams are reset: state, influence and accumulated gradient are
     /// zero. Training can continue with the next step.
     ///
     /// # Panics

@@ -47,8 +47,8 @@ pub struct SequenceLearnerSpec {
 }
 
 impl SequenceLearnerSpec {
-    /// Returns the defaults for one layer of `units` EGRU units: exact RTRL, squared error, Adam with
-    /// learning rate 1e-2, an update per step.
+    /// Returns the defaults for one layer of `units` EGRU units: exact RTRL, squared error, Adam
+    /// with learning rate 1e-2, an update per step.
     pub fn new(inputs: usize, units: usize, outputs: usize) -> Self {
         Self {
             model: ModelSpec::new(inputs, units, outputs),

@@ -9,8 +9,8 @@ use crate::rule::{self, Rule};
 use crate::scalar::Real;
 use crate::wiring::{State, Step};
 
-/// An exact rule that runs in parallel, to measure the gradient error of the learning rule. Its MACs
-/// are not counted.
+/// An exact rule that runs in parallel, to measure the gradient error of the learning rule. Its
+/// MACs are not counted.
 struct ReferenceRule<T> {
     rule: Box<dyn Rule<T>>,
     gradient: Vec<T>,
@@ -26,7 +26,8 @@ pub struct Stream<T> {
     slope: Vec<T>,
     credit: Vec<T>,
     gradient: Vec<T>,
-    /// Share of units with nonzero pseudo-derivative at the previous step. `None` at the first step.
+    /// Share of units with nonzero pseudo-derivative at the previous step. `None` at the first
+    /// step.
     steep: Option<f64>,
     reached: ReachedColumns,
     /// Size of the influence matrix without masks.
@@ -187,8 +188,8 @@ impl<T: Real> Stream<T> {
         &self.gradient
     }
 
-    /// Adds the drained gradient to `total` and sets it to zero. Returns the number of losses in the
-    /// sum.
+    /// Adds the drained gradient to `total` and sets it to zero. Returns the number of losses in
+    /// the sum.
     pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
         rule::drain_into(&mut self.gradient, total);
         std::mem::take(&mut self.losses)

@@ -32,8 +32,8 @@ use crate::stream::feed::{
 use crate::stream::score::Score;
 use serde::{Deserialize, Serialize};
 
-/// Maximum absolute value of an output, in standardised units or as a logit. A learner with a larger
-/// output has diverged.
+/// Maximum absolute value of an output, in standardised units or as a logit. A learner with a
+/// larger output has diverged.
 pub const FURTHEST: f64 = 1e3;
 
 /// Numbers of events in a session.
@@ -52,8 +52,8 @@ pub struct Counts {
 pub enum RowError {
     /// The row is invalid. The session is unchanged, and the row can be [skipped](Session::skip).
     Row(FieldError),
-    /// The learner diverged at the row, with this reason. The row is counted as read. Its prediction,
-    /// if any, is included in the metrics and in the [report](Session::report).
+    /// The learner diverged at the row, with this reason. The row is counted as read. Its
+    /// prediction, if any, is included in the metrics and in the [report](Session::report).
     Diverged(String),
 }
 
@@ -64,8 +64,8 @@ pub struct RowReport<'a> {
     pub stream: usize,
     /// The target in the row, or `None` if it is missing.
     pub target: Option<TargetValue>,
-    /// The prediction of that target, made before it arrived: a value, or the probability of each class
-    /// (for two classes, of class 1 only).
+    /// The prediction of that target, made before it arrived: a value, or the probability of each
+    /// class (for two classes, of class 1 only).
     pub predicted: Option<&'a [f64]>,
     /// With a horizon of at least 1, the prediction of the target that many rows later.
     pub next: Option<&'a [f64]>,
@@ -102,7 +102,8 @@ impl<T: Real> Session<T> {
         Self::build(settings, columns, |spec| StreamLearner::new(spec, settings.seed))
     }
 
-    /// Creates a session whose initial learner is built by `make`, for example with imported weights.
+    /// Creates a session whose initial learner is built by `make`, for example with imported
+    /// weights.
     ///
     /// [`reset`](Self::reset) restores this initial learner.
     ///

@@ -67,7 +67,8 @@ pub struct Settings {
     pub mask: MaskOn,
     /// Name of the learning rule.
     pub rule: String,
-    /// The trainer of the network: the name of an optimiser, `kalman-node`, `kalman-full` or `none`.
+    /// The trainer of the network: the name of an optimiser, `kalman-node`, `kalman-full` or
+    /// `none`.
     #[serde(alias = "teacher")]
     pub trainer: String,
     /// Optimiser: η₀, the learning rate before the first update.
