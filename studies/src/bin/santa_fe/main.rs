@@ -74,7 +74,7 @@ fn compare(args: &Args) -> Result<()> {
 const NOTES: &str = "NMSE: mean squared error over rows from 1,000, divided by the variance of these rows; mean ± standard deviation over seeds. One \
                      pass with an update at every step, in double precision; inputs and targets are standardised online. Settings were chosen \
                      on the same series with other seeds (from 10). *Untrained*: recurrent weights stay at their initial \
-                     values and only the readout learns. ω = 0.9: 90 % of the recurrent weights are pruned. In the settings column, v is the \
+                     values and only the readout is trained. ω = 0.9: 90 % of the recurrent weights are pruned. In the settings column, v is the \
                      initial variance of the weights, r the observation noise, λ the forgetting factor and q the process noise.";
 
 fn models(series: &[f64]) -> Vec<Model<'_>> {

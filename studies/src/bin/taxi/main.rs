@@ -134,7 +134,7 @@ const NOTES: &str = "Each model reads the rows up to t and predicts the count at
                      deviation over seeds. Settings were chosen by MAPE and median week on rows before 10,000 and other seeds (`--choosing` \
                      evaluates on these). Four other settings, three of the filter and one of Adam, had been evaluated on the later rows before. \
                      Published results: Y. Cui, S. Ahmad & J. Hawkins, Neural Computation 28(11), 2016. *Untrained*: recurrent weights stay at \
-                     their initial values and only the readout learns. Networks read the count, the hour and the day of the week; *half-hour of \
+                     their initial values and only the readout is trained. Networks read the count, the hour and the day of the week; *half-hour of \
                      the week* adds a one-hot vector of 336 entries to the readout's features. *Last week, half-corrected* adds half of the \
                      current difference from last week. In the settings column, v is the initial variance of the weights, r the observation \
                      noise, λ the forgetting factor and q the process noise.";

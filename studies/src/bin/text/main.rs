@@ -115,7 +115,7 @@ fn compare(args: &Args) -> Result<()> {
 const NOTES: &str = "Bits per byte: mean of −log₂ of the predicted probability of each byte, over the whole text in one pass. \
                      No model has prior knowledge of the text beyond the alphabet of 256 bytes. The networks read a byte as 8 bits; their \
                      softmax readout reads the units and the one-hot code of the last byte (without units, this is a model of order 1). \
-                     *Untrained*: recurrent weights stay at their initial values and only the readout learns. xz and bz2 compress the whole \
+                     *Untrained*: recurrent weights stay at their initial values and only the readout is trained. xz and bz2 compress the whole \
                      text at once. Single precision.";
 
 /// Returns the specification of a learner. Inputs: the 8 bits of the last byte for the network, and
