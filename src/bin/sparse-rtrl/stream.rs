@@ -47,7 +47,7 @@ pub struct Args {
     /// Rows between checkpoints; a rollback restores the most recent one
     #[arg(long, value_name = "ROWS", default_value_t = 10_000, help_heading = "Checkpoint")]
     checkpoint_every: u64,
-    /// Resume from the checkpoint, if it exists. Settings come from it, rows of a file that were
+    /// Resume from the checkpoint, if it exists. Its settings are used, rows of a file that were
     /// processed are skipped, and the output is truncated to its length at the checkpoint, after
     /// its content has been verified. Rows from standard input are new rows, unless --replay is
     /// given. Of the settings, only --outlier-limit, --learning-rate, --decay, --clip and
