@@ -99,7 +99,7 @@ fn stream_invalid_arguments_exit_with_code_2_and_write_nothing() {
         ("stream in.csv --target load --target-kind classes", "classes: expected a number of classes"),
         ("stream in.csv --target load --target-kind x", "invalid value 'x'"),
         ("stream in.csv --target load --units 100000", "choose fewer units"),
-        ("stream in.csv --target load --every 0", "every: expected 1"),
+        ("stream in.csv --target load --every 0", "every: expected at least 1"),
         ("stream in.csv --target load --resume", "--checkpoint"),
         ("stream in.csv --target load -o in.csv", "a file for each purpose"),
         ("stream in.csv --target load --checkpoint ./out.csv", "a file for each purpose"),
