@@ -1,9 +1,10 @@
-//! Credit carried back from the newest step to an anchor:
+//! The backward pass from the last step with credit to an anchor:
 //!
 //! `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,  `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`,
 //!
-//! and at the anchor `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1` (the backward pass of `rule/adjoint.rs`, ended at an anchor). λ of every step is kept for
-//! the gradient. While S is being advanced there are two anchors, at the end and at the start of the previous block: one pass serves both.
+//! and at the anchor `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1`. The equations are those of
+//! `rule/adjoint.rs`. λ of every step is stored for the gradient. While S is advanced there are two
+//! anchors, at the end and at the start of the previous block. One pass computes both.
 
 use super::anchor::Anchor;
 use super::ended::EndedBlock;
@@ -14,31 +15,33 @@ use crate::wiring::Wiring;
 
 /// The adjoints of the steps of one block.
 pub struct BlockAdjoints<T> {
-    /// λ of every row, step by step. [K][n]
+    /// `[K][rows]`, λ.
     lambdas: Vec<T>,
-    /// ∂L/∂S at the anchor before these steps, with the slot of each row. [slots]
+    /// `[slots]`, pairs (∂L/∂S, slot) at the anchor before these steps.
     pub terms: Vec<(T, u32)>,
-    /// The gradient by Ē of every row since that anchor. [n]
+    /// `[rows]`, the gradient of each row's threshold through Ē since that anchor.
     pub thetas: Vec<T>,
 }
 
 impl<T> BlockAdjoints<T> {
-    /// λ at the steps, oldest first.
+    /// Returns λ of the steps, oldest first. `[K][rows]`
     fn lambdas(&self) -> impl Iterator<Item = &[T]> {
         self.lambdas.chunks_exact(self.thetas.len())
     }
 }
 
-/// The adjoints of the running block and of the block before it.
+/// The adjoints of the current and of the previous block.
 pub struct Adjoints<T> {
-    /// μ of one step. [n]
+    /// `[rows]`, μ of one step.
     mu: Vec<T>,
+    /// Adjoints of the current block.
     pub now: BlockAdjoints<T>,
+    /// Adjoints of the previous block.
     pub past: BlockAdjoints<T>,
 }
 
 impl<T: Real> Adjoints<T> {
-    /// Room for blocks of `steps` steps.
+    /// Creates zero adjoints for blocks of `steps` steps.
     pub fn new(wiring: &Wiring, steps: usize) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
         let n = wiring.rows();
@@ -48,15 +51,18 @@ impl<T: Real> Adjoints<T> {
     }
 }
 
-/// The first `steps` steps of a block, and their adjoints.
+/// The first steps of a block, and their adjoints.
 pub struct StepRange<'a, T> {
+    /// The steps of the block.
     pub tape: &'a Tape<T>,
+    /// The adjoints of the block.
     pub adjoints: &'a BlockAdjoints<T>,
+    /// Number of steps of the range, at most the length of the tape.
     pub steps: usize,
 }
 
 impl<T: Real> StepRange<'_, T> {
-    /// λ of a row at every step, oldest first.
+    /// Writes λ of a row at every step to `lambda`, oldest first. `[steps]`
     #[inline(always)]
     pub fn lambda_of(&self, row: usize, lambda: &mut [T]) {
         for (lambda, of_step) in lambda.iter_mut().zip(self.adjoints.lambdas()) {
@@ -65,13 +71,18 @@ impl<T: Real> StepRange<'_, T> {
     }
 }
 
-/// A backward pass from step `last` (counted from one) of the running block to the anchor at its start and, with `further`, through the ended
-/// block to the anchor before. Returns the MACs.
+/// A backward pass from the last step with credit to the anchor at the start of the current block
+/// and, with `further`, to the anchor at the start of the previous block. Returns the MACs.
 pub struct AdjointPass<'a, T> {
+    /// The adjoints to compute.
     pub adjoints: &'a mut Adjoints<T>,
+    /// The previous block.
     pub block: EndedBlock<'a, T>,
+    /// The steps of the current block.
     pub now: &'a Tape<T>,
+    /// The last step with credit, from 1.
     pub last: usize,
+    /// Whether the pass continues through the previous block.
     pub further: bool,
 }
 
@@ -85,7 +96,8 @@ impl<T: Real> lanes::Loop for AdjointPass<'_, T> {
         let first = &now.steps()[0];
         adjoints.thetas.fill(T::zero());
         let mut macs = pass_through::<T, FUSED>(wiring, &now.steps()[..last], None, mu, adjoints);
-        // A pass that continues meets Ē of the anchor itself again.
+        // Copied before `reach_anchor` adds Ē of the anchor: a further pass adds Ē of that step
+        // itself.
         longer.thetas.copy_from_slice(&adjoints.thetas);
         macs += reach_anchor::<T, FUSED>(wiring, first, end, mu, adjoints);
         if further {
@@ -97,7 +109,8 @@ impl<T: Real> lanes::Loop for AdjointPass<'_, T> {
     }
 }
 
-/// Passes back through some steps. `after` is the step that follows them, and λ there. Returns the MACs.
+/// Computes the adjoints of some steps. `after` is the next step after them, with its λ. Returns
+/// the MACs.
 #[inline(always)]
 fn pass_through<T: Real, const FUSED: bool>(
     wiring: &Wiring,
@@ -125,7 +138,7 @@ fn pass_through<T: Real, const FUSED: bool>(
         for (mu, &credit) in mu[wiring.outputs()].iter_mut().zip(&step.credit) {
             *mu += credit;
         }
-        // λ of the rows above a row that others read within the step must be complete before it.
+        // μ of a row needs λ of all rows that read it within the step, which have larger indices.
         let mut known = n;
         for column in step.coupling_current.columns(wiring.current()) {
             add_emission::<T, FUSED>(step, lambda, mu, column.row + 1..known);
@@ -141,7 +154,8 @@ fn pass_through<T: Real, const FUSED: bool>(
     macs as u64
 }
 
-/// Computes ∂L/∂S at the anchor before `first`, whose λ `adjoints` holds. Returns the MACs.
+/// Computes ∂L/∂S at the anchor before step `first`. `adjoints` holds λ of `first`. Returns the
+/// MACs.
 #[inline(always)]
 fn reach_anchor<T: Real, const FUSED: bool>(
     wiring: &Wiring,
@@ -166,7 +180,7 @@ fn reach_anchor<T: Real, const FUSED: bool>(
     macs as u64
 }
 
-/// `λ ← λ + e ⊙ μ` for some rows.
+/// Computes `λ ← λ + e ⊙ μ` for some rows.
 #[inline(always)]
 fn add_emission<T: Real, const FUSED: bool>(
     step: &TapeStep<T>,
@@ -180,7 +194,7 @@ fn add_emission<T: Real, const FUSED: bool>(
     });
 }
 
-/// `μ = Aᵀ λ` at the step before `step`, for rows that were live there. Returns the MACs.
+/// Computes `μ = Aᵀ λ` at the step before `step`, for live rows of that step. Returns the MACs.
 #[inline(always)]
 fn back_coupling<T: Real, const FUSED: bool>(
     wiring: &Wiring,

@@ -1,8 +1,9 @@
-//! The advance of S over a whole block, in shares: with `Λ_s = ∂S_K/∂S_s` from K steps back ([`TransitionPass`]),
+//! The advance of S over a block, in shares. With `Λ_s = ∂S_K/∂S_s` of the K steps
+//! ([`TransitionPass`]),
 //!
 //! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,  `P = Λ_1ᵀ (diag(d_1) + A_1 diag(e_0))`
 //!
-//! for one unit after another ([`TileUpdate`]). Ē enters in the columns of thresholds.
+//! for one unit after another ([`TileUpdate`]). Ē is added in the columns of thresholds.
 
 use super::ended::EndedBlock;
 use super::influence::{AnchorInfluence, UnitInfluence};
@@ -19,40 +20,46 @@ use crate::wiring::Wiring;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Parts into which the units of a share are split for threads: usually more than there are threads, so that none waits long.
+/// Number of parts into which the units of a share are split for threads. It exceeds the usual
+/// number of threads, so that all threads finish at similar times.
 const PARTS: usize = 8;
 
-/// MACs from which on a second thread pays. Fewer than in the direct recursion, since most of them wait for memory.
+/// MACs from which several threads are used. Fewer than in the direct recursion, since reading
+/// memory takes most of the time.
 const WORTH_A_THREAD: u64 = 1_500_000;
 
-/// Number of threads for `macs` MACs.
+/// Returns the number of threads for `macs` MACs.
 pub fn threads(macs: u64) -> usize {
     if macs < WORTH_A_THREAD { 1 } else { rayon::current_num_threads() }
 }
 
-/// A share of the advance: pieces of its schedule, and their MACs.
+/// A share of the advance.
 #[derive(Default)]
 pub struct Share {
+    /// Pieces of the schedule.
     pub pieces: Range<usize>,
+    /// MACs of the pieces.
     pub macs: u64,
 }
 
 /// Advances S over blocks.
 pub struct Advance<T> {
-    /// Λ of the rows at the end, 64 rows each. [⌈slots / C⌉]
+    /// `[⌈slots / 64⌉]`, Λ of 64 rows at the end of the block each.
     transitions: Vec<Transition<T>>,
-    /// P: for every four rows at the end, four coefficients per row at the start. [⌈slots / 4⌉][slots][4]
+    /// `[⌈slots / 4⌉][slots at the start][4]`, P: the coefficients of four rows at the end.
     p: Vec<[T; ROWS]>,
-    /// One per part.
+    /// `[parts]`
     scratch: Vec<UpdateScratch<T>>,
+    /// The state of the advance.
     schedule: Schedule,
-    /// The largest number of stored rows, and K.
+    /// Maximum number of stored rows.
     slots: usize,
+    /// K.
     steps: usize,
 }
 
 impl<T: Real> Advance<T> {
-    /// Room for blocks of `steps` steps.
+    /// Reserves memory for blocks of `steps` steps.
     pub fn new(wiring: &Wiring, influence: &AnchorInfluence<T>, steps: usize) -> Self {
         let slots = influence.max_slots();
         let transition = |_| Transition::new(wiring.rows(), slots, steps);
@@ -66,7 +73,7 @@ impl<T: Real> Advance<T> {
         }
     }
 
-    /// Starts the advance over a block that has ended.
+    /// Starts the advance over a finished block.
     pub fn begin(&mut self, wiring: &Wiring, tape: &Tape<T>, influence: &mut AnchorInfluence<T>) {
         let Some(last) = tape.steps().last() else { return };
         influence.begin_block(wiring, last);
@@ -85,48 +92,51 @@ impl<T: Real> Advance<T> {
         self.schedule.begin(pieces, schedule::shares(self.steps));
     }
 
-    /// Saves or restores the state of the advance.
+    /// Writes the state of the advance to an archive, or restores it.
     ///
     /// # Errors
     /// If the archive belongs to another network.
     pub fn archive(&mut self, archive: &mut Archive, units: usize) -> Result<()> {
         archive.field("advance.schedule", &mut self.schedule)?;
         if !self.schedule.is_sound(self.steps + units) {
-            return Err(Error::State { field: "advance.schedule", found: "one of another network".into() });
+            return Err(Error::State {
+                field: "advance.schedule",
+                found: "a schedule of another network".into(),
+            });
         }
         self.schedule.reserve(self.steps + units);
-        // Also after the advance is done: what is saved must not depend on whether the state was restored.
+        // Also after the advance is complete: the archive must not depend on an earlier restore.
         self.transitions.iter_mut().try_for_each(|transition| transition.archive(archive))?;
         archive.list("advance.p", &mut self.p)
     }
 
-    /// The share of the next step.
+    /// Returns the next share.
     pub fn next_share(&mut self) -> Share {
         let (pieces, macs) = self.schedule.next();
         Share { pieces, macs }
     }
 
-    /// Whether every share has been taken.
+    /// Returns whether every share has been taken.
     pub fn is_done(&self) -> bool {
         self.schedule.is_done()
     }
 
-    /// The units that these pieces advance.
+    /// Returns the units that these pieces advance.
     pub fn units(&self, pieces: &Range<usize>) -> Range<usize> {
         pieces.start.saturating_sub(self.steps)..pieces.end.saturating_sub(self.steps)
     }
 
-    /// The number of units that are at the end of the block.
+    /// Returns the number of units whose S is at the end of the block; `usize::MAX` if all are.
     pub fn moved(&self) -> usize {
         if self.is_done() { usize::MAX } else { self.schedule.done().saturating_sub(self.steps) }
     }
 
-    /// Abandons the advance.
+    /// Cancels the advance.
     pub fn clear(&mut self) {
         self.schedule.clear();
     }
 
-    /// Executes a share: first Λ, then its units.
+    /// Executes a share: first its steps of Λ, then its units.
     pub fn execute(
         &mut self,
         arch: pulp::Arch,
@@ -156,7 +166,7 @@ impl<T: Real> Advance<T> {
         units.par_chunks_mut(part).zip(&mut self.scratch).for_each(|(units, scratch)| update(units, scratch));
     }
 
-    /// Carries Λ back over some steps and, at the start of the block, assembles P.
+    /// Computes Λ of some steps and, at the start of the block, P.
     fn back(&mut self, arch: pulp::Arch, block: EndedBlock<'_, T>, taken: Range<usize>, threads: usize) {
         let (rows, old) = (block.end.slots(), block.start.slots().len());
         let transitions = &mut self.transitions[..rows.len().div_ceil(COLUMNS)];
@@ -183,7 +193,7 @@ impl<T: Real> Advance<T> {
         }
     }
 
-    /// Numbers it keeps between blocks.
+    /// Returns the number of values of Λ and P.
     pub fn numbers(&self) -> usize {
         self.transitions.iter().map(Transition::numbers).sum::<usize>() + self.p.len() * ROWS
     }

@@ -1,4 +1,4 @@
-//! An anchor: a moment at which S is stored, the end of a block.
+//! Anchors: the ends of blocks, at which S is stored.
 
 use super::tape::TapeStep;
 use crate::archive::Archive;
@@ -7,24 +7,26 @@ use crate::scalar::Real;
 use crate::wiring::Wiring;
 use serde::{Deserialize, Serialize};
 
-/// The rows of S that are stored at an anchor, and e and Ē there.
+/// The stored rows of S at an anchor, and e and Ē at that step.
 ///
-/// Row `rows[k]` of S lies in slot k of every tile.
+/// Row `rows[k]` of S is in slot k of every tile.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct Anchor<T> {
-    /// Whether there is an anchor: not before the end of a sequence's first block.
+    /// Whether there is an anchor. There is none before the end of the first block of a sequence.
     pub present: bool,
-    /// The stored rows, ascending: those that a later step can read. [slots]
+    /// `[slots]`, the stored rows, ascending: the rows that a later step can read.
     pub rows: Vec<usize>,
-    /// e, Ē and whether a row is live, at the anchor. [n] each
+    /// `[rows]`, e at the anchor.
     pub e: Vec<T>,
+    /// `[rows]`, Ē at the anchor.
     pub e_bar: Vec<T>,
+    /// `[rows]`, whether a row is live at the anchor.
     pub live: Vec<bool>,
 }
 
 impl<T: Real> Anchor<T> {
-    /// No anchor yet, with room for `slots` rows.
+    /// Creates an absent anchor. Reserves memory for `slots` stored rows.
     pub fn new(rows: usize, slots: usize) -> Self {
         let zeros = || vec![T::zero(); rows];
         Self {
@@ -36,12 +38,13 @@ impl<T: Real> Anchor<T> {
         }
     }
 
-    /// The stored rows; none without an anchor.
+    /// Returns the stored rows; empty if there is no anchor.
     pub fn slots(&self) -> &[usize] {
         if self.present { &self.rows } else { &[] }
     }
 
-    /// Sets the anchor at `step`. `lasting` are the rows that a later step can read: by carry, or by A if they are live.
+    /// Sets the anchor at `step`. `lasting` are the rows that a later step can read: rows that
+    /// carry, and rows that A reads. The latter are stored if they are live.
     pub fn set(&mut self, wiring: &Wiring, lasting: &[usize], step: &TapeStep<T>) {
         let read = lasting.iter().filter(|&&row| wiring.carries(row) || step.live[row]);
         self.rows.clear();
@@ -52,7 +55,7 @@ impl<T: Real> Anchor<T> {
         self.present = true;
     }
 
-    /// Saves or restores the anchor.
+    /// Writes the anchor to an archive, or restores it.
     ///
     /// # Errors
     /// If the archive belongs to another network.
@@ -65,7 +68,7 @@ impl<T: Real> Anchor<T> {
         if fits && self.rows.iter().all(|row| lasting.binary_search(row).is_ok()) {
             Ok(())
         } else {
-            Err(Error::State { field: "anchor", found: "one of another network".into() })
+            Err(Error::State { field: "anchor", found: "an anchor of another network".into() })
         }
     }
 }

@@ -1,51 +1,67 @@
-//! How many steps a block should have, and whether blocks are worthwhile at all: nanoseconds of one thread, estimated from sizes.
+//! The choice between blocks of K steps and the direct recursion, by an estimate of the time in
+//! nanoseconds on one thread.
 //!
-//! For n rows of which h are held and l are lines of S, p parameters, a couplings out of live rows (those within a step included), a share ν of
-//! live rows, and a gradient at every step:
+//! There is a gradient at every step. The sizes are: n rows, of which h are held by the direct
+//! recursion and l by an anchor; p parameters; a couplings out of live rows, B included; a share ν
+//! of live rows.
 //!
-//! | | nanoseconds per step |
-//! |---|---|
-//! | direct | `p (column_direct + move f h + list (a + (1 + 2 ν) n))`, without carry `p (column_direct + move f h + list (ν a + ν n))` |
-//! | blocks of K | `p (column + dot 3K/4) + q (read + far f) l + (adjoints a + row n) K + dense q (l²/K + l) + back (a + n) l` |
+//! Nanoseconds per step:
 //!
-//! with q the places of its tiles, filled or not, and `f = min(1, p h / near)`, or l for h: the share of S that comes from memory and not from a
+//! ```text
+//! direct, with carry      p (column_direct + moved f h + list (a + (1 + 2 ν) n))
+//! direct, without carry   p (column_direct + moved f h + list (ν a + ν n))
+//! blocks of K             p (column + dot 3K/4) + q (read + far f) l + (adjoints a + row n) K
+//!                         + dense q (l²/K + l) + back (a + n) l
+//! ```
+//!
+//! Here q is the number of columns of all tiles, used and unused, and `f = min(1, p h / near)`
+//! (with l instead of h for blocks) is the share of S that is read from memory and not from a
 //! cache.
 //!
-//! The constants differ between families of processors, since caches do. The choice must not: a seed has one result, and a checkpoint may be
-//! resumed on another machine. So there is a set of [`Costs`] for each family that was measured, and the choice is the one whose time is the least
-//! multiple of the best one's on the family where that multiple is largest.
+//! The constants differ between families of processors. The choice must not differ: the result of a
+//! seed is unique, and a checkpoint can be resumed on another machine. There is therefore one set
+//! of [`Costs`] per measured family. For each choice, the time is divided by the shortest time on
+//! the same family. The choice with the smallest maximum of this ratio over the families is taken.
 //!
-//! The sets were fitted to times in single precision on one thread over n ∈ {32, 64, 128, 256}, ω̃ ∈ {1, .5, .2, .1}, event RNN and EGRU with 32 inputs
-//! and three rows in ten live, direct and in blocks of 8, 16, 32, 64, 96 and 128 steps, which
-//! `cargo study speed -- --inputs 32 --check-choice 0.2` repeats and compares with the choice. On the second
-//! family the choice was within 5 % of the best of these times at 28 of 32 settings, within 10 % at 30, and 12 and 17 % off at two (event RNNs of 256 and
-//! 128 units without masks).
+//! The constants were fitted to times in single precision on one thread: n ∈ {32, 64, 128, 256}, ω̃
+//! ∈ {1, .5, .2, .1}, event RNN and EGRU, 32 inputs, 30 % live rows, direct and in blocks of 8, 16,
+//! 32, 64, 96 and 128 steps. `cargo study speed -- --inputs 32 --check-choice 0.2` repeats the
+//! measurement and compares it with the choice. On the second family, the choice was within 5 % of
+//! the shortest time at 28 of 32 settings, within 10 % at 30 settings, and 12 % and 17 % slower at
+//! two settings (event RNNs of 256 and 128 units without masks).
 
 use super::tile::COLUMNS;
 use crate::wiring::Wiring;
 
-/// Nanoseconds on one family of processors.
+/// Times in nanoseconds on one family of processors.
 struct Costs {
-    /// The direct recursion: each column, each entry that it moves to memory and back, each MAC in a sum over a short list.
+    /// Direct recursion: a column.
     column_direct: f64,
+    /// Direct recursion: an entry of S that is read from memory and written back.
     moved: f64,
+    /// Direct recursion: a MAC in a sum over a short list.
     list: f64,
-    /// A column of a block, each entry of S that is read, what it costs more from memory, and each step of a dot product over steps.
+    /// Blocks: a column.
     column: f64,
+    /// Blocks: an entry of S that is read.
     read: f64,
+    /// Blocks: additional time of an entry of S that is read from memory.
     far: f64,
+    /// Blocks: a step of a dot product over steps.
     dot: f64,
-    /// A coupling, and a row, in a backward pass over one step.
+    /// Blocks: a coupling in a backward pass over one step.
     adjoints: f64,
+    /// Blocks: a row in a backward pass over one step.
     row: f64,
-    /// A MAC in a product of dense matrices, and of Λ.
+    /// Blocks: a MAC in a product of dense matrices.
     dense: f64,
+    /// Blocks: a MAC of Λ.
     back: f64,
-    /// Entries of S at which most of it comes from memory.
+    /// Number of entries of S from which all of S is read from memory.
     near: f64,
 }
 
-/// AMD Zen 5 and Intel Sapphire Rapids, both with AVX-512.
+/// Times on AMD Zen 5 and Intel Sapphire Rapids, both with AVX-512.
 const FAMILIES: [Costs; 2] = [
     Costs {
         column_direct: 3.5,
@@ -77,19 +93,26 @@ const FAMILIES: [Costs; 2] = [
     },
 ];
 
-/// Longest block considered.
+/// Maximum number of steps of a block.
 const LONGEST: usize = 128;
 
-/// What the costs of a step depend on.
+/// Sizes that determine the time of a step.
 struct Sizes {
+    /// n, number of rows.
     n: f64,
+    /// p, number of parameters.
     p: f64,
+    /// q, number of columns of all tiles, used and unused.
     places: f64,
+    /// a, number of couplings out of live rows.
     couplings: f64,
+    /// ν, share of live rows.
     live: f64,
-    /// Rows held by the direct recursion, and lines of S of a block.
+    /// h, number of rows held by the direct recursion.
     held: f64,
+    /// l, number of rows of S at an anchor.
     lines: f64,
+    /// Whether any row carries.
     carry: bool,
 }
 
@@ -99,10 +122,10 @@ impl Sizes {
         let carry = rows().any(|row| wiring.carries(row));
         let lasts = |row: &usize| wiring.carries(*row) || wiring.previous().col(*row).len() > 0;
         let (n, lasting) = (wiring.rows() as f64, rows().filter(lasts).count() as f64);
-        // Tiles of a block belong to one row each.
+        // Each tile of a block belongs to one row.
         let weights = wiring.layout().weights();
         let of_row = |row: usize| wiring.gates_of(row).iter().map(|&pre| weights.row(pre).len()).sum();
-        // Without carry only live rows are made, from live rows.
+        // Without carry, only live rows are held.
         let (held, lines) = if carry { (n, lasting) } else { (live * n, live * lasting) };
         Self {
             p: wiring.parameters() as f64,
@@ -118,17 +141,19 @@ impl Sizes {
 }
 
 impl Costs {
-    /// The share of S that comes from memory, if it has that many lines.
+    /// Returns the share of S that is read from memory, for S with `lines` rows.
     fn far(&self, sizes: &Sizes, lines: f64) -> f64 {
         (sizes.p * lines / self.near).min(1.0)
     }
 
+    /// Returns the time of a step of the direct recursion.
     fn direct(&self, sizes: &Sizes) -> f64 {
         let &Sizes { n, p, couplings, live, held, carry, .. } = sizes;
         let made = if carry { couplings + (1.0 + live) * n } else { live * couplings };
         p * (self.column_direct + self.moved * self.far(sizes, held) * held + self.list * (made + live * n))
     }
 
+    /// Returns the time of a step in blocks of `steps` steps.
     fn blocked(&self, sizes: &Sizes, steps: usize) -> f64 {
         let &Sizes { n, p, places, couplings, lines, .. } = sizes;
         let k = steps as f64;
@@ -139,16 +164,18 @@ impl Costs {
         columns + adjoints + advance
     }
 
-    /// Of blocks of so many steps, or of the direct recursion.
+    /// Returns the time of a step in blocks of `steps` steps, or of the direct recursion for
+    /// `None`.
     fn of(&self, sizes: &Sizes, steps: Option<usize>) -> f64 {
         steps.map_or_else(|| self.direct(sizes), |steps| self.blocked(sizes, steps))
     }
 }
 
-/// The number of steps that a block should have for a gradient at every step, or none if the direct recursion should be used;
-/// `live` is the share of rows whose emission has a derivative.
+/// Returns the number of steps per block with the lowest estimated time for a gradient at every
+/// step, or `None` if the direct recursion is faster. `live` is the share of live rows.
 ///
-/// The choice depends on the wiring alone. On each family of processors that was measured it is near the best one.
+/// The choice depends on the wiring and `live`, not on the machine. It minimises the largest ratio
+/// to the shortest time over the measured families of processors.
 pub fn best_steps(wiring: &Wiring, live: f64) -> Option<usize> {
     let sizes = Sizes::new(wiring, live);
     let choices = || std::iter::once(None).chain((1..=LONGEST).map(Some));

@@ -1,41 +1,52 @@
-//! The live columns of a coupling A at one step, in the form that the backward pass reads: `(Aᵀ λ)_l = Σ_i a_il λ_i` for every live row l.
+//! The live columns of a coupling A at one step, for the products `(Aᵀ λ)_l = Σ_i a_il λ_i` of the
+//! backward pass over all live rows l.
 //!
-//! The pass reads all of them, usually from memory, so they are stored compactly: row indices follow from the pattern, and are stored only for columns
-//! that have zero entries.
+//! The pass usually reads them from memory, so they are stored compactly: row indices are taken
+//! from the pattern, and are stored only for columns with zero entries.
 
 use crate::scalar::Real;
 use crate::sparse::Pattern;
 use crate::sparse::lanes::add_product;
 use serde::{Deserialize, Serialize};
 
-/// One live column: the end of its entries in `values` and, if its row indices are stored, their end in `rows`.
+/// The place of one live column.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Place {
+    /// The row that the column belongs to, less than the number of rows.
     row: u32,
+    /// End of the entries in `values`.
     end: u32,
+    /// End of the row indices in `rows`; `None` if they are not stored.
     listed: Option<u32>,
 }
 
-/// The live columns of a coupling, concatenated.
+/// The live columns of a coupling.
 ///
-/// Column k has the entries `values[columns[k − 1].end..columns[k].end]`. `columns[k].row` decreases with k.
+/// Column k has the entries `values[columns[k − 1].end..columns[k].end]`. `columns[k].row`
+/// decreases with k.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct LiveColumns<T> {
+    /// `[live columns]`
     columns: Vec<Place>,
+    /// `[entries]`
     values: Vec<T>,
+    /// `[entries of columns with stored indices]`, ascending within a column.
     rows: Vec<u32>,
 }
 
-/// One live column: its entries and their rows.
+/// One live column.
 pub struct LiveColumn<'a, T> {
+    /// The row that the column belongs to.
     pub row: usize,
+    /// `[entries]`
     pub values: &'a [T],
+    /// `[entries]`, the row of each entry, ascending.
     pub rows: &'a [u32],
 }
 
 impl<T: Real> LiveColumns<T> {
-    /// Room for all columns of a pattern.
+    /// Creates an empty list. Reserves memory for all columns of a pattern.
     pub fn new(pattern: &Pattern) -> Self {
         Self {
             columns: Vec::with_capacity(pattern.cols()),
@@ -44,13 +55,15 @@ impl<T: Real> LiveColumns<T> {
         }
     }
 
+    /// Removes all columns.
     pub fn clear(&mut self) {
         self.columns.clear();
         self.values.clear();
         self.rows.clear();
     }
 
-    /// Stores the columns of `pattern` for which `columns` holds, last one first, without zero entries unless `all`.
+    /// Stores the columns of `pattern` for which `columns` returns true, last column first. Zero
+    /// entries are left out unless `all`.
     pub fn fill(&mut self, pattern: &Pattern, values: &[T], columns: impl Fn(usize) -> bool, all: bool) {
         self.clear();
         for row in (0..pattern.cols()).rev().filter(|&row| columns(row)) {
@@ -77,7 +90,8 @@ impl<T: Real> LiveColumns<T> {
         }
     }
 
-    /// The columns, last one first. `pattern` must be the one they were stored from.
+    /// Returns the columns, last column first. `pattern` must be the pattern passed to
+    /// [`fill`](Self::fill).
     #[inline(always)]
     pub fn columns<'a>(&'a self, pattern: &'a Pattern) -> impl Iterator<Item = LiveColumn<'a, T>> {
         let (mut start, mut start_row) = (0, 0);
@@ -92,14 +106,14 @@ impl<T: Real> LiveColumns<T> {
         })
     }
 
-    /// Makes room for all columns of a pattern.
+    /// Reserves memory for all columns of a pattern.
     pub fn reserve(&mut self, pattern: &Pattern) {
         self.columns.reserve(pattern.cols().saturating_sub(self.columns.len()));
         self.values.reserve(pattern.len().saturating_sub(self.values.len()));
         self.rows.reserve(pattern.len().saturating_sub(self.rows.len()));
     }
 
-    /// Whether all columns fit `pattern`.
+    /// Returns whether all columns fit `pattern`.
     pub fn is_of(&self, pattern: &Pattern) -> bool {
         let (mut start, mut start_row) = (0, 0);
         let mut last = pattern.cols() as u32;
@@ -123,14 +137,14 @@ impl<T: Real> LiveColumns<T> {
             })
     }
 
-    /// Entries in all columns.
+    /// Returns the number of entries in all columns.
     pub fn len(&self) -> usize {
         self.values.len()
     }
 }
 
 impl<T: Real> LiveColumn<'_, T> {
-    /// `Σ_i a_i λ_i`, in four sums, so that no product waits for the one before.
+    /// Returns `Σ_i a_i λ_i`, computed in four independent sums.
     #[inline(always)]
     pub fn dot<const FUSED: bool>(&self, lambda: &[T]) -> T {
         let mut sums = [T::zero(); 4];

@@ -1,8 +1,8 @@
-//! What a step leaves to do: its share of the advance, the backward pass, and the gradient,
+//! Execution of pending work: a share of the advance, the backward pass, and the gradient,
 //!
 //! `∂L/∂w = (∂L/∂S_0)ᵀ S_0 + Σ_s M̄_sᵀ λ_s + Ē_sᵀ μ_s`.
 //!
-//! The share and the backward pass are independent and run at the same time.
+//! The share and the backward pass are independent and run in parallel.
 
 use super::BlockRtrl;
 use super::adjoint::{AdjointPass, StepRange};
@@ -15,8 +15,8 @@ use crate::scalar::Real;
 use crate::sparse::lanes;
 
 impl<T: Real> BlockRtrl<T> {
-    /// Executes the newest step's share of the advance, if that has not been done, and carries back pending credit, if there is any. Returns whether
-    /// there was credit: then `gradients` hold its gradient.
+    /// Executes the share of the advance of the last step, if it is due, and the backward pass of
+    /// pending credit. Returns whether there was credit; `gradients` then hold its gradient.
     pub(super) fn execute(&mut self, macs: &mut Macs) -> bool {
         let last = std::mem::take(&mut self.credited);
         let share = if std::mem::take(&mut self.due) { self.advance.next_share() } else { Share::default() };
@@ -25,7 +25,7 @@ impl<T: Real> BlockRtrl<T> {
         let (arch, further, ended) = (*arch, !advance.is_done(), &*past);
         let AnchorInfluence { units, start, end, .. } = influence;
         let block = EndedBlock { wiring, tape: ended, start: &*start, end: &*end };
-        // Units that were advanced before, those of this share, and the others.
+        // Units of earlier shares, units of this share, and units of later shares.
         let moves = advance.units(&share.pieces).len();
         let moved = advance.moved().min(units.len());
         let (before, others) = units.split_at_mut(moved - moves);
@@ -61,7 +61,7 @@ impl<T: Real> BlockRtrl<T> {
         true
     }
 
-    /// [`execute`](Self::execute) where the gradient is not drained now: it is kept.
+    /// Runs [`execute`](Self::execute) and adds the gradient to the kept gradient.
     pub(super) fn execute_and_keep(&mut self, macs: &mut Macs) {
         if self.execute(macs) {
             let units = self.influence.units.iter().zip(&self.gradients);
@@ -71,7 +71,7 @@ impl<T: Real> BlockRtrl<T> {
     }
 }
 
-/// Runs two independent functions, at the same time if there are several threads.
+/// Runs two independent functions, in parallel if there are several threads.
 fn both<A: Send, B: Send>(
     threads: usize,
     a: impl FnOnce() -> A + Send,

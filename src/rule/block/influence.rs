@@ -1,4 +1,5 @@
-//! S at the anchors, in tiles of columns that belong to one row's parameters: what enters them during a block is a product of two matrices.
+//! S at the anchors. The columns of each tile are parameters of one row, so that the immediate
+//! influence of a block is added by one matrix product.
 
 use super::anchor::Anchor;
 use super::tape::TapeStep;
@@ -11,40 +12,47 @@ use crate::sparse::lanes;
 use crate::wiring::Wiring;
 use std::ops::Range;
 
-/// The parameters of one pre-activation, contiguous in the parameter buffer: their columns, and the index of the first of them there.
+/// The columns of the parameters of one pre-activation, which are contiguous in the parameter
+/// buffer.
 pub struct GateColumns {
+    /// Index of the pre-activation.
     pub pre: usize,
+    /// Columns within the unit.
     pub columns: Range<usize>,
+    /// Index of the first parameter in the parameter buffer.
     pub parameter: usize,
 }
 
-/// The columns of one row's parameters, and S in them.
+/// S in the columns of the parameters of one row.
 pub struct UnitInfluence<T> {
+    /// The row that the parameters belong to.
     pub row: usize,
-    /// The first row that these parameters can reach: S is zero in all rows before it.
+    /// The first row that the parameters can reach. S is zero in all rows before it.
     pub first_row: usize,
-    /// The columns by pre-activation; ascending, and together all of them.
+    /// Gates of the row, ascending. Their ranges of columns partition all columns.
     pub gates: Vec<GateColumns>,
-    /// Pre-activation and source of each column. [columns]
+    /// `[columns]`, pairs (pre-activation, source).
     pub columns: Vec<(u32, u32)>,
-    /// Column and row of a threshold, if one is among the parameters.
+    /// Pair (column, row) of the threshold among the parameters, if any.
     pub theta: Option<(usize, usize)>,
-    /// S. [⌈columns / C⌉][slots]
+    /// `[⌈columns / 64⌉][slots][64]`, S.
     pub tiles: Vec<Vec<UnitLanes<T>>>,
 }
 
-/// S at the end of the last block or, for units that have not been advanced yet, at its start.
+/// S at the end of the last block. Units that are not advanced yet hold S at its start.
 pub struct AnchorInfluence<T> {
-    /// The start of the last block, and its end.
+    /// The anchor at the start of the last block.
     pub start: Anchor<T>,
+    /// The anchor at the end of the last block.
     pub end: Anchor<T>,
+    /// `[rows with parameters]`, ascending by row.
     pub units: Vec<UnitInfluence<T>>,
-    /// Rows that a later step can read, ascending: by carry, or by A.
+    /// Rows that a later step can read (through carry or A), ascending.
     lasting: Vec<usize>,
 }
 
 impl<T: Real> AnchorInfluence<T> {
-    /// No influence yet.
+    /// Creates an empty influence.
     pub fn new(wiring: &Wiring) -> Self {
         let n = wiring.rows();
         let lasting: Vec<usize> =
@@ -65,14 +73,15 @@ impl<T: Real> AnchorInfluence<T> {
         }
     }
 
-    /// Saves or restores S. The first `moved` units are at the end of the last block.
+    /// Writes S to an archive, or restores it. The first `moved` units hold S at the end of the
+    /// last block.
     ///
     /// # Errors
     /// If the archive belongs to another network.
     pub fn archive(&mut self, moved: usize, archive: &mut Archive) -> Result<()> {
         self.start.archive(&self.lasting, archive)?;
         self.end.archive(&self.lasting, archive)?;
-        // The content of unused slots must not appear in what is saved.
+        // Unused slots are not written.
         for (k, unit) in self.units.iter_mut().enumerate() {
             let slots = if k < moved { &self.end } else { &self.start }.slots().len();
             for tile in &mut unit.tiles {
@@ -82,7 +91,7 @@ impl<T: Real> AnchorInfluence<T> {
         Ok(())
     }
 
-    /// The largest number of stored rows.
+    /// Returns the maximum number of stored rows.
     pub fn max_slots(&self) -> usize {
         self.lasting.len()
     }
@@ -98,7 +107,8 @@ impl<T: Real> AnchorInfluence<T> {
         (self.start.present, self.end.present) = (false, false);
     }
 
-    /// Entries of S that are stored, if the first `moved` units are at the end of the last block.
+    /// Returns the number of stored entries of S. The first `moved` units hold S at the end of the
+    /// last block.
     pub fn held(&self, moved: usize) -> usize {
         let of_unit = |(k, unit): (usize, &UnitInfluence<T>)| {
             let slots = if k < moved { &self.end } else { &self.start }.slots();
@@ -108,7 +118,7 @@ impl<T: Real> AnchorInfluence<T> {
     }
 }
 
-/// The first row that parameters of each pre-activation can reach. [pre-activations]
+/// Returns the first row that parameters of each pre-activation can reach. `[pre-activations]`
 fn first_rows<T: Real>(wiring: &Wiring) -> Vec<usize> {
     let form = Form::<T>::held(wiring);
     let layers: Vec<usize> = (0..wiring.pre_rows().len()).map(|pre| wiring.layer_of(pre)).collect();
@@ -121,7 +131,8 @@ fn first_rows<T: Real>(wiring: &Wiring) -> Vec<usize> {
 }
 
 impl<T: Real> UnitInfluence<T> {
-    /// The columns of the parameters of `row`; `None` if it has no pre-activation.
+    /// Creates a zero influence of the parameters of `row`. Returns `None` if the row has no
+    /// pre-activation.
     fn new(
         wiring: &Wiring,
         row: usize,
@@ -158,12 +169,13 @@ impl<T: Real> UnitInfluence<T> {
 }
 
 impl<T> UnitInfluence<T> {
-    /// The first slot that these parameters can reach, of the rows `slots`.
+    /// Returns the first slot that the parameters can reach. `slots` is the row of each slot,
+    /// ascending.
     pub fn first_slot(&self, slots: &[usize]) -> usize {
         slots.partition_point(|&row| row < self.first_row)
     }
 
-    /// Number of the rows `slots` that these parameters can reach.
+    /// Returns the number of slots that the parameters can reach.
     pub fn reached(&self, slots: &[usize]) -> usize {
         slots.len() - self.first_slot(slots)
     }

@@ -1,4 +1,4 @@
-//! Exact RTRL in blocks of K steps. [`BlockRtrl`] has the equations.
+//! Exact RTRL in blocks of K steps ([`BlockRtrl`]).
 
 mod adjoint;
 mod advance;
@@ -31,77 +31,107 @@ use influence::AnchorInfluence;
 use std::sync::Arc;
 use tape::Tape;
 
-/// Exact RTRL that advances the influence matrix every K steps (`rtrl-blocked-K`).
+/// Exact RTRL for one stream that advances the influence matrix every K steps (`rtrl-blocked-K`).
 ///
 /// # Equation
 ///
-/// An exact gradient at a step does not need S at that step. Credit is carried back over the steps since the end of the last block, at max K, to the influence S₀ there:
+/// The gradient at a step does not need S at that step. Credit is carried back over the steps since
+/// the end of the last block, at most K, to the anchor influence S₀ stored there:
 ///
-/// `∂L/∂w = λ_0ᵀ S_0 + Σ_s (M̄_sᵀ λ_s + Ē_sᵀ μ_s)`,  `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,  `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`.
+/// `∂L/∂w = λ_0ᵀ S_0 + Σ_s (M̄_sᵀ λ_s + Ē_sᵀ μ_s)`,  `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,
+/// `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`.
 ///
-/// S is advanced over a block of K steps by products of matrices, with the transitions `Λ_s = ∂S_K/∂S_s`:
+/// S is advanced over a block of K steps by matrix products, with the transitions
+/// `Λ_s = ∂S_K/∂S_s`:
 ///
 /// `S_K = Λ_0 S_0 + Σ_s Λ_s M̄_s + …`.
 ///
-/// The couplings of every step of the block are kept, not the weights, which may change within a block.
+/// The couplings of every step of the block are stored, since the weights may change within a
+/// block.
 ///
 /// # Symbols
 ///
-/// K block length; S rows × p; λ, μ adjoints ∂L/∂c, ∂L/∂y per row; Λ rows × rows; A, B, d, e, M̄, Ē as in [`Rtrl`](super::Rtrl).
+/// | symbol | shape | meaning |
+/// |---|---|---|
+/// | K | | steps per block |
+/// | S, S₀ | rows × p | influence matrix, anchor influence |
+/// | λ, μ | rows | adjoints `∂L/∂c` and `∂L/∂y` |
+/// | Λ | rows × rows | transition |
+/// | A, B, d, e, M̄, Ē, c̄ | | see [`Rtrl`](super::Rtrl) |
 ///
 /// # What is skipped
 ///
-/// Pruned parameters have no columns and no couplings. Rows without derivative are no sources in the backward pass, and have no storage where they do not carry. Inner rows
-/// without effect are left out. Parameters of an upper layer have no rows below it. Columns whose source has been zero since the reset are *not* skipped.
+/// - Pruned parameters: their columns of S and their couplings
+/// - Rows with `e = 0` and `Ē = 0`: as sources in the backward pass and, without carry, in storage
+/// - Inner rows that do not contribute to the gradient
+/// - Rows of lower layers for parameters of an upper layer
+///
+/// Inactive columns are *not* skipped.
 ///
 /// # Cost
 ///
-/// In MACs, for p parameters, l rows of S and a couplings from live rows: a backward pass over k steps `k (a + p) + l p`; the advance over a
-/// block `K a l + l² p + K l p + K p`. With a gradient at every step: about `K a + (l + 3 K/4) p + (l/K + 1) l p` per step, instead of the `η |A| p`
-/// of the direct recursion. This pays for large networks whose rows of A have many live sources ([`best_steps`]). Credit of several steps that is
-/// drained at once is carried back at once: with a weight update every K steps, a block costs one backward pass. If S does not fit into the caches, reading it once per
-/// step with a gradient dominates.
+/// MACs for p parameters, l rows of S and a couplings from live rows:
 ///
-/// The advance over a finished block is spread over the next K/2 steps, so that no step takes much longer than others. Meanwhile rows that have been advanced refer to the end of
-/// that block and the others to its start. One backward pass serves both: it steps_ ∂L/∂S at the end of the block and continues to its start.
+/// - backward pass over k steps: `k (a + p) + l p`
+/// - advance over a block: `K a l + l² p + K l p + K p`
+///
+/// With a gradient at every step, this is about `K a + (l + 3 K/4) p + (l/K + 1) l p` MACs per
+/// step, compared to `η |A| p` of the direct recursion. Blocks are cheaper for large networks whose
+/// rows of A have many live sources ([`best_steps`]). Credit of several steps that is drained
+/// together needs one backward pass: with a weight update every K steps, there is one backward pass
+/// per block. If S does not fit into the caches, the time to read S once per step with a gradient
+/// dominates.
+///
+/// The advance over a finished block is distributed over the next K/2 steps, so that all steps take
+/// similar times. During the advance, units that have been advanced store S at the end of the
+/// finished block, and the other units store S at its start. One backward pass serves both: it
+/// computes ∂L/∂S at the end of the block and continues to its start.
 ///
 /// # Exactness
 ///
-/// Exact ([`Claim::Exact`]), for every K: the gradient of RTRL up to rounding. The result does not depend on the number of threads.
+/// [`Claim::Exact`] for every K: the gradient of RTRL up to rounding. The result does not depend on
+/// the number of threads.
 ///
 /// # References
 ///
-/// J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully recurrent continually running networks*, Neural
-/// Computation 4(2), 1992.
+/// J. Schmidhuber, *A fixed size storage O(n³) time complexity learning algorithm for fully
+/// recurrent continually running networks*, Neural Computation 4(2), 1992.
 pub struct BlockRtrl<T> {
     wiring: Arc<Wiring>,
+    /// The vector instructions of this machine.
     arch: pulp::Arch,
     /// K.
     steps: usize,
-    /// The running block, and the block before it, while S is advanced over that.
+    /// The steps of the current block.
     now: Tape<T>,
+    /// The steps of the previous block, while S is advanced over it.
     past: Tape<T>,
+    /// The anchor influence.
     influence: AnchorInfluence<T>,
-    /// The gradient of the last backward pass, one per unit of `influence`.
+    /// `[units of influence]`, the gradient of the last backward pass.
     gradients: Vec<UnitGradient<T>>,
+    /// The adjoints of the last backward pass.
     adjoints: Adjoints<T>,
+    /// The advance over the previous block.
     advance: Advance<T>,
-    /// Whether the newest step's share of the advance is still to be executed.
+    /// Whether the last step's share of the advance has not been executed.
     due: bool,
-    /// Steps of the running block up to which there may be credit that has not been carried back.
+    /// Number of leading steps of the current block that may have pending credit, at most K.
     credited: usize,
-    /// Gradient of credit that was carried back and has not been drained, if `kept`. [p]
+    /// `[p]`, the gradient of credit that was carried back and not drained; zero unless `kept`.
     gradient: Vec<T>,
+    /// Whether `gradient` may be nonzero.
     kept: bool,
-    /// MACs of backward passes of a reset, to be reported at the next call that has a ledger.
+    /// MACs of resets. The next call with a ledger reports them.
     unreported: Macs,
 }
 
 impl<T: Real> BlockRtrl<T> {
-    /// A rule for one stream over `wiring` with blocks of `steps` steps. With `activity`, rows that are zero are skipped.
+    /// Creates a rule for one stream with blocks of `steps` steps. With `activity`, rows that are
+    /// zero are skipped.
     ///
     /// # Panics
-    /// If `steps` is zero.
+    /// If `steps` is 0.
     pub fn new(wiring: Arc<Wiring>, steps: usize, activity: bool) -> Self {
         assert!(steps > 0, "a block must have at least one step");
         let influence = AnchorInfluence::new(&wiring);
@@ -130,7 +160,7 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
     }
 
     fn reset(&mut self) {
-        // The influence at the end of the block will not be read.
+        // The result of the advance is not used after a reset.
         self.due = false;
         let mut macs = std::mem::take(&mut self.unreported);
         self.execute_and_keep(&mut macs);
@@ -148,7 +178,7 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
             self.now.clear();
             self.advance.begin(&self.wiring, &self.past, &mut self.influence);
         } else if self.due {
-            // Credit can wait for the end of the block.
+            // Pending credit needs no backward pass before the end of the block.
             let share = self.advance.next_share();
             macs.influence += share.macs;
             let Self {
@@ -178,11 +208,7 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
 
     fn drain(&mut self, gradient: &mut [T], macs: &mut Macs) {
         *macs += std::mem::take(&mut self.unreported);
-        assert_eq!(
-            gradient.len(),
-            self.gradient.len(),
-            "the gradient must have as many entries as there are parameters"
-        );
+        assert_eq!(gradient.len(), self.gradient.len(), "the gradient must have p entries");
         if self.credited > 0 && self.execute(macs) {
             let units = self.influence.units.iter().zip(&self.gradients);
             units.for_each(|(unit, own)| own.drain_into(unit, gradient));
@@ -202,10 +228,13 @@ impl<T: Real> Rule<T> for BlockRtrl<T> {
         self.past.archive(&self.wiring, archive)?;
         self.advance.archive(archive, self.influence.units.len())?;
         self.influence.archive(self.advance.moved(), archive)?;
-        // An unfinished advance is one over a whole block, to an anchor that is present.
+        // An unfinished advance needs a whole block and an anchor at its end.
         let whole = self.past.len == self.steps && self.influence.end.present;
         if !(whole || self.advance.is_done()) {
-            return Err(Error::State { field: "advance.schedule", found: "an advance over nothing".into() });
+            return Err(Error::State {
+                field: "advance.schedule",
+                found: "an advance without a whole block".into(),
+            });
         }
         if self.credited > self.now.len {
             let found = format!("step {}", self.credited);

@@ -1,39 +1,44 @@
-//! How the advance of a finished block is spread over the steps of the running one: after share j of J,
+//! The distribution of the advance over a finished block to the steps of the current block. After
+//! share j of J,
 //!
 //! `Σ_{i done} c_i ≥ (j/J) Σ_i c_i`,
 //!
-//! for pieces i of cost c_i that are done in order. First the steps of the block, newest first, pass_through which Λ is carried back; then the
-//! units whose tiles are advanced to the end of the block.
+//! for pieces i of cost c_i, which are done in order. The first pieces are the steps of the block,
+//! last step first, for which Λ is computed. The other pieces are the units whose tiles are
+//! advanced to the end of the block.
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Number of shares of an advance over K steps: enough that none is long, and not more, since backward passes are longer until it is done.
+/// Returns the number of shares of an advance over K steps. More shares are shorter, but backward
+/// passes are longer until the advance is complete.
 pub fn shares(steps: usize) -> usize {
     steps.div_ceil(2)
 }
 
-/// Cost of a MAC with a list of couplings, relative to one in a matrix product.
+/// Cost of a MAC with a list of couplings, relative to a MAC in a matrix product.
 pub const LISTED: u64 = 5;
 
 /// The state of an advance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Schedule {
-    /// Cost and MACs up to and including each piece.
+    /// `[pieces]`, cumulative cost and MACs, including the piece.
     until: Vec<(u64, u64)>,
+    /// J, number of shares.
     shares: usize,
-    /// Shares and pieces done.
+    /// Number of shares taken, at most J.
     share: usize,
+    /// Number of pieces taken, at most the number of pieces.
     done: usize,
 }
 
 impl Schedule {
-    /// No pieces, with room for `pieces`.
+    /// Creates an empty schedule. Reserves memory for `pieces` pieces.
     pub fn new(pieces: usize) -> Self {
         Self { until: Vec::with_capacity(pieces), ..Self::default() }
     }
 
-    /// Starts with pieces of these costs and MACs, to be done in `shares` shares.
+    /// Starts a schedule of pieces of these costs and MACs in `shares` shares.
     pub fn begin(&mut self, pieces: impl Iterator<Item = (u64, u64)>, shares: usize) {
         self.clear();
         self.shares = shares;
@@ -43,7 +48,7 @@ impl Schedule {
         }));
     }
 
-    /// The pieces of the next share, and the MACs they take.
+    /// Takes the next share. Returns its pieces and their MACs.
     pub fn next(&mut self) -> (Range<usize>, u64) {
         let all = self.until.last().map_or(0, |sum| sum.0);
         self.share = self.shares.min(self.share + 1);
@@ -60,22 +65,22 @@ impl Schedule {
         (pieces.clone(), before(pieces.end) - before(pieces.start))
     }
 
-    /// Pieces done so far.
+    /// Returns the number of pieces taken.
     pub fn done(&self) -> usize {
         self.done
     }
 
-    /// Reserves room for `pieces`.
+    /// Reserves memory for `pieces` pieces.
     pub fn reserve(&mut self, pieces: usize) {
         self.until.reserve(pieces.saturating_sub(self.until.len()));
     }
 
-    /// Whether nothing is left to do.
+    /// Returns whether all pieces are taken.
     pub fn is_done(&self) -> bool {
         self.done == self.until.len()
     }
 
-    /// Whether it has `pieces` pieces or none, and is consistent.
+    /// Returns whether the schedule is consistent and has `pieces` pieces or none.
     pub fn is_sound(&self, pieces: usize) -> bool {
         let rises = self.until.is_sorted_by(|before, after| before.0 <= after.0 && before.1 <= after.1);
         [0, pieces].contains(&self.until.len()) && self.done <= self.until.len() && rises

@@ -1,4 +1,4 @@
-//! The steps of a block, in the form that the backward pass reads.
+//! The steps of a block, stored for the backward pass.
 
 use super::coupling::LiveColumns;
 use super::tile::{COLUMNS, UnitLanes};
@@ -8,55 +8,62 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use serde::{Deserialize, Serialize};
 
-/// Steps that a dot product over steps takes at once.
+/// Number of steps that a dot product over steps processes together.
 pub const STEP_LANES: usize = 16;
 
-/// One step: d, e and Ē per row [n], and couplings.
+/// One step: d, e, Ē, couplings and credit.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "T: Real")]
 pub struct TapeStep<T> {
+    /// `[rows]`
     pub d: Vec<T>,
+    /// `[rows]`
     pub e: Vec<T>,
+    /// `[rows]`
     pub e_bar: Vec<T>,
-    /// Whether the row of Y can be nonzero. [n]
+    /// `[rows]`, whether the row of Y may be nonzero.
     pub live: Vec<bool>,
-    /// A, in the columns of rows that were live at the previous step.
+    /// A, in columns of rows that were live at the previous step.
     pub coupling_previous: LiveColumns<T>,
-    /// B, in the columns of rows that are live.
+    /// B, in columns of live rows.
     pub coupling_current: LiveColumns<T>,
-    /// Credit that has not been carried back. [outputs]
+    /// `[outputs]`, pending credit.
     pub credit: Vec<T>,
 }
 
 impl<T: Real> TapeStep<T> {
-    /// The number of rows, four times, and of outputs.
+    /// Returns the lengths of all buffers.
     fn sizes(&self) -> (usize, usize, usize, usize, usize) {
         (self.d.len(), self.e.len(), self.e_bar.len(), self.live.len(), self.credit.len())
     }
 
-    /// Whether its couplings fit the wiring.
+    /// Returns whether the couplings fit the wiring.
     fn is_of(&self, wiring: &Wiring) -> bool {
         self.coupling_previous.is_of(wiring.previous()) && self.coupling_current.is_of(wiring.current())
     }
 }
 
-/// The steps of a block, with gains and sources stored step by step for each of them: dot products over steps read contiguous memory.
+/// The steps of a block. Gains and sources are stored with steps as the last dimension, so that dot
+/// products over steps read contiguous memory.
 pub struct Tape<T> {
+    /// Whether rows that are zero are skipped.
     activity: bool,
+    /// `[K]`, of which the first `len` are in use.
     steps: Vec<TapeStep<T>>,
     /// Number of recorded steps, at most K.
     pub len: usize,
-    /// Distance between pre-activations, or sources: K rounded up.
+    /// Distance between pre-activations in `gains` and between sources in `phis`: K, rounded up.
     pub stride: usize,
-    /// Gain of pre-activation g at step s: `gains[g · stride + s]`; φ of source k at step s: `phis[k · stride + s]`.
+    /// `[pre-activations][stride]`, the gains at each step.
     pub gains: Vec<T>,
+    /// `[sources][stride]`, φ at each step.
     pub phis: Vec<T>,
-    /// φ again, 64 sources at a time. [⌈sources / C⌉][K][C]
+    /// `[⌈sources / 64⌉][K][64]`, φ in blocks of 64 sources.
     phi_blocks: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> Tape<T> {
-    /// Room for `steps` steps.
+    /// Creates an empty tape for blocks of `steps` steps.
     pub fn new(wiring: &Wiring, steps: usize, activity: bool) -> Self {
         let zeros = |n: usize| vec![T::zero(); n];
         let rows = wiring.rows();
@@ -69,7 +76,7 @@ impl<T: Real> Tape<T> {
             coupling_current: LiveColumns::new(wiring.current()),
             credit: zeros(wiring.outputs().len()),
         };
-        // An odd number of cache lines: strides of a power of two would map to the same few cache sets.
+        // An odd number of cache lines: strides of a power of two would map to few cache sets.
         let stride = STEP_LANES * (steps.div_ceil(STEP_LANES) | 1);
         Self {
             activity,
@@ -82,16 +89,18 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// The steps of the block, oldest first.
+    /// Returns the steps of the block, oldest first.
     pub fn steps(&self) -> &[TapeStep<T>] {
         &self.steps[..self.len]
     }
 
+    /// Returns the mutable steps of the block, oldest first.
     pub fn steps_mut(&mut self) -> &mut [TapeStep<T>] {
         &mut self.steps[..self.len]
     }
 
-    /// Appends a step; `before` tells which rows are live at the anchor, if there is one; it is used for the first step.
+    /// Appends a step. `before` is the live rows at the anchor, if there is one; it is used for the
+    /// first step of the block.
     pub fn push(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<&[bool]>) {
         let (past, rest) = self.steps.split_at_mut(self.len);
         let tape_step = &mut rest[0];
@@ -130,24 +139,25 @@ impl<T: Real> Tape<T> {
         self.len += 1;
     }
 
-    /// φ of the sources of one block at every step. [len][C]
+    /// Returns φ of a block of 64 sources at every step. `[len][64]`
     pub fn phi_blocks(&self, block: usize) -> &[UnitLanes<T>] {
         &self.phi_blocks[block * self.steps.len()..][..self.len]
     }
 
-    /// Starts a new block.
+    /// Removes all steps.
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
-    /// Clears everything, also the numbers after the last step: they are multiplied by zero and must be finite.
+    /// Removes all steps and sets gains and sources to zero: values after the last step are
+    /// multiplied by zero and must be finite.
     pub fn clear_all(&mut self) {
         self.len = 0;
         self.gains.fill(T::zero());
         self.phis.fill(T::zero());
     }
 
-    /// Saves or restores the steps of the block.
+    /// Writes the steps of the block to an archive, or restores them.
     ///
     /// # Errors
     /// If the archive belongs to another wiring, or to longer blocks.
@@ -176,7 +186,7 @@ impl<T: Real> Tape<T> {
         Ok(())
     }
 
-    /// Numbers that the steps of the block take.
+    /// Returns the number of values of the steps of the block.
     pub fn numbers(&self) -> usize {
         let entries: usize =
             self.steps().iter().map(|r| r.coupling_previous.len() + r.coupling_current.len()).sum();
@@ -186,8 +196,9 @@ impl<T: Real> Tape<T> {
     }
 }
 
-/// Whether credit for the emission of a row has any effect: by its threshold, its carry, its parameters, or the rows it reads. An inner
-/// row, such as the gated activity of a silent unit, may have none.
+/// Returns whether credit for the emission of a row contributes to the gradient: through its
+/// threshold, its carry, its parameters, or the rows that it reads. It does not for some inner
+/// rows, such as the gated activity of a silent unit.
 fn has_effect<T: Real>(wiring: &Wiring, step: &Step<T>, row: usize, before: Option<&[bool]>) -> bool {
     let zero = T::zero();
     let mut read = wiring.previous().row(row);

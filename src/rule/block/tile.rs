@@ -1,9 +1,9 @@
-//! Tiles of S: 64 neighbouring columns of one unit, for every stored row.
+//! Tiles of S: 64 consecutive columns of one unit, for all stored rows.
 
 use crate::sparse::lanes;
 
-/// C, the columns of a tile.
+/// Number of columns of a tile.
 pub const COLUMNS: usize = 64;
 
-/// The columns of one row in a tile, [C].
+/// The columns of one row in a tile. `[64]`
 pub type UnitLanes<T> = lanes::Lanes<T, COLUMNS>;

@@ -1,9 +1,11 @@
-//! Λ, the derivative of some rows of S at the end of a block by the state of every row at every step of the block: the backward pass of
-//! `adjoint.rs` for 64 rows at once,
+//! The transitions Λ: the derivatives of rows of S at the end of a block by the state of every row
+//! at every step of the block. This is the backward pass of `adjoint.rs` for 64 rows together,
 //!
-//! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,  `Λ_K ← Λ_K + 1`,
+//! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,
+//! `Λ_K ← Λ_K + 1`,
 //!
-//! and with M_0 at the start of the block `P = diag(d_1) Λ_1 + diag(e_0) M_0`. The pass is done in several calls; M is kept in between.
+//! and at the start of the block `P = diag(d_1) Λ_1 + diag(e_0) M_0`. The pass is executed in
+//! several calls; M is stored between them.
 
 use super::anchor::Anchor;
 use super::coupling::LiveColumn;
@@ -18,26 +20,27 @@ use std::ops::Range;
 
 /// Λ of 64 rows at the end of a block.
 pub struct Transition<T> {
-    /// Λ of every row at every step. [K][n]
+    /// `[K][rows][64]`, Λ.
     pub lambda: Vec<UnitLanes<T>>,
-    /// M of one step. [n]
+    /// `[rows][64]`, M of one step.
     mu: Vec<UnitLanes<T>>,
-    /// P of every row at the start [slots], and the contribution of Ē to each row's threshold [n].
+    /// `[slots][64]`, P of the rows at the start of the block.
     pub p: Vec<UnitLanes<T>>,
+    /// `[rows][64]`, the contribution of Ē to each row's threshold.
     pub theta: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> Transition<T> {
-    /// Room for blocks of `steps` steps.
+    /// Creates zeros for blocks of `steps` steps.
     pub fn new(rows: usize, slots: usize, steps: usize) -> Self {
         let zeros = |n: usize| vec![UnitLanes::zero(); n];
         Self { lambda: zeros(rows * steps), mu: zeros(rows), p: zeros(slots), theta: zeros(rows) }
     }
 
-    /// Saves or restores it.
+    /// Writes the transition to an archive, or restores it.
     ///
     /// # Errors
-    /// If the archive has another size.
+    /// If the archive holds a transition of another size.
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         let Self { lambda, mu, p, theta } = self;
         [lambda, mu, p, theta]
@@ -45,20 +48,25 @@ impl<T: Real> Transition<T> {
             .try_for_each(|blocks| lanes::archive(archive, "transition.chunk", blocks))
     }
 
-    /// Numbers it holds.
+    /// Returns the number of values.
     pub fn numbers(&self) -> usize {
         (self.lambda.len() + self.mu.len() + self.p.len() + self.theta.len()) * COLUMNS
     }
 }
 
-/// Some steps of the backward pass, for some rows of S instead of a loss.
+/// A part of the backward pass of up to 64 rows of S.
 pub struct TransitionPass<'a, T> {
+    /// The wiring of the network.
     pub wiring: &'a Wiring,
+    /// The transition to compute.
     pub transition: &'a mut Transition<T>,
+    /// `[at most 64]`, the rows at the end of the block, ascending.
     pub slots: &'a [usize],
-    /// All steps of the block, and those of this call, which are processed newest first.
+    /// `[K]`, the steps of the block.
     pub steps: &'a [TapeStep<T>],
+    /// The steps of this call. The last step is processed first.
     pub taken: Range<usize>,
+    /// The anchor at the start of the block.
     pub start: &'a Anchor<T>,
 }
 
@@ -81,7 +89,7 @@ impl<T: Real> lanes::Loop for TransitionPass<'_, T> {
 }
 
 impl<T: Real> TransitionPass<'_, T> {
-    /// Λ of step `s`, and M of the step before it.
+    /// Computes Λ of step `s`, and M of the step before it.
     #[inline(always)]
     fn step<const FUSED: bool>(&mut self, s: usize) {
         let Transition { lambda, mu, theta, .. } = &mut *self.transition;
@@ -117,7 +125,7 @@ impl<T: Real> TransitionPass<'_, T> {
         }
     }
 
-    /// P, and the contribution of Ē at the start.
+    /// Computes P and the contribution of Ē at the start of the block.
     #[inline(always)]
     fn reach_anchor<const FUSED: bool>(&mut self) {
         let Transition { lambda, mu, p, theta } = &mut *self.transition;
@@ -135,7 +143,7 @@ impl<T: Real> TransitionPass<'_, T> {
     }
 }
 
-/// `sum + Σ_i a_i λ_i` over the rows that read a column.
+/// Returns `sum + Σ_i a_i λ_i` over the rows that read a column.
 #[inline(always)]
 fn read<T: Real, const FUSED: bool>(
     mut sum: [T; COLUMNS],
@@ -151,7 +159,7 @@ fn read<T: Real, const FUSED: bool>(
     sum
 }
 
-/// `sum ← sum + a x`.
+/// Computes `sum ← sum + a x`.
 #[inline(always)]
 fn scale_add<T: Real, const FUSED: bool>(sum: &mut [T; COLUMNS], a: T, x: &[T; COLUMNS]) {
     for k in 0..COLUMNS {

@@ -1,8 +1,9 @@
-//! The tiles of a unit at the end of a block from those at its start, with Λ, P and the block's steps known:
+//! The update of the tiles of a unit from the start to the end of a block, given Λ, P and the
+//! steps:
 //!
 //! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,
 //!
-//! two products of matrices per tile, since all its columns enter through the same row of Λ.
+//! two matrix products per tile, since M̄ of all its columns is in the same row.
 
 use super::ended::EndedBlock;
 use super::influence::UnitInfluence;
@@ -11,18 +12,18 @@ use super::transition::Transition;
 use crate::scalar::Real;
 use crate::sparse::lanes::{self, ROWS, combine_dense, flushed};
 
-/// Room for the factors of one unit and an updated tile.
+/// Scratch for the factors of one unit and an updated tile.
 pub struct UpdateScratch<T> {
-    /// M̄ in the columns of a tile. [K]
+    /// `[K][64]`, M̄ in the columns of a tile.
     entries: Vec<UnitLanes<T>>,
-    /// Λ in the unit's row. [⌈slots / 4⌉][K][4]
+    /// `[⌈slots / 4⌉][K][4]`, Λ in the unit's row.
     coefficients: Vec<[T; ROWS]>,
-    /// [slots]
+    /// `[slots][64]`, the updated tile.
     updated: Vec<UnitLanes<T>>,
 }
 
 impl<T: Real> UpdateScratch<T> {
-    /// Room for `slots` stored rows and blocks of `steps` steps.
+    /// Creates the scratch for `slots` stored rows and blocks of `steps` steps.
     pub fn new(slots: usize, steps: usize) -> Self {
         Self {
             entries: vec![UnitLanes::zero(); steps],
@@ -34,11 +35,15 @@ impl<T: Real> UpdateScratch<T> {
 
 /// Updates the tiles of one unit.
 pub struct TileUpdate<'a, T> {
+    /// The unit to update.
     pub unit: &'a mut UnitInfluence<T>,
+    /// Scratch.
     pub scratch: &'a mut UpdateScratch<T>,
-    /// Λ of the rows at the end, 64 each; P as in [`Advance`](super::advance::Advance).
+    /// `[⌈slots / 64⌉]`, Λ of 64 rows at the end of the block each.
     pub transitions: &'a [Transition<T>],
+    /// `[⌈slots / 4⌉][slots at the start][4]`, P.
     pub p: &'a [[T; ROWS]],
+    /// The finished block.
     pub block: EndedBlock<'a, T>,
 }
 
@@ -52,7 +57,7 @@ impl<T: Real> lanes::Loop for TileUpdate<'_, T> {
         let (n, steps) = (from.e.len(), tape.len);
         let (old_rows, rows) = (from.slots(), to.slots());
         let old = old_rows.len();
-        // Rows that the unit cannot reach stay zero: all slots before its first row.
+        // Slots before the first row of the unit are zero.
         let first_set = unit.first_slot(rows) / ROWS;
         let first_old = unit.first_slot(old_rows);
         let sets = rows.len().div_ceil(ROWS);
@@ -73,7 +78,7 @@ impl<T: Real> lanes::Loop for TileUpdate<'_, T> {
                     entry.0[k] = gain * phi;
                 }
             }
-            // Lanes without a parameter stay zero.
+            // Lanes without a parameter must be zero.
             for entry in entries.iter_mut() {
                 entry.0[columns.len()..].fill(T::zero());
             }

@@ -1,5 +1,5 @@
-//! `Σ_s δ_s φ_s` where a unit's parameters read a good share of all sources: the products of four pre-activations and 64 sources are computed at a
-//! time, and those that belong to a parameter are used.
+//! `Σ_s δ_s φ_s` of a unit whose parameters read a large share of all sources. The products of four
+//! pre-activations and 64 sources are computed together. Products without a parameter are not used.
 
 use super::super::adjoint::StepRange;
 use super::super::influence::{GateColumns, UnitInfluence};
@@ -9,27 +9,32 @@ use crate::scalar::Real;
 use crate::sparse::lanes::{ROWS, combine_dense};
 use std::ops::Range;
 
-/// Products of a matrix product that cost about as much as one dot product over steps.
+/// Number of entries of a matrix product that cost as much as one dot product over steps.
 const PLACES: usize = 20;
 
-/// Room for δ, and the columns that read each block of sources.
+/// Scratch for δ, and the columns that read each block of sources.
 pub struct DenseScratch<T> {
-    /// λ of the unit's row. [K, rounded up]
+    /// `[K, rounded up]`, λ of the unit's row.
     lambda: Vec<T>,
-    /// δ of four pre-activations at every step of two blocks. [2K][4]
+    /// `[2 K][4]`, δ of four pre-activations at every step of two blocks.
     delta: Vec<[T; ROWS]>,
+    /// Readers of each block of sources; readers with equal gates are consecutive.
     readers: Vec<SourceReaders>,
 }
 
-/// The columns of some pre-activations, four at most, that read one block of 64 sources.
+/// The columns of at most four pre-activations that read one block of 64 sources.
 struct SourceReaders {
+    /// Indices of the pre-activations in the gates of the unit.
     gates: Range<usize>,
+    /// Index of the block: sources `64 block..64 (block + 1)`.
     block: usize,
+    /// The columns of each of these pre-activations.
     columns: [Range<usize>; ROWS],
 }
 
 impl<T: Real> DenseScratch<T> {
-    /// Room for a unit with these columns, over blocks of `steps` steps; `None` if dot products of single columns cost less.
+    /// Creates the scratch of a unit with these columns for blocks of `steps` steps. Returns `None`
+    /// if a dot product per column costs less.
     pub fn new(gates: &[GateColumns], columns: &[(u32, u32)], steps: usize) -> Option<Self> {
         let block_of = |column: usize| columns[column].1 as usize / COLUMNS;
         let mut readers = Vec::new();
@@ -57,7 +62,8 @@ impl<T: Real> DenseScratch<T> {
         })
     }
 
-    /// `sums ← sums + Σ_s δ_s φ_s` over these ranges of steps, two at most. `sums`: [columns]
+    /// Computes `sums ← sums + Σ_s δ_s φ_s` over at most two ranges of steps. `sums` is
+    /// `[columns]`.
     #[inline(always)]
     pub fn add<const FUSED: bool, const WIDTH: usize>(
         &mut self,
@@ -79,7 +85,7 @@ impl<T: Real> DenseScratch<T> {
     }
 }
 
-/// δ of some pre-activations at every step of a range. Returns the number of steps.
+/// Computes δ of some pre-activations at every step of a range. Returns the number of steps.
 #[inline(always)]
 fn fill<T: Real>(
     delta: &mut [[T; ROWS]],
@@ -100,7 +106,8 @@ fn fill<T: Real>(
     *steps
 }
 
-/// Computes all products of δ of some pre-activations and φ of a block of sources, and adds those that belong to a column.
+/// Computes the products of δ of some pre-activations and φ of a block of sources. Adds the
+/// products of columns to `sums`.
 #[inline(always)]
 fn add_products<T: Real, const FUSED: bool, const WIDTH: usize>(
     readers: &SourceReaders,

@@ -1,8 +1,9 @@
-//! The gradient in the columns of a unit, once the backward pass has reached an anchor:
+//! The gradient in the columns of a unit, after the backward pass:
 //!
 //! `∂L/∂w = (∂L/∂S)ᵀ S + Σ_s δ_s φ_s`,  `δ_s = gain_s ⊙ λ_s`,
 //!
-//! the sum over the steps between the anchor and the newest step with credit. S is read once, from memory; the rest is small beside that.
+//! where s are the steps from the anchor to the last step with credit. Most of the time is spent on
+//! reading S once from memory.
 
 mod dense;
 mod sparse;
@@ -16,31 +17,34 @@ use dense::DenseScratch;
 use rayon::prelude::*;
 use sparse::SparseScratch;
 
-/// Units that a thread takes at once.
+/// Number of units that a thread processes together.
 const TOGETHER: usize = 8;
 
-/// The gradient in the columns of one unit, and room to compute it.
+/// The gradient in the columns of one unit, and scratch.
 pub struct UnitGradient<T> {
-    /// Gradient of the last pass. [⌈columns / C⌉][C]
+    /// `[⌈columns / 64⌉][64]`, the gradient of the last pass.
     sums: Vec<[T; COLUMNS]>,
+    /// Scratch for the products over steps.
     scratch: Scratch<T>,
 }
 
-/// Room for the products over steps, computed for all sources or for each column alone, whichever costs less.
+/// Scratch for the products over steps.
 enum Scratch<T> {
+    /// Products of all sources.
     Dense(DenseScratch<T>),
+    /// Products of each column.
     Sparse(SparseScratch<T>),
 }
 
 impl<T: Real> UnitGradient<T> {
-    /// Room for the gradient of `unit`, over blocks of `steps` steps.
+    /// Creates a zero gradient of `unit` for blocks of `steps` steps.
     pub fn new(unit: &UnitInfluence<T>, steps: usize) -> Self {
         let dense = DenseScratch::new(&unit.gates, &unit.columns, steps);
         let scratch = dense.map_or_else(|| Scratch::Sparse(SparseScratch::new(steps)), Scratch::Dense);
         Self { sums: vec![[T::zero(); COLUMNS]; unit.tiles.len()], scratch }
     }
 
-    /// Adds the gradient of the last pass to `gradient`, in the order of parameters. [p]
+    /// Adds the gradient of the last pass to `gradient`. `[p]`
     pub fn drain_into(&self, unit: &UnitInfluence<T>, gradient: &mut [T]) {
         for gate in &unit.gates {
             let own = &self.sums.as_flattened()[gate.columns.clone()];
@@ -49,7 +53,7 @@ impl<T: Real> UnitGradient<T> {
         }
     }
 
-    /// Adds `Σ_s δ_s φ_s` over these ranges of steps, two at most.
+    /// Adds `Σ_s δ_s φ_s` over at most two ranges of steps.
     #[inline(always)]
     fn add_steps<const FUSED: bool, const WIDTH: usize>(
         &mut self,
@@ -70,11 +74,13 @@ impl<T: Real> UnitGradient<T> {
 
 /// Computes the gradient of some units.
 pub struct GradientPass<'a, T> {
+    /// `[units]`
     pub units: &'a [UnitInfluence<T>],
+    /// `[units]`
     pub gradients: &'a mut [UnitGradient<T>],
-    /// The rows of S in their tiles.
+    /// `[slots]`, the row of each slot in the tiles, ascending.
     pub slots: &'a [usize],
-    /// The steps since the anchor, newest block first; the adjoints of the last range hold ∂L/∂S.
+    /// The steps since the anchor, last block first. The adjoints of the last range hold ∂L/∂S.
     pub ranges: &'a [StepRange<'a, T>],
 }
 
@@ -94,7 +100,7 @@ impl<T: Real> lanes::Loop for GradientPass<'_, T> {
                 gradient.sums.as_flattened_mut()[column] += adjoints.thetas[row];
             }
         }
-        // In a loop of its own: S would evict the steps from the caches.
+        // In a separate loop, since reading S evicts the steps from the caches.
         for (unit, gradient) in units.iter().zip(gradients) {
             gradient.add_steps::<FUSED, WIDTH>(unit, ranges);
         }
@@ -102,7 +108,7 @@ impl<T: Real> lanes::Loop for GradientPass<'_, T> {
 }
 
 impl<T: Real> GradientPass<'_, T> {
-    /// Runs the pass, some units at a time.
+    /// Runs the pass for groups of units.
     pub fn execute(self, arch: pulp::Arch, threads: usize) {
         let Self { units, gradients, slots, ranges } = self;
         let pass = |(units, gradients): (&[UnitInfluence<T>], &mut [UnitGradient<T>])| {
@@ -116,7 +122,8 @@ impl<T: Real> GradientPass<'_, T> {
     }
 }
 
-/// MACs of a pass over some units with `steps` steps since the anchor with the rows `slots`.
+/// Returns the MACs of a pass over some units and `steps` steps since an anchor with the rows
+/// `slots`.
 pub fn macs<T>(units: &[UnitInfluence<T>], slots: &[usize], steps: usize) -> u64 {
     units.iter().map(|unit| unit.columns.len() * (unit.reached(slots) + steps)).sum::<usize>() as u64
 }

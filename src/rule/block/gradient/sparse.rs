@@ -1,4 +1,5 @@
-//! `Σ_s δ_s φ_s` where a unit's parameters read few of the sources: for each column a dot product over steps, sixteen steps at a time.
+//! `Σ_s δ_s φ_s` of a unit whose parameters read few sources: a dot product over steps per column,
+//! sixteen steps at a time.
 
 use super::super::adjoint::StepRange;
 use super::super::influence::UnitInfluence;
@@ -6,20 +7,22 @@ use super::super::tape::STEP_LANES;
 use crate::scalar::Real;
 use crate::sparse::lanes::add_product;
 
-/// Room for λ of a unit's row and δ of one pre-activation. [K, rounded up] each
+/// Scratch for λ and δ.
 pub struct SparseScratch<T> {
+    /// `[K, rounded up]`, λ of the unit's row.
     lambda: Vec<T>,
+    /// `[K, rounded up]`, δ of one pre-activation.
     delta: Vec<T>,
 }
 
 impl<T: Real> SparseScratch<T> {
-    /// Room for blocks of `steps` steps.
+    /// Creates the scratch for blocks of `steps` steps.
     pub fn new(steps: usize) -> Self {
         let zeros = || vec![T::zero(); steps.next_multiple_of(STEP_LANES)];
         Self { lambda: zeros(), delta: zeros() }
     }
 
-    /// `sums ← sums + Σ_s δ_s φ_s` over a range of steps. `sums`: [columns]
+    /// Computes `sums ← sums + Σ_s δ_s φ_s` over a range of steps. `sums` is `[columns]`.
     #[inline(always)]
     pub fn add<const FUSED: bool>(
         &mut self,
@@ -29,7 +32,7 @@ impl<T: Real> SparseScratch<T> {
     ) {
         let Self { lambda, delta } = self;
         let StepRange { tape, steps, .. } = range;
-        // λ is zero at the steps that fill the last sixteen.
+        // λ is zero after the last step, up to a multiple of sixteen steps.
         let (stride, last) = (tape.stride / STEP_LANES, steps.div_ceil(STEP_LANES));
         lambda[..last * STEP_LANES].fill(T::zero());
         range.lambda_of(unit.row, &mut lambda[..*steps]);
@@ -44,7 +47,7 @@ impl<T: Real> SparseScratch<T> {
             }
             let phi = |column: usize| &phis[unit.columns[column].1 as usize * stride..][..last];
             for start in gate.columns.clone().step_by(4) {
-                // The last four may repeat the last one.
+                // The last group of four may repeat the last column.
                 let fours = [0, 1, 2, 3].map(|k| gate.columns.end.min(start + k + 1) - 1);
                 let found = dots::<T, FUSED>(&delta[..last], fours.map(phi));
                 for (column, dot) in (start..gate.columns.end).zip(found) {
@@ -55,8 +58,8 @@ impl<T: Real> SparseScratch<T> {
     }
 }
 
-/// `Σ_s x_s y_s` of four columns at once, which do not wait for each other. Each is computed in sixteen sums that are added by halves, an order that
-/// does not depend on the width of vectors.
+/// Returns `Σ_s x_s y_s` of four independent columns. Each dot product is computed in sixteen
+/// partial sums that are added by halves. This order does not depend on the width of vectors.
 #[inline(always)]
 fn dots<T: Real, const FUSED: bool>(x: &[[T; STEP_LANES]], y: [&[[T; STEP_LANES]]; 4]) -> [T; 4] {
     let [p, q, r, s] = y.map(|y| &y[..x.len()]);
@@ -72,7 +75,7 @@ fn dots<T: Real, const FUSED: bool>(x: &[[T; STEP_LANES]], y: [&[[T; STEP_LANES]
     [by_halves(a), by_halves(b), by_halves(c), by_halves(d)]
 }
 
-/// `sum + x ⊙ y`.
+/// Returns `sums + x ⊙ y`.
 #[inline(always)]
 fn add<T: Real, const FUSED: bool>(
     mut sums: [T; STEP_LANES],
@@ -85,11 +88,11 @@ fn add<T: Real, const FUSED: bool>(
     sums
 }
 
-/// The sum of all sixteen, added by halves.
+/// Returns the sum of sixteen numbers, added by halves.
 #[inline(always)]
 fn by_halves<T: Real>(sums: [T; STEP_LANES]) -> T {
-    // If the optimiser sees how the sums are added, it keeps them in pairs from the start, two numbers per instruction instead of sixteen. Hiding it
-    // costs one store.
+    // Without the black box, the compiler vectorises the loop of the caller in pairs of numbers
+    // instead of sixteen. The black box costs one store.
     let mut sums = std::hint::black_box(sums);
     let mut half = STEP_LANES / 2;
     while half > 0 {
