@@ -12,58 +12,73 @@ use std::sync::Arc;
 /// Cost model of [`BlockRtrl`](crate::rule::BlockRtrl).
 ///
 /// # Equation
-/// A backward pass from step k of a block, the last step with credit: `Σ_{s≤k} (a_s + b_s) + Σ_rows q (l + k)` MACs.
+/// Backward pass: `Σ_{s≤k} (a_s + b_s) + Σ_rows q (l + k)` MACs, where k is the last step with
+/// credit.
 ///
-/// The advance over a block: `n′ Σ_s (a_s + b_s) + Σ_rows q (l′ (l + K) + K)` MACs, spread over the next steps. Until it is
-/// complete, a backward pass continues through the block before, which adds `a_1 + Σ_s (a_s + b_s)` over its steps, and the
-/// rows that are not advanced yet have K more steps and the l of the anchor before.
+/// Advance over a block: `n′ Σ_s (a_s + b_s) + Σ_rows q (l′ (l + K) + K)` MACs, distributed over
+/// the next steps. Until the advance is complete, a backward pass continues through the previous
+/// block. This adds `a_1 + Σ_s (a_s + b_s)` MACs, where the sum is over the previous block. For
+/// rows that are not advanced yet, k is larger by K and l is that of the previous anchor.
 ///
-/// Memory: `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + 2 f + o) + p` numbers, where the sums include the block before
-/// until its advance is complete, and `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L` numbers for the advance.
+/// Memory: `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + 2 f + o) + p` numbers, and
+/// `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L` numbers for the advance. Until the advance is complete,
+/// the steps include the previous block.
 ///
 /// # Symbols
-/// - a_s: nonzero entries of A in columns of rows that were live at s − 1
-/// - b_s: nonzero entries of B in columns of rows that are live at s and contribute to the gradient
-/// - q: parameters of a row
-/// - l, l′: rows of the anchor influence S₀ that they can reach, in the old and the new anchor: rows that carry, and live
-///   rows that others read
-/// - n′: rows of the new anchor; L: the most rows an anchor can have
-/// - h, g, f, o: rows, pre-activations, sources and outputs
+/// - a_s: number of nonzero entries of A in columns of rows that were live at s − 1
+/// - b_s: number of nonzero entries of B in columns of rows that are live at s and contribute to
+///   the gradient
+/// - q: number of parameters of a row
+/// - l, l′: number of rows of the old and of the new anchor that these parameters can reach
+/// - n′: number of rows of the new anchor (rows that carry, and live rows that other rows read)
+/// - L: maximum number of rows of an anchor
+/// - h, g, f, o: number of rows, pre-activations, sources and outputs
 pub(in crate::rule) struct BlockCost {
     wiring: Arc<Wiring>,
+    /// K.
     steps: usize,
-    /// For every row with parameters: q, and the first row they can reach.
+    /// `[rows with parameters]`, pairs (q, first row that the parameters can reach).
     rows: Vec<(usize, usize)>,
-    /// Rows of the anchor influence, if there is one, and of the anchor before.
+    /// Rows of the last anchor, ascending; `None` before the first anchor.
     anchor: Option<Vec<usize>>,
+    /// Rows of the anchor before the last anchor.
     anchor_before: Option<Vec<usize>>,
-    /// Rows that are live at the newest step or, between blocks, at the anchor.
+    /// `[rows]`, whether a row is live at the last step; `None` after a reset.
     live: Option<Vec<bool>>,
-    /// (a_s, b_s) of the block so far, and of the block before.
+    /// `[at most K]`, pairs (a_s, b_s) of the current block.
     couplings: Vec<(usize, usize)>,
+    /// `[K]`, pairs (a_s, b_s) of the previous block.
     couplings_before: Vec<(usize, usize)>,
+    /// The state of the advance.
     schedule: Schedule,
+    /// Whether the last step's share of the advance is due.
     due: bool,
+    /// Number of leading steps of the current block that may have pending credit.
     credited: usize,
+    /// MACs of resets. The next drain reports them.
     owed: Macs,
 }
 
+/// Returns `Σ_s (a_s + b_s)`.
 fn sum(couplings: &[(usize, usize)]) -> usize {
     couplings.iter().map(|c| c.0 + c.1).sum()
 }
 
-/// Mean MACs per step, drained every K steps: `ν |A| (1 + r) + 2 p + r p + (r + r²) p/K`.
+/// Returns the mean MACs per step with a drain every K steps:
+/// `ν |A| (1 + r) + 2 p + r p + (r + r²) p/K`.
 pub(in crate::rule) fn mean(of: &Means, steps: f64) -> f64 {
     let rows = of.held() * of.units;
     let ends = (rows + rows * rows) / steps;
     of.live * of.couplings * (1.0 + rows) + (2.0 + rows + ends) * of.parameters
 }
 
+/// Returns the number of rows from `first` on.
 fn reach(rows: Option<&Vec<usize>>, first: usize) -> usize {
     rows.map_or(0, |rows| rows.iter().filter(|&&row| row >= first).count())
 }
 
 impl BlockCost {
+    /// Creates the cost model for blocks of `steps` steps.
     pub fn new<T: Real>(wiring: Arc<Wiring>, steps: usize) -> Self {
         let form = Form::<T>::held(&wiring);
         let row = |row: usize| {
@@ -89,7 +104,8 @@ impl BlockCost {
         }
     }
 
-    /// What the parameters of a row read: rows of the anchor they can reach, and steps since then.
+    /// Returns the number of anchor rows that the parameters of row `k` can reach, and the number
+    /// of steps since that anchor.
     fn reading(&self, k: usize, steps: usize) -> (usize, usize) {
         let first = self.rows[k].1;
         match self.schedule.is_done() || k + self.steps < self.schedule.done() {
@@ -98,12 +114,12 @@ impl BlockCost {
         }
     }
 
-    /// The share of the advance that is due.
+    /// Returns the MACs of the share of the advance that is due.
     fn share(&mut self) -> u64 {
         if std::mem::take(&mut self.due) { self.schedule.next().1 } else { 0 }
     }
 
-    /// MACs of a backward pass from the last step with credit.
+    /// Returns the MACs of the due share and of a backward pass from the last step with credit.
     fn backward(&mut self) -> Macs {
         let influence = self.share();
         let k = std::mem::take(&mut self.credited);
@@ -121,7 +137,7 @@ impl BlockCost {
         Macs { influence, backward, ..Macs::default() }
     }
 
-    /// Begins the advance over the block that has ended.
+    /// Starts the advance over the finished block.
     fn end(&mut self) {
         let live = self.live.clone().unwrap_or_default();
         let wiring = &self.wiring;
@@ -144,13 +160,13 @@ impl BlockCost {
     }
 }
 
-/// Nonzero entries in columns of live rows.
+/// Returns the number of nonzero entries in columns of live rows.
 fn out_of<T: Real>(pattern: &Pattern, values: &[T], live: &[bool]) -> usize {
     let columns = (0..pattern.cols()).filter(|&row| live[row]);
     columns.map(|row| pattern.col(row).filter(|&(_, at)| values[at] != T::zero()).count()).sum()
 }
 
-/// Live rows of a step whose credit contributes to the gradient; see the tape of the rule.
+/// Returns whether each row of a step is live and contributes to the gradient. `[rows]`
 fn contributing<T: Real>(wiring: &Wiring, step: &Step<T>, before: Option<&[bool]>) -> Vec<bool> {
     let is = |x: T| x != T::zero();
     let contributes = |row: usize| {

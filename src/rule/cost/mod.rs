@@ -1,9 +1,10 @@
-//! Cost models: what each rule costs in closed form, computed from steps without doing the work.
+//! Cost models: the MACs and memory of each rule in closed form.
 //!
-//! A [`CostModel`] follows the steps of a rule and predicts its MACs and its memory exactly; a test compares every
-//! prediction with the count. [`Means`] are the sizes and measured sparsities for which
-//! [`RuleEntry::mean_cost`](super::RuleEntry::mean_cost) gives the mean cost, before a network exists. [`paper`] has
-//! the formulas of the RTRL paper's Table 1.
+//! - A [`CostModel`] receives the steps of a rule and predicts its MACs and memory exactly. A test
+//!   compares every prediction with the count.
+//! - [`RuleEntry::mean_cost`](super::RuleEntry::mean_cost) is the mean cost for sizes and
+//!   sparsities ([`Means`]). It needs no network.
+//! - [`paper()`] has the formulas of Table 1 of the RTRL paper.
 
 pub(super) mod block;
 mod mean;
@@ -30,32 +31,32 @@ use crate::macs::Macs;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Predicts the work and the memory of a rule, call by call, from the same arguments that the rule receives.
+/// Prediction of the MACs and the memory of a rule, for each call with the arguments of that call.
 ///
-/// The quantities are the sparsities where they count: not the share β̃ of live units, but the number of live units that a
-/// row reads; not ω̃, but the number of couplings. The MACs are those of the rule alone, without the forward step and the
-/// readout. A model predicts the rule with all skips on.
+/// Predictions are based on counts and not on mean sparsities: on the number of live units that a
+/// row reads instead of β̃, and on the number of couplings instead of ω̃. The MACs of the forward
+/// step and of the readout are not included. A model predicts the rule with all skips.
 pub trait CostModel<T: Real>: Send {
-    /// Begins a new sequence.
+    /// Starts a new sequence.
     fn reset(&mut self);
 
-    /// MACs of [`Rule::observe`](crate::rule::Rule::observe).
+    /// Returns the MACs of [`Rule::observe`](crate::rule::Rule::observe).
     fn observe(&mut self, step: &Step<T>) -> Macs;
 
-    /// MACs of [`Rule::credit`](crate::rule::Rule::credit).
+    /// Returns the MACs of [`Rule::credit`](crate::rule::Rule::credit).
     fn credit(&mut self, credit: &[T]) -> Macs;
 
-    /// MACs of [`Rule::drain`](crate::rule::Rule::drain).
+    /// Returns the MACs of [`Rule::drain`](crate::rule::Rule::drain).
     fn drain(&mut self) -> Macs {
         Macs::default()
     }
 
-    /// Numbers of influence, tape and gradient in use:
-    /// [`Rule::bytes`](crate::rule::Rule::bytes) divided by the size of a number.
+    /// Returns the number of values of influence, tape and gradient in use:
+    /// [`Rule::bytes`](crate::rule::Rule::bytes) divided by the size of a value.
     fn footprint(&self) -> usize;
 }
 
-/// Parameters whose source is nonzero: the nonzero entries of M̄.
+/// Returns the number of parameters whose source is nonzero.
 fn nonzero_parameters<T: Real>(wiring: &Wiring, step: &Step<T>) -> usize {
     let weights = wiring.layout().weights();
     let nonzero = |source: &usize| step.phi[*source] != T::zero();

@@ -6,21 +6,30 @@ use crate::rule::DenseCost;
 use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 
-/// Cost model of [`RtrlDense`](crate::rule::RtrlDense) on the unmasked network: `(|A| + |B| + 2 h) p + p` MACs per step and
-/// `o p` per credit, and those of folding. |A| and |B| are the coupled pairs of rows and h the rows after inner rows are folded
-/// away. Memory: `4 p h′ + 2 h′² + p` numbers for h′ rows before folding. For one EGRU layer `|A| = n²` and `|B| = 0`.
+/// Cost model of [`RtrlDense`](crate::rule::RtrlDense) on the unmasked network.
+///
+/// # Equation
+/// `(|A| + |B| + 2 h) p + p` MACs per step, plus the MACs of folding, and `o p` MACs per credit.
+/// Memory: `4 p h′ + 2 h′² + p` numbers.
+///
+/// # Symbols
+/// - |A|, |B|: number of coupled pairs of rows after folding; `n²` and 0 for one EGRU layer
+/// - h, h′: number of rows after and before folding
+/// - o: number of output rows
 pub(in crate::rule) struct OracleCost {
     cost: DenseCost,
+    /// Number of values.
     footprint: usize,
 }
 
-/// Mean MACs per step: `(n² + 2 n) P + P + n P`.
+/// Returns the mean MACs per step: `(n² + 2 n) P + P + n P`.
 pub(in crate::rule) fn mean(of: &Means) -> f64 {
     let (n, dense) = (of.units, of.dense_parameters);
     (n * n + 2.0 * n) * dense + dense + n * dense
 }
 
 impl OracleCost {
+    /// Creates the cost model of the unmasked version of a wiring.
     pub fn new(wiring: &Wiring) -> Self {
         let unmasked = wiring.unmasked();
         let (rows, p) = (unmasked.rows(), unmasked.parameters());

@@ -1,11 +1,11 @@
-//! The formulas of the RTRL paper's Table 1, as printed.
+//! The formulas of Table 1 of the RTRL paper.
 
-/// Sizes and sparsities in the formulas of the RTRL paper's Table 1.
+/// Sizes and sparsities in the formulas of Table 1 of the RTRL paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
-    /// n, units.
+    /// n, number of units.
     pub units: f64,
-    /// p, parameters without masks.
+    /// p, number of parameters without masks.
     pub parameters: f64,
     /// ω̃, share of kept parameters.
     pub kept: f64,
@@ -13,16 +13,16 @@ pub struct Shape {
     pub active: f64,
     /// β̃, share of units with nonzero pseudo-derivative.
     pub steep: f64,
-    /// T, steps per sequence.
+    /// T, number of steps per sequence.
     pub steps: f64,
 }
 
-/// Memory and time of one method in the RTRL paper's Table 1.
+/// Memory and time of one method in Table 1 of the RTRL paper.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PaperCost {
-    /// Formula of memory, as printed.
+    /// Formula of memory, as published.
     pub memory_formula: &'static str,
-    /// Formula of time, as printed.
+    /// Formula of time, as published.
     pub time_formula: &'static str,
     /// Memory, in numbers.
     pub memory: f64,
@@ -30,9 +30,11 @@ pub struct PaperCost {
     pub time: f64,
 }
 
-/// The row of the RTRL paper's Table 1 for a rule; `None` for rules that the paper does not compare.
+/// Returns the row of Table 1 of the RTRL paper for a rule, or `None` if the table has no such
+/// rule.
 ///
-/// `rtrl` is the paper's RTRL "with both" sparsities, whose formula holds for networks without carry.
+/// `rtrl` is RTRL "with both" sparsities in the table. Its formula holds for networks without
+/// carry.
 pub fn paper(rule: &str, s: &Shape) -> Option<PaperCost> {
     let (n, p, w, a, b) = (s.units, s.parameters, s.kept, s.active, s.steep);
     let cost = |memory_formula, memory, time_formula, time| {

@@ -1,4 +1,4 @@
-//! Cost of rules on a pattern of blocks: SnAp-n, RFLO, e-prop.
+//! Cost of rules on a pattern: SnAp-n, RFLO and e-prop.
 
 use super::{CostModel, Means};
 use crate::macs::Macs;
@@ -12,36 +12,39 @@ use std::sync::Arc;
 /// Cost model of [`PatternRtrl`](crate::rule::PatternRtrl).
 ///
 /// # Equation
-/// For each pre-activation with k parameters, `(l + c + a + b) k + m` MACs per step and `o k` per credit, and `f` MACs per
-/// step for folding inner rows away. Memory: `|P| + max + p` numbers.
+/// `(l + c + a + b) k + m` MACs per step and `o k` MACs per credit for each pre-activation with k
+/// parameters, and f MACs per step for folding. Memory: `|P| + max + p` numbers.
 ///
 /// # Symbols
-/// - l: live blocks that another block reads
-/// - c: blocks that are needed and whose own factor is not 1
-/// - a, b: nonzero couplings of A and of B from live blocks to others
-/// - m: parameters of blocks with gain whose source is nonzero
-/// - o: live output rows
-/// - |P|, max: entries of the pattern, and of the pre-activation with the most entries
+/// - l: number of live blocks that another block reads
+/// - c: number of blocks that are held and whose factor `d + a e` is not 1
+/// - a, b: number of nonzero couplings of A and of B from live blocks
+/// - m: number of parameters whose source is nonzero, in blocks with a gain
+/// - f: number of folded entries whose factor is nonzero
+/// - o: number of live output rows
+/// - |P|, max: number of entries of the pattern and of the largest group
 pub(in crate::rule) struct PatternCost<T> {
     wiring: Arc<Wiring>,
     form: Form<T>,
     groups: Vec<Group>,
-    /// The step before, if there was one since the reset.
+    /// The previous step; `None` after a reset.
     last: Option<Step<T>>,
 }
 
-/// Mean MACs per step with one block per pre-activation: `h p + h s p + ν p`.
+/// Returns the mean MACs per step with one block per pre-activation: `h p + h s p + ν p`.
 pub(in crate::rule) fn mean(of: &Means) -> f64 {
     let (p, h) = (of.parameters, of.held());
     h * p + h * of.nonzero * p + of.live * p
 }
 
 impl<T: Real> PatternCost<T> {
+    /// Creates the cost model of a pattern.
     pub fn new(wiring: Arc<Wiring>, reach: Reach) -> Self {
         let form = Form::folded(&wiring);
         Self { groups: groups(&wiring, &form, reach), form, last: None, wiring }
     }
 
+    /// Returns the MACs of a step of one group.
     fn of_group(&self, group: &Group, step: &Step<T>) -> usize {
         let values = self.form.values(step);
         let was = |row: usize| self.last.as_ref().is_some_and(|last| last.is_live(row));

@@ -8,44 +8,55 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// The parameters of one layer: which columns are active, and which rows are held and live.
+/// The parameters of one layer, and the state of their columns and rows.
 struct Layer {
+    /// Index of the layer.
     number: usize,
-    columns: Vec<bool>, // [p]: whether the layer owns the parameter
-    reached: Vec<bool>, // [h]: rows that its parameters can influence
-    active: Vec<bool>,  // [p]
-    held: Vec<bool>,    // [h]
-    live: Vec<bool>,    // [h]
-    /// Whether any row that its parameters reach carries.
+    /// `[p]`, whether the parameter belongs to the layer.
+    columns: Vec<bool>,
+    /// `[h]`, whether the parameters of the layer can influence the row.
+    reached: Vec<bool>,
+    /// `[p]`, whether the column is active.
+    active: Vec<bool>,
+    /// `[h]`, whether the row is held.
+    held: Vec<bool>,
+    /// `[h]`, whether the row is live.
+    live: Vec<bool>,
+    /// Whether any reached row carries.
     carries: bool,
 }
 
 /// Cost model of [`Rtrl`](crate::rule::Rtrl).
 ///
 /// # Equation
-/// For the parameters of each layer, `(l + c + a) k⁻ + b k + m` MACs per step and `o k` per credit, and `f` MACs per step
-/// for folding inner rows away where that is done. Memory: `Σ_layers (h k + p_layer) + p` numbers.
+/// `(l + c + a) k⁻ + b k + m` MACs per step and `o k` MACs per credit for the parameters of each
+/// layer, and f MACs per step for folding. Memory: `Σ_layers (h k + p_layer) + p` numbers.
 ///
 /// # Symbols
-/// - k, k⁻: active columns, those whose source has been nonzero since the reset; and their number before this step
-/// - l: live rows that others read, if any row carries, else 0
-/// - c: rows with a carry other than 1
-/// - a, b: nonzero couplings of A and of B from live rows into held rows
-/// - m: entries of M̄ in held rows whose source is nonzero
-/// - o: live output rows with nonzero credit
-/// - h: held rows
+/// - k, k⁻: number of active columns at this step and before it
+/// - l: number of live rows that other rows read, if any row carries, else 0
+/// - c: number of rows with a carry other than 1
+/// - a, b: number of nonzero couplings of A and of B from live rows to held rows
+/// - m: number of entries of M̄ in held rows whose source is nonzero
+/// - f: number of folded entries whose factor is nonzero
+/// - o: number of live output rows with nonzero credit
+/// - h: number of held rows
 ///
-/// Without activity skips every row is held and live, every column is active and every source counts as nonzero.
+/// Without activity skips, every row is held and live, every column is active and every source
+/// counts as nonzero.
 pub(in crate::rule) struct PanelCost<T> {
     wiring: Arc<Wiring>,
     /// Whether zeros of activity are skipped.
     activity: bool,
     form: Form<T>,
+    /// `[p]`, whether a parameter is a recurrent weight.
     recurrent: Vec<bool>,
+    /// `[layers]`
     layers: Vec<Layer>,
 }
 
-/// Mean MACs per step over p columns with a credit to every unit: `κ p (l + c + η |A|) + h s p + κ ν n p`.
+/// Returns the mean MACs per step over p columns with a credit for every unit:
+/// `κ p (l + c + η |A|) + h s p + κ ν n p`.
 pub(in crate::rule) fn mean(of: &Means, p: f64) -> f64 {
     let Means { units: n, couplings: a, .. } = *of;
     let copied = if of.carry { of.live * n } else { 0.0 };
@@ -54,17 +65,19 @@ pub(in crate::rule) fn mean(of: &Means, p: f64) -> f64 {
         + of.active * of.live * n * p
 }
 
-/// Mean MACs per step without activity skips: `p (2 c + |A|) + p + n p`.
+/// Returns the mean MACs per step without activity skips: `p (2 c + |A|) + p + n p`.
 pub(in crate::rule) fn mean_of_masks(of: &Means) -> f64 {
     let p = of.parameters;
     p * (2.0 * of.carrying() + of.couplings) + p + of.units * p
 }
 
+/// Returns the number of true values.
 fn count(of: &[bool]) -> usize {
     of.iter().filter(|x| **x).count()
 }
 
 impl<T: Real> PanelCost<T> {
+    /// Creates the cost model of a wiring, with or without activity skips.
     pub fn new(wiring: Arc<Wiring>, activity: bool) -> Self {
         let form = Form::choose(&wiring);
         let (n, p) = (wiring.rows(), wiring.parameters());
@@ -90,6 +103,7 @@ impl<T: Real> PanelCost<T> {
 }
 
 impl Layer {
+    /// Updates the state with a step. Returns the MACs of the step.
     fn observe<T: Real>(
         &mut self,
         wiring: &Wiring,

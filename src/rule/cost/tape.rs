@@ -9,28 +9,34 @@ use std::sync::Arc;
 /// Cost model of [`Bptt`](crate::rule::Bptt) and [`Tbptt`](crate::rule::Tbptt).
 ///
 /// # Equation
-/// A backward pass over steps t costs `Σ_t (a_t + b_t + m_t)` MACs. BPTT goes back from the last step with credit to the
-/// reset at every drain, truncated BPTT over its window at every credit.
+/// A backward pass over steps t costs `Σ_t (a_t + b_t + m_t)` MACs. BPTT has one backward pass per
+/// drain, from the last step with credit to the reset. Truncated BPTT has one backward pass per
+/// credit, over its window.
 ///
-/// Memory: `T s + p` numbers for T steps of s numbers, where `s = 6 h + 2 g + f + |A| + |B|` and the direct couplings, and
-/// o more for the credit of BPTT. In the RTRL paper's Table 1 this is `T n + p`.
+/// Memory: `T s + p` numbers for T steps of s numbers (`T n + p` in Table 1 of the RTRL paper). s
+/// is `6 h + 2 g + f + |A| + |B|`, plus the number of direct couplings, plus o for BPTT.
 ///
 /// # Symbols
-/// - a_t, b_t: couplings of A (none at the end of the pass) and of B in columns of units that are live at t
+/// - a_t, b_t: couplings of A (none at the end of the pass) and of B in columns of units that are
+///   live at t
 /// - m_t: parameters whose source is nonzero at t
 /// - h, g, f, o: rows, pre-activations, sources and outputs
 pub(in crate::rule) struct TapeCost {
     wiring: Arc<Wiring>,
-    /// The window of truncated BPTT; none for BPTT.
+    /// The window of truncated BPTT; `None` for BPTT.
     window: Option<usize>,
-    /// (a_t, b_t + m_t), per step since the reset.
+    /// `[steps since the reset]`, pairs (a_t, b_t + m_t).
     steps: Vec<(u64, u64)>,
+    /// Number of leading steps that may have pending credit.
     credited: usize,
+    /// MACs of resets. The next drain reports them.
     owed: u64,
+    /// s, number of values per step.
     step_size: usize,
 }
 
-/// Mean MACs per step: `ν |A| + s p`, and `(K − 1) ν |A| + K s p` with a window of K steps.
+/// Returns the mean MACs per step: `ν |A| + s p`, or `(K − 1) ν |A| + K s p` with a window of K
+/// steps.
 pub(in crate::rule) fn mean(of: &Means, window: Option<f64>) -> f64 {
     match window {
         None => of.live * of.couplings + of.nonzero * of.parameters,
@@ -39,10 +45,12 @@ pub(in crate::rule) fn mean(of: &Means, window: Option<f64>) -> f64 {
 }
 
 impl TapeCost {
+    /// Creates the cost model of a wiring.
     pub fn new(wiring: Arc<Wiring>, window: Option<usize>) -> Self {
         Self { wiring, window, steps: Vec::new(), credited: 0, owed: 0, step_size: 0 }
     }
 
+    /// Returns the MACs of a backward pass over the steps `from..to`.
     fn backward(&self, from: usize, to: usize) -> u64 {
         (from..to).map(|t| self.steps[t].1 + if t + 1 < to { self.steps[t].0 } else { 0 }).sum()
     }

@@ -7,13 +7,15 @@ use crate::scalar::Real;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 
-/// Cost model of [`Unmasked`](crate::rule::Unmasked): that of the inner rule on the unmasked network.
+/// Cost model of [`Unmasked`](crate::rule::Unmasked): the cost of the inner rule on the unmasked
+/// network.
 pub(in crate::rule) struct UnmaskedCost<T, P> {
     inner: P,
     expansion: Expansion<T>,
 }
 
 impl<T: Real, P: CostModel<T>> UnmaskedCost<T, P> {
+    /// Creates the cost model. `build` creates the cost model of the inner rule.
     pub fn new(wiring: &Wiring, build: impl FnOnce(Arc<Wiring>) -> P) -> Self {
         let full = Arc::new(wiring.unmasked());
         Self { expansion: Expansion::new(wiring, &full), inner: build(full) }

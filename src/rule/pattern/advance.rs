@@ -6,19 +6,28 @@ use crate::scalar::{Real, flush};
 use crate::sparse::kernel;
 use crate::wiring::{Step, Wiring};
 
-/// The recursion of one step, compiled for the vector units of the machine. It returns the MACs.
+/// One step of the recursion, compiled for vector instructions. Returns the MACs.
 pub(super) struct Advance<'a, T> {
+    /// The wiring of the network.
     pub wiring: &'a Wiring,
+    /// The form, evaluated for `step`.
     pub form: &'a Form<T>,
+    /// The groups of the pattern.
     pub groups: &'a [Group],
+    /// The observed step.
     pub step: &'a Step<T>,
-    // Of the step before: which rows were live, e and Ē; each [h].
+    /// `[h]`, whether a row was live at the previous step.
     pub live: &'a [bool],
+    /// `[h]`, e of the previous step.
     pub e: &'a [T],
+    /// `[h]`, Ē of the previous step.
     pub e_bar: &'a [T],
-    pub s: &'a mut [T],                 // [|P|]
-    pub y: &'a mut [T],                 // [largest group]
-    pub terms: &'a mut Vec<(T, usize)>, // scratch
+    /// `[|P|]`, S.
+    pub s: &'a mut [T],
+    /// `[entries of the largest group]`, scratch: Y of the previous step.
+    pub y: &'a mut [T],
+    /// Scratch: pairs (coefficient, block).
+    pub terms: &'a mut Vec<(T, usize)>,
 }
 
 impl<T: Real> pulp::WithSimd for Advance<'_, T> {
@@ -42,6 +51,7 @@ impl<T: Real> Advance<'_, T> {
     }
 
     /// Computes `Y_{t−1} = diag(e) S_{t−1} + Ē_{t−1}` of the blocks that another block reads.
+    /// Returns the MACs.
     #[inline(always)]
     fn emissions(&mut self, group: &Group) -> u64 {
         let k = group.columns.len();
@@ -59,7 +69,8 @@ impl<T: Real> Advance<'_, T> {
         macs
     }
 
-    /// Advances block `b` of a group: `S ← (d + a e) S + a Ē + A′ Y_{t−1} + M̄ + B Y_t`.
+    /// Advances block `b` of a group: `S ← (d + a e) S + a Ē + A′ Y_{t−1} + M̄ + B Y_t`, where a is
+    /// the coupling of the row to itself. Returns the MACs.
     #[inline(always)]
     fn block(&mut self, group: &Group, b: usize, block: &RowBlock) -> u64 {
         let (k, row, step) = (group.columns.len(), block.row, self.step);
@@ -71,7 +82,7 @@ impl<T: Real> Advance<'_, T> {
             s.fill(T::zero());
             return 0;
         }
-        // The own coupling a joins the carry: d S + a (e S + Ē).
+        // The coupling a of the row to itself is added to the carry: d S + a (e S + Ē).
         let own = block.own.as_ref().filter(|_| self.live[row]).map_or(T::zero(), |own| match own {
             Own::Coupling(at) => values.a[*at],
             Own::Direct(k) => step.direct_previous[*k],
@@ -108,7 +119,7 @@ impl<T: Real> Advance<'_, T> {
     }
 }
 
-/// Adds the immediate influence: `s += gain · φ`, for nonzero sources. Returns the MACs.
+/// Adds the immediate influence `gain · φ` of nonzero sources to `s`. Returns the MACs.
 #[inline(always)]
 fn inject<T: Real>(s: &mut [T], gain: T, sources: &[usize], phi: &[T]) -> u64 {
     let mut macs = 0;

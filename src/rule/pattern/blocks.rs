@@ -1,45 +1,50 @@
-//! The pattern as blocks: a row × the parameters of one pre-activation.
+//! The blocks of a pattern. A block is a row × the parameters of one pre-activation.
 
 use super::Reach;
 use crate::rule::recursion::Form;
 use crate::scalar::Real;
 use crate::wiring::Wiring;
 
-/// A path of a row's influence to itself besides the carry.
+/// The coupling of a row to itself, in addition to the carry.
 pub(in crate::rule) enum Own {
-    /// Entry of A at this position.
+    /// The entry of A at this position.
     Coupling(usize),
-    /// Direct coupling of this index.
+    /// The direct coupling with this index.
     Direct(usize),
 }
 
 /// The block of one row.
 pub(in crate::rule) struct RowBlock {
+    /// The row.
     pub row: usize,
+    /// The coupling of the row to itself, if any.
     pub own: Option<Own>,
-    /// Couplings (position in A or B, index of the source's block in the group); in `current`, the source's block is an
-    /// earlier one.
+    /// Pairs (position in A, index of the source's block in the group) of couplings to other rows.
     pub previous: Vec<(u32, u32)>,
+    /// Pairs (position in B, index of the source's block in the group). The source's block precedes
+    /// this block.
     pub current: Vec<(u32, u32)>,
-    /// Position of the gain with which M̄ enters this row, if it does.
+    /// Position of the gain of M̄ in this row, if any.
     pub gain: Option<usize>,
-    /// Whether another block of the group reads this one a step later.
+    /// Whether another block of the group reads this block at the next step.
     pub feeds: bool,
 }
 
-/// The blocks of one pre-activation's k parameters, by ascending row.
+/// The blocks of the k parameters of one pre-activation.
 pub(in crate::rule) struct Group {
-    /// The parameters: k consecutive columns, and the source of each.
+    /// The parameters: k consecutive indices in the parameter buffer.
     pub columns: std::ops::Range<usize>,
-    pub sources: Vec<usize>, // [k]
-    /// Where the group's blocks start in S: block b occupies `s[at + b k .. at + (b + 1) k]`.
+    /// `[k]`, the source of each parameter.
+    pub sources: Vec<usize>,
+    /// Start of the group in S. Block b is `s[at + b k .. at + (b + 1) k]`.
     pub at: usize,
+    /// Blocks, ascending by row.
     pub blocks: Vec<RowBlock>,
-    /// The row whose threshold is among the parameters, as (block, column within the group).
+    /// Pair (block, column within the group) of the threshold among the parameters, if any.
     pub theta: Option<(usize, usize)>,
 }
 
-/// The blocks of a pattern, pre-activation by pre-activation.
+/// Returns the groups of a pattern, one per pre-activation with parameters.
 pub(in crate::rule) fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: Reach) -> Vec<Group> {
     let steps = if let Reach::Steps(steps) = reach { steps } else { 1 };
     let mut groups: Vec<Group> = Vec::new();
@@ -64,6 +69,8 @@ pub(in crate::rule) fn groups<T: Real>(wiring: &Wiring, form: &Form<T>, reach: R
     groups
 }
 
+/// Creates the block of a row and a pre-activation. `place` returns the block of a row in the
+/// group.
 fn block<T: Real>(
     wiring: &Wiring,
     form: &Form<T>,

@@ -1,9 +1,9 @@
 //! The recursion of RTRL on a fixed pattern: SnAp-n, RFLO and e-prop.
 //!
-//! Whether an entry of S can become nonzero depends on its row and on the pre-activation that its parameter feeds, not on
-//! the source that the parameter reads. So the pattern consists of blocks: a row × the parameters of one pre-activation,
-//! which are neighbours in the parameter buffer. Blocks of different pre-activations never interact. Inner rows are folded
-//! away (`rule/recursion.rs`).
+//! Whether an entry of S can become nonzero depends on its row and on the pre-activation of its
+//! parameter, and not on the source of the parameter. The pattern therefore consists of blocks: a
+//! row × the parameters of one pre-activation, which are contiguous in the parameter buffer. Blocks
+//! of different pre-activations do not interact. Inner rows are folded (`rule/recursion.rs`).
 
 mod advance;
 mod blocks;
@@ -25,23 +25,31 @@ use crate::wiring::{Step, Wiring};
 use advance::Advance;
 use std::sync::Arc;
 
-/// RTRL on a fixed pattern of S, for one stream: SnAp-n, RFLO and e-prop.
+/// RTRL on a fixed pattern of S for one stream: SnAp-n, RFLO and e-prop.
 ///
 /// # Equation
-/// `S_t = (diag(d) S_{t−1} + A′ Y_{t−1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,  `g += Y_tᵀ c̄_t`,
+/// `S_t = (diag(d) S_{t−1} + A′ Y_{t−1} + B Y_t + M̄_t) ⊙ P`,  `Y_t = diag(e) S_t + Ē_t`,
+/// `g += Y_tᵀ c̄_t`,
 ///
-/// where the pattern P and the couplings A′ that are kept are those of a [`Reach`].
+/// where [`Reach`] defines the pattern P and the couplings A′.
 ///
 /// # Symbols
-/// As in [`Rule`]: h rows, p parameters, S and Y of shape h × p, of which only the entries of P are stored.
+/// The symbols of [`Rule`]: h rows and p parameters; S and Y of shape h × p, of which the entries
+/// of P are stored.
 ///
 /// # What is skipped
 /// Columns of A′ and B of rows with `e = 0`, and entries of M̄ whose source is zero.
 ///
 /// # Cost
-/// MACs per step for a block of k parameters: k for its carry, k for every kept coupling from a live block of the same
-/// parameters, k for the Y of a block that others read, and one per parameter whose source is nonzero. k MACs per credit
-/// and live output row. Memory: `|P| + p` numbers, and those of the pre-activation with the largest pattern.
+/// MACs per step of a block of k parameters:
+///
+/// - k for the carry
+/// - k per coupling of A′ and B from a live block of the same parameters
+/// - k for Y, if another block reads it
+/// - 1 per parameter whose source is nonzero
+///
+/// MACs per credit: k per block in a live output row. Memory: `|P| + p` numbers, plus the number of
+/// entries of the largest group.
 ///
 /// # Exactness
 /// [`Claim::Pattern`] for SnAp-n, [`Claim::Heuristic`] for RFLO and e-prop.
@@ -50,29 +58,37 @@ use std::sync::Arc;
 /// See the variants of [`Reach`].
 pub struct PatternRtrl<T> {
     reach: Reach,
+    /// The vector instructions of this machine.
     arch: pulp::Arch,
     wiring: Arc<Wiring>,
     form: Form<T>,
+    /// The groups of the pattern.
     groups: Vec<Group>,
-    s: Vec<T>,        // [|P|]: blocks of all groups, one after another
-    y: Vec<T>,        // [largest group]: Y of the step before, block by block, of the group being advanced
-    live: Vec<bool>,  // [h]: rows live at the last step
-    e: Vec<T>,        // [h]: e of the last step
-    e_bar: Vec<T>,    // [h]: Ē of the last step
-    gradient: Vec<T>, // [p]
-    /// Which parameters are recurrent weights.
-    recurrent: Vec<bool>, // [p]
-    /// Scratch: terms (factor, block) of a linear combination.
+    /// `[|P|]`, S of all groups.
+    s: Vec<T>,
+    /// `[entries of the largest group]`, scratch: Y of the previous step of one group.
+    y: Vec<T>,
+    /// `[h]`, whether a row was live at the last step.
+    live: Vec<bool>,
+    /// `[h]`, e of the last step.
+    e: Vec<T>,
+    /// `[h]`, Ē of the last step.
+    e_bar: Vec<T>,
+    /// `[p]`
+    gradient: Vec<T>,
+    /// `[p]`, whether a parameter is a recurrent weight.
+    recurrent: Vec<bool>,
+    /// Scratch: pairs (coefficient, block).
     terms: Vec<(T, usize)>,
 }
 
 impl<T: Real> PatternRtrl<T> {
-    /// A rule for one stream over `wiring`, with the pattern and couplings of `reach`.
+    /// Creates a rule for one stream with the pattern and couplings of `reach`.
     ///
     /// # Panics
     /// If `reach` is `Steps(0)`.
     pub fn new(wiring: Arc<Wiring>, reach: Reach) -> Self {
-        assert!(reach != Reach::Steps(0), "SnAp-n needs n ≥ 1");
+        assert!(reach != Reach::Steps(0), "the number of steps of SnAp-n must be at least 1");
         let form = Form::folded(&wiring);
         let groups = groups(&wiring, &form, reach);
         let (size, widest) = groups.iter().fold((0, 0), |(size, widest), g| {
@@ -109,7 +125,7 @@ impl<T: Real> Rule<T> for PatternRtrl<T> {
     fn reset(&mut self) {
         self.s.fill(T::zero());
         self.live.fill(false);
-        // The next step multiplies these by a zero S, so they must be finite.
+        // The next step multiplies e and Ē by zeros: they must be finite.
         self.e.fill(T::zero());
         self.e_bar.fill(T::zero());
     }
