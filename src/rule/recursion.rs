@@ -20,7 +20,7 @@ fn pairs(pairs: impl Iterator<Item = (usize, usize)>) -> Vec<(u32, u32)> {
     pairs.map(|(from, to)| (from as u32, to as u32)).collect()
 }
 
-/// `to += factor · from` along runs. Returns the MACs.
+/// Computes `to += factor · from` along runs. Returns the MACs.
 fn add<T: Real>(runs: &[IndexRun], factor: T, from: &[T], to: &mut [T]) -> usize {
     for run in runs {
         let source = &from[run.source()];

@@ -129,12 +129,12 @@ impl<T: Real> Uoro<T> {
     }
 }
 
-/// Euclidean norm.
+/// Returns the Euclidean norm.
 fn norm<T: Real>(v: &[T]) -> f64 {
     v.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
 }
 
-/// `√(a/b)`, or 1 if either is zero: any positive factor is unbiased.
+/// Returns `√(a/b)`, or 1 if a or b is zero. The estimate is unbiased for any positive factor.
 fn balance(a: f64, b: f64) -> f64 {
     if a > 0.0 && b > 0.0 { (a / b).sqrt() } else { 1.0 }
 }

@@ -139,8 +139,8 @@ impl Sums {
 ///
 /// The samples are split into an older and a newer part. `older` holds, for each older sample, the
 /// sums from it to the end of the older part; `newer` holds the sums of the newer part. The sums of
-/// the window are those of the oldest sample plus `newer`. Rounding errors do not accumulate, and
-/// the amortised cost per sample is constant.
+/// the window are the sums of the oldest sample plus `newer`. Rounding errors do not accumulate,
+/// and the amortised cost per sample is constant.
 #[derive(Clone, Debug, Default)]
 struct Window {
     /// N.
@@ -217,7 +217,8 @@ impl Score {
         self.add(Sample::Value(came, predicted));
     }
 
-    /// Adds a class and the predicted probabilities: one per class, or only that of class 1.
+    /// Adds a class and the predicted probabilities: one per class, or only the probability of
+    /// class 1.
     ///
     /// # Panics
     /// If `came` is not less than the number of classes.
@@ -261,7 +262,7 @@ impl Score {
 }
 
 /// Returns the most probable class and its probability; of equal ones, the first. A single
-/// probability is that of class 1 of two.
+/// probability is the probability of class 1 of two classes.
 pub fn most_probable(predicted: &[f64]) -> (usize, f64) {
     match predicted {
         [one] if *one > 0.5 => (1, *one),

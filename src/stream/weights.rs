@@ -38,7 +38,7 @@ pub fn export<T: Real>(learner: &StreamLearner<T>, path: &Path) -> Result<()> {
     file::replace(path, pack(learner))
 }
 
-/// Creates a learner with the weights of a file. Its other state is that of a new learner.
+/// Creates a learner with the weights of a file. Its other state is the state of a new learner.
 ///
 /// # Errors
 /// If the file cannot be read, or a tensor is missing, is unknown, or has another shape or type.

@@ -2,7 +2,7 @@
 //!
 //! `μ_s = c̄_s + A_{s+1}ᵀ λ_{s+1} + B_sᵀ λ_s`,  `λ_s = e_s ⊙ μ_s + d_{s+1} ⊙ λ_{s+1}`,
 //!
-//! and at the anchor `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1`. The equations are those of
+//! and at the anchor `∂L/∂S = d_{1} ⊙ λ_1 + e_0 ⊙ A_1ᵀ λ_1`. The equations are the same as in
 //! `rule/adjoint.rs`. λ of every step is stored for the gradient. While S is advanced there are two
 //! anchors, at the end and at the start of the previous block. One pass computes both.
 

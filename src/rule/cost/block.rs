@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Advance over a block: `n′ Σ_s (a_s + b_s) + Σ_rows q (l′ (l + K) + K)` MACs, distributed over
 /// the next steps. Until the advance is complete, a backward pass continues through the previous
 /// block. This adds `a_1 + Σ_s (a_s + b_s)` MACs, where the sum is over the previous block. For
-/// rows that are not advanced yet, k is larger by K and l is that of the previous anchor.
+/// rows that are not advanced yet, k is larger by K and l refers to the previous anchor.
 ///
 /// Memory: `Σ_rows q l + Σ_s (a_s + b_s) + k (3 h + g + 2 f + o) + p` numbers, and
 /// `64 ⌈L/64⌉ (h K + 2 h + L) + 4 ⌈L/4⌉ L` numbers for the advance. Until the advance is complete,

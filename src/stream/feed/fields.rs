@@ -253,8 +253,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Finds the column of a key. `guess` is the column after that of the previous key: the keys of
-/// most objects are in the order of the columns.
+/// Finds the column of a key. `guess` is the next column after the column of the previous key: most
+/// objects have their keys in the order of the columns.
 #[derive(Clone, Copy)]
 struct Key<'a> {
     columns: &'a [String],
