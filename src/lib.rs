@@ -68,6 +68,7 @@ pub mod experiment;
 #[doc(hidden)]
 pub mod file;
 pub mod learner;
+pub mod lm;
 pub mod macs;
 pub mod metrics;
 pub mod model;

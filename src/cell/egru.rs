@@ -24,9 +24,10 @@
 //! `∂g/∂s_r = y⁻ r(1−r)` and a direct coupling r to y⁻. W_z couples the unit to g within the step.
 //! If a unit is silent, its g is zero and costs no MACs.
 
+use super::egru_unit::{UnitInput, gated_activity, unit};
 use super::{Cell, CellConfig, EventReset, ResetGate, integrate_layer, read};
 use crate::params::Kind;
-use crate::scalar::{Real, sigmoid};
+use crate::scalar::Real;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use std::ops::Range;
 
@@ -109,73 +110,50 @@ impl Egru {
     /// pre-activations. Returns the MACs.
     fn gate<T: Real>(&self, gated: &Gated, wiring: &Wiring, w: &[T], y: &[T], step: &mut Step<T>) -> u64 {
         for (i, row) in gated.rows.clone().enumerate() {
-            let r = sigmoid(step.pre[self.r.start + i]);
-            let y0 = y[self.units.start + i];
-            step.c[row] = r * y0;
-            step.y[row] = r * y0;
+            let gated_unit = gated_activity(step.pre[self.r.start + i], y[self.units.start + i]);
+            step.c[row] = gated_unit.g;
+            step.y[row] = gated_unit.g;
             step.e[row] = T::one();
             step.slope[row] = T::one();
-            step.gain[self.r.start + i] = y0 * r * (T::one() - r);
-            step.direct_previous[gated.direct.start + i] = r;
+            step.gain[self.r.start + i] = gated_unit.gain_r;
+            step.direct_previous[gated.direct.start + i] = gated_unit.direct;
         }
         read(&mut step.phi, &gated.sources, &step.c, &gated.rows);
         step.integrate(wiring, w, gated.sources.clone())
     }
 
-    /// Computes the candidate `z` of unit `i`. Sets the gains of r and q for ∂c/∂s_z = 1; the
-    /// caller multiplies them by ∂c/∂s_z.
-    fn candidate<T: Real>(&self, i: usize, step: &mut Step<T>) -> T {
-        let s = step.pre[self.z.start + i];
-        let Some(q) = &self.q else { return s.tanh() };
-        let r = sigmoid(step.pre[self.r.start + i]);
-        let q_i = step.pre[q.start + i];
-        step.gain[self.r.start + i] = q_i * r * (T::one() - r);
-        step.gain[q.start + i] = r;
-        (s + r * q_i).tanh()
-    }
-
     /// Computes state, emission and local derivatives of unit `i`.
     fn unit<T: Real>(&self, i: usize, before: &State<T>, step: &mut Step<T>) {
-        let one = T::one();
-        let event = &self.config.surrogate;
         let row = self.units.start + i;
-        let (c0, y0) = (before.c[row], before.y[row]);
-        let theta = self.theta.as_ref().map(|gate| step.pre[gate.start + i]);
-
-        let u = sigmoid(step.pre[self.u.start + i]);
-        let z = self.candidate(i, step);
-        // k is the argument of the leak. With the threshold reset it depends on ϑ, and on c⁻ also
-        // through the last event.
-        let (k, dk_dc, dk_dtheta) = match theta {
-            Some(theta) if self.output_reset.is_none() => {
-                let (o, slope) = (event.event(c0 - theta), event.slope(c0 - theta));
-                (c0 - o * theta, one - theta * slope, theta * slope - o)
-            }
-            _ => (c0, one, T::zero()),
+        let pre = |gate: &Option<Range<usize>>, step: &Step<T>| {
+            gate.as_ref().map_or(T::zero(), |gate| step.pre[gate.start + i])
         };
-        let mut c = u * z + (one - u) * k;
-        if let Some(direct) = &self.output_reset {
-            c -= y0;
-            step.direct_previous[direct.start + i] = -one;
-        }
-        step.d[row] = (one - u) * dk_dc;
-        step.gain[self.u.start + i] = (z - k) * u * (one - u);
-        let gain_z = u * (one - z * z);
-        step.gain[self.z.start + i] = gain_z;
+        let input = UnitInput {
+            u: step.pre[self.u.start + i],
+            r: step.pre[self.r.start + i],
+            z: step.pre[self.z.start + i],
+            q: pre(&self.q, step),
+            theta: pre(&self.theta, step),
+            c: before.c[row],
+            y: before.y[row],
+        };
+        let unit = unit(&self.config, input);
+        step.c[row] = unit.c;
+        step.y[row] = unit.y;
+        step.d[row] = unit.d;
+        (step.e[row], step.e_bar[row], step.slope[row]) = (unit.e, unit.e_bar, unit.slope);
+        step.gain[self.u.start + i] = unit.gain_u;
+        step.gain[self.z.start + i] = unit.gain_z;
         if let Some(q) = &self.q {
-            step.gain[self.r.start + i] *= gain_z;
-            step.gain[q.start + i] *= gain_z;
+            step.gain[self.r.start + i] = unit.gain_r;
+            step.gain[q.start + i] = unit.gain_q;
         }
-
-        step.c[row] = c;
-        (step.y[row], step.e[row], step.e_bar[row], step.slope[row]) = match (&self.theta, theta) {
-            (Some(gate), Some(theta)) => {
-                step.gain[gate.start + i] = (one - u) * dk_dtheta;
-                let (h, slope) = (event.event(c - theta), event.slope(c - theta));
-                (c * h, h + c * slope, -c * slope, slope)
-            }
-            _ => (c, one, T::zero(), one),
-        };
+        if let Some(theta) = &self.theta {
+            step.gain[theta.start + i] = unit.gain_theta;
+        }
+        if let Some(direct) = &self.output_reset {
+            step.direct_previous[direct.start + i] = unit.direct;
+        }
     }
 }
 

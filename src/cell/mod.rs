@@ -5,8 +5,10 @@
 //! write its file and add it to [`registry`].
 
 pub mod egru;
+pub(crate) mod egru_unit;
 pub mod event_rnn;
 pub mod gru;
+pub(crate) mod lstm_unit;
 pub mod rnn;
 mod surrogate;
 pub mod trace;

@@ -9,6 +9,7 @@ mod derivatives;
 mod determinism;
 mod golden;
 mod ledger;
+mod lm_golden;
 mod predictions;
 mod rules;
 mod scenario;
