@@ -31,8 +31,8 @@ pub struct Macs {
     /// Backward pass through time: adjoints and their gradient contributions.
     pub backward: u64,
     /// Weight updates with a covariance: recursive least squares and Kalman filters (formulas in
-    /// `optim::Rls` and `optim::Kalman`). The updates of optimisers are not counted: they are a few
-    /// products per weight for every rule.
+    /// [`Rls`](crate::optim::Rls) and [`Kalman`](crate::optim::Kalman)). The updates of optimisers
+    /// are not counted: they are a few products per weight for every rule.
     pub update: u64,
 }
 

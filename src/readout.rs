@@ -137,8 +137,8 @@ impl Loss {
     }
 }
 
-/// Shape of a linear readout. Its parameters are one slice: `W` (outputs × inputs, row-major), then
-/// `b` (outputs).
+/// Shape of a linear readout `o = W y + b`. Its parameters are one slice: `W` (outputs × inputs,
+/// row-major), then `b` (outputs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readout {
     /// Number of emissions that the readout reads.

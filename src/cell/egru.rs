@@ -23,6 +23,23 @@
 //! sparse matrices would be dense. It is avoided: the gated activity `g = r ⊙ y⁻` is a row, with
 //! `∂g/∂s_r = y⁻ r(1−r)` and a direct coupling r to y⁻. W_z couples the unit to g within the step.
 //! If a unit is silent, its g is zero and costs no MACs.
+//!
+//! # Symbols
+//!
+//! A layer has n units and m inputs. x has m entries; u, r, z, c, y, q, ϑ and all b have n entries.
+//! W_u, W_r and W_z are n × (m + n), W_zx n × m and W_zy n × n. ⁻ marks the previous step.
+//!
+//! # Cost
+//!
+//! MACs per step: one per kept weight whose source is nonzero, and for the couplings A and B one
+//! per kept weight that reads an emission.
+//!
+//! # References
+//!
+//! - LM paper: M. Schöne et al., *An efficient RNN language model using activity sparsity and
+//!   sparse back-propagation through time*, 2023
+//! - A. Subramoney et al., *Efficient recurrent architectures through activity sparsity and sparse
+//!   back-propagation through time*, ICLR 2023
 
 use super::egru_unit::{UnitInput, gated_activity, unit};
 use super::{Cell, CellConfig, EventReset, ResetGate, integrate_layer, read};

@@ -9,6 +9,21 @@
 //! | gains | `∂v/∂s = 1`, and −1 for ϑ |
 //!
 //! Without activity sparsity `a = v`, and the network is linear and has no thresholds.
+//!
+//! # Symbols
+//!
+//! A layer has n units and m inputs. v, a, b and ϑ have n entries; W is n × n and U is n × m. v is
+//! the state c, and a the emission y.
+//!
+//! # Cost
+//!
+//! MACs per step: one per kept weight whose source is nonzero, and for the couplings A and B one
+//! per kept weight that reads an emission.
+//!
+//! # References
+//!
+//! RTRL paper: A. Subramoney, *Efficient real time recurrent learning through combined activity and
+//! parameter sparsity*, 2023
 
 use super::{Cell, CellConfig, integrate_layer};
 use crate::params::Kind;

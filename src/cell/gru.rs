@@ -6,6 +6,11 @@
 //! [`ResetGate::After`] places the reset gate after the matrix product, like cuDNN. The update gate
 //! u multiplies the candidate z; some libraries call `1 − u` the update gate.
 //!
+//! Local derivatives: `d = 1 − u`, `e = 1`; the gains are those of the [EGRU](super::egru) with
+//! `k = c⁻`. Shapes and cost are also those of the EGRU. Every unit carries and is live.
+//!
+//! # References
+//!
 //! K. Cho et al., *Learning phrase representations using RNN encoder–decoder for statistical
 //! machine translation*, EMNLP 2014.
 

@@ -8,6 +8,17 @@
 //! | emission | `e = 1`: there are no events, and every row is live |
 //! | gain | `∂c/∂s = 1 − c²` |
 //!
+//! # Symbols
+//!
+//! A layer has n units and m inputs. c, y and b have n entries; W is n × n and U is n × m.
+//!
+//! # Cost
+//!
+//! MACs per step: one per kept weight whose source is nonzero, and for the couplings A and B one
+//! per kept weight that reads an emission.
+//!
+//! # References
+//!
 //! J. L. Elman, *Finding structure in time*, Cognitive Science 14(2), 1990.
 
 use super::{Cell, CellConfig, integrate_layer};

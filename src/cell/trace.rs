@@ -2,9 +2,10 @@
 //!
 //! `ȳ_t = κ ȳ_{t-1} + (1 − κ) y_t`,
 //!
-//! with `d = κ`, `B = (1 − κ) I`, `e = 1`. If a readout reads a trace, the trace is part of the
-//! state, and an exact rule must also compute its influence `R_t = κ R_{t-1} + (1 − κ) Y_t`, whose
-//! rows are always live. The traces are rows of the network, so no rule handles them separately.
+//! with `d = κ`, `B = (1 − κ) I`, `e = 1`; ȳ and y have one entry per unit of the layer. If a
+//! readout reads a trace, the trace is part of the state, and an exact rule must also compute its
+//! influence `R_t = κ R_{t-1} + (1 − κ) Y_t`, whose rows are always live. The traces are rows of
+//! the network, so no rule handles them separately.
 
 use super::Cell;
 use crate::scalar::Real;

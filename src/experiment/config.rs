@@ -73,7 +73,7 @@ pub struct Config {
     pub schedule: String,
     /// Norm to which gradients are clipped, if any.
     pub clip: Option<f64>,
-    /// When weights are updated.
+    /// Time of weight updates.
     pub update: Update,
     /// Choice of the final weights.
     #[serde(default)]

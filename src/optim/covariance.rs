@@ -10,7 +10,7 @@ use crate::scalar::Real;
 ///
 /// # Equation
 ///
-/// `P ← P − c s sᵀ`,  `P ← D P D + q I` with `D_ii² = min(1/λ, v / P_ii)`
+/// `P ← P − c s sᵀ`,  `P ← D P D + Q I` with `D_ii² = min(1/λ, v / P_ii)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Covariance {
     size: usize,
@@ -68,7 +68,7 @@ impl Covariance {
         (by.iter().filter(|x| **x != 0.0).count() * self.size) as u64
     }
 
-    /// Applies forgetting and process noise: `P ← D P D + q I`. D divides variances by λ, but
+    /// Applies forgetting and process noise: `P ← D P D + Q I`. D divides variances by λ, but
     /// raises none above the initial variance v. Returns the MACs: g² if λ < 1, else 0.
     pub fn forget(&mut self, forgetting: f64, noise: f64) -> u64 {
         if forgetting < 1.0 {

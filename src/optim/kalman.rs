@@ -42,15 +42,15 @@ impl Group {
 /// `w_g ← w_g − P_g H_gᵀ M ∂L/∂o`,  `P_g ← P_g − P_g H_gᵀ (M F) H_g P_g`
 ///
 /// for each group g of weights, where F = ∂²L/∂o² is the curvature of the loss. For a squared error
-/// with observation noise of variance r, `L = ½ ‖o − target‖² / r` and `F = I / r`, and the gain is
-/// `K = P Hᵀ (r I + H P Hᵀ)⁻¹`. The full filter has one group of all weights. The decoupled filter
+/// with observation noise of variance R, `L = ½ ‖o − target‖² / R` and `F = I / R`, and the gain is
+/// `K = P Hᵀ (R I + H P Hᵀ)⁻¹`. The full filter has one group of all weights. The decoupled filter
 /// has one group per unit and per output; G is the sum over all groups. Exact RTRL computes H: row
 /// o is the gradient for a unit derivative of output o.
 ///
 /// # Symbols
 ///
-/// k outputs; H k × p; P_g g × g; G, M, F k × k. With forgetting factor λ and process noise q,
-/// `P_g ← D P_g D + q I` before each update, with `D_ii² = min(1/λ, v / P_ii)` for the initial
+/// k outputs; H k × p; P_g g × g; G, M, F k × k. With forgetting factor λ and process noise Q,
+/// `P_g ← D P_g D + Q I` before each update, with `D_ii² = min(1/λ, v / P_ii)` for the initial
 /// variance v.
 ///
 /// # References
@@ -71,7 +71,7 @@ impl Kalman {
     /// Creates a filter for k outputs. A group is a list of indices into the weights, and the
     /// initial variance v of each of its weights.
     ///
-    /// `forgetting` is λ, in (0, 1], and `noise` is the process noise q, a variance added per
+    /// `forgetting` is λ, in (0, 1], and `noise` is the process noise Q, a variance added per
     /// update. Memory: Σ g² values in `f64`.
     pub fn new(
         groups: impl IntoIterator<Item = (Vec<usize>, f64)>,

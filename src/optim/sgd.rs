@@ -6,6 +6,9 @@ use crate::error::Result;
 use crate::scalar::Real;
 
 /// Gradient descent: `w ← w − η g`.
+///
+/// w and g have n entries; η is the learning rate. w is flushed (see [`scalar`](crate::scalar)).
+/// The optimiser has no state besides η.
 #[derive(Clone, Debug)]
 pub struct Sgd<T> {
     size: usize,

@@ -28,7 +28,7 @@ pub struct Dimensions {
 ///
 /// Code outside the registry does not depend on names of rules. [`registry`](super::registry())
 /// returns the rules of this crate. [`RuleEntry::new`] creates an entry of your own rule, which can
-/// be passed to `sparse_rtrl::check::check_rule`.
+/// be passed to [`check_rule`](crate::check::check_rule).
 pub struct RuleEntry<T> {
     /// The name on the command line and in configurations.
     pub name: String,

@@ -18,7 +18,8 @@
 //! | `e-prop` | [`PatternRtrl`] with [`Reach::Unit`] | heuristic |
 //! | `uoro` | [`Uoro`] | unbiased |
 //!
-//! Implement [`Rule`] for your own rule and check it with `sparse_rtrl::check::check_rule`.
+//! Implement [`Rule`] for your own rule and check it with
+//! [`check_rule`](crate::check::check_rule).
 //!
 //! [`find`] returns a rule by name. A rule can also be constructed directly:
 //!

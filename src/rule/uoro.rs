@@ -21,11 +21,11 @@ use std::sync::Arc;
 /// where `N = M̄ + A Ē⁻ + B Ē` is the immediate influence of the step. The gradient of a credit c̄
 /// is
 ///
-/// `Yᵀ c̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`:
+/// `Yᵀ c̄ = θ̃ (s̃ · e ⊙ c̄) + Ēᵀ c̄`.
 ///
-/// where the term of Ē, the influence of the thresholds on the current emissions, is exact. The
-/// factors `ρ₀ = √(‖θ̃‖ / ‖J s̃‖)` and `ρ₁ = √(‖νᵀN‖ / ‖ν‖)` keep the variance small; J s̃ is the
-/// new s̃ without noise.
+/// The term of Ē, the influence of the thresholds on the current emissions, is exact. The factors
+/// `ρ₀ = √(‖θ̃‖ / ‖J s̃‖)` and `ρ₁ = √(‖νᵀN‖ / ‖ν‖)` keep the variance small; J s̃ is the new s̃
+/// without noise.
 ///
 /// # Symbols
 /// With h rows and p parameters: s̃ has length h, θ̃ has length p, and ν are h independent random

@@ -212,13 +212,13 @@ impl Score {
         Self { all: Sums::default(), window: Window { length: window, ..Window::default() } }
     }
 
-    /// Adds a numeric target and its prediction.
+    /// Adds a numeric target `came` and its prediction.
     pub fn value(&mut self, came: f64, predicted: f64) {
         self.add(Sample::Value(came, predicted));
     }
 
-    /// Adds a class and the predicted probabilities: one per class, or only the probability of
-    /// class 1.
+    /// Adds a class `came` and the predicted probabilities: one per class, or only the probability
+    /// of class 1.
     ///
     /// # Panics
     /// If `came` is not less than the number of classes.

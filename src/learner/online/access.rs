@@ -51,6 +51,9 @@ impl<T: Real> StreamLearner<T> {
 
     /// Returns the prediction of the target that arrives with the next step of a stream. `None` if
     /// the horizon is 0 or no target is due.
+    ///
+    /// # Panics
+    /// If there is no such stream.
     pub fn due(&self, stream: usize) -> Option<&[f64]> {
         let stream_state = &self.stream_states[stream];
         let due = self.spec.horizon > 0 && stream_state.pending.len() == self.spec.horizon;

@@ -9,6 +9,12 @@ use crate::rule;
 use serde::{Deserialize, Serialize};
 
 /// The trainer of the network. It updates the weights at every step with a target.
+///
+/// | variant | update | equations |
+/// |---|---|---|
+/// | `Untrained` | none | |
+/// | `Gradient` | `w ← w − η_t · (step of the optimiser for ∂L/∂w)`, `η_t = η₀ / (1 + δ t)` | [`optim`] |
+/// | `Kalman` | `w_g ← w_g − P_g H_gᵀ M ∂L/∂o` for each group g of weights | [`Kalman`](optim::Kalman) |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -32,12 +38,12 @@ pub enum Trainer {
         grouping: Grouping,
         /// Initial variance of a weight.
         variance: f64,
-        /// r, the observation-noise variance, in squared standard deviations of the target. Used
+        /// R, the observation-noise variance, in squared standard deviations of the target. Used
         /// for the squared error only.
         error: f64,
         /// λ, the forgetting factor per step, in (0, 1].
         forgetting: f64,
-        /// q, the process-noise variance per step.
+        /// Q, the process-noise variance per step.
         noise: f64,
     },
 }
@@ -72,7 +78,7 @@ pub enum Grouping {
     Full,
 }
 
-/// Settings of recursive least squares for the readout.
+/// Settings of recursive least squares for the readout ([`Rls`](optim::Rls) has the equations).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeastSquares {
     /// Initial variance of a weight. It corresponds to a ridge penalty of 1 / variance.

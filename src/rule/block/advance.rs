@@ -1,7 +1,7 @@
 //! The advance of S over a block, in shares. With `Λ_s = ∂S_K/∂S_s` of the K steps
 //! ([`TransitionPass`]),
 //!
-//! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,  `P = Λ_1ᵀ (diag(d_1) + A_1 diag(e_0))`
+//! `S_K = P S_0 + Σ_s Λ_s M̄_s`,  `P = Λ_1 (diag(d_1) + A_1 diag(e_0))`
 //!
 //! for one unit after another ([`TileUpdate`]). Ē is added in the columns of thresholds.
 

@@ -2,8 +2,8 @@
 //! nanoseconds on one thread.
 //!
 //! There is a gradient at every step. The sizes are: n rows, of which h are held by the direct
-//! recursion and l by an anchor; p parameters; a couplings out of live rows, B included; a share ν
-//! of live rows.
+//! recursion and l by an anchor; p parameters; a, the number of couplings out of live rows, B
+//! included; ν, the share of live rows.
 //!
 //! Nanoseconds per step:
 //!

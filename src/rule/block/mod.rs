@@ -70,14 +70,16 @@ use tape::Tape;
 ///
 /// # Cost
 ///
-/// MACs for p parameters, l rows of S and a couplings from live rows:
+/// With p the number of parameters, l of stored rows of S, and a of nonzero couplings from live
+/// rows per step, the MACs are:
 ///
 /// - backward pass over k steps: `k (a + p) + l p`
 /// - advance over a block: `K a l + l² p + K l p + K p`
 ///
 /// With a gradient at every step, this is about `K a + (l + 3 K/4) p + (l/K + 1) l p` MACs per
-/// step, compared to `η |A| p` of the direct recursion. Blocks are cheaper for large networks whose
-/// rows of A have many live sources ([`best_steps`]). Credit of several steps that is drained
+/// step, compared to `η |A| p` of [`Rtrl`](super::Rtrl), where |A| is the number of entries of A
+/// and η the share of them from a live row to a stored row. Blocks are cheaper for large networks
+/// whose rows of A have many live sources ([`best_steps`]). Credit of several steps that is drained
 /// together needs one backward pass: with a weight update every K steps, there is one backward pass
 /// per block. If S does not fit into the caches, the time to read S once per step with a gradient
 /// dominates.

@@ -1,10 +1,11 @@
-//! The transitions Λ: the derivatives of rows of S at the end of a block by the state of every row
-//! at every step of the block. This is the backward pass of `adjoint.rs` for 64 rows together,
+//! The transitions Λ: the derivatives of rows of S at the end of a block with respect to every row
+//! at every step of the block. This is the backward pass of `adjoint.rs` for 64 rows together. It
+//! computes transposes,
 //!
-//! `M_s = A_{s+1}ᵀ Λ_{s+1} + B_sᵀ Λ_s`,  `Λ_s = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}`,
-//! `Λ_K ← Λ_K + 1`,
+//! `M_s = A_{s+1}ᵀ Λ_{s+1}ᵀ + B_sᵀ Λ_sᵀ`,  `Λ_sᵀ = diag(e_s) M_s + diag(d_{s+1}) Λ_{s+1}ᵀ`,
+//! `Λ_Kᵀ ← Λ_Kᵀ + 1`,
 //!
-//! and at the start of the block `P = diag(d_1) Λ_1 + diag(e_0) M_0`. The pass is executed in
+//! and at the start of the block `Pᵀ = diag(d_1) Λ_1ᵀ + diag(e_0) M_0`. The pass is executed in
 //! several calls; M is stored between them.
 
 use super::anchor::Anchor;
@@ -20,11 +21,11 @@ use std::ops::Range;
 
 /// Λ of 64 rows at the end of a block.
 pub struct Transition<T> {
-    /// `[K][rows][64]`, Λ.
+    /// `[K][rows][64]`, Λᵀ.
     pub lambda: Vec<UnitLanes<T>>,
     /// `[rows][64]`, M of one step.
     mu: Vec<UnitLanes<T>>,
-    /// `[slots][64]`, P of the rows at the start of the block.
+    /// `[slots][64]`, Pᵀ, for the rows at the start of the block.
     pub p: Vec<UnitLanes<T>>,
     /// `[rows][64]`, the contribution of Ē to each row's threshold.
     pub theta: Vec<UnitLanes<T>>,

@@ -1,7 +1,7 @@
 //! The update of the tiles of a unit from the start to the end of a block, given Λ, P and the
 //! steps:
 //!
-//! `S_K = P S_0 + Σ_s Λ_sᵀ M̄_s`,
+//! `S_K = P S_0 + Σ_s Λ_s M̄_s`,
 //!
 //! two matrix products per tile, since M̄ of all its columns is in the same row.
 

@@ -67,7 +67,8 @@ pub struct RowReport<'a> {
     /// The prediction of that target, made before it arrived: a value, or the probability of each
     /// class (for two classes, of class 1 only).
     pub predicted: Option<&'a [f64]>,
-    /// With a horizon of at least 1, the prediction of the target that many rows later.
+    /// The prediction of the target h rows later, h being the horizon. `None` if the horizon is 0
+    /// or no prediction was made.
     pub next: Option<&'a [f64]>,
 }
 
