@@ -133,6 +133,9 @@ impl<T: Real> Network<T> {
     }
 
     /// Restricts thresholds to [0, 1]. NaN stays NaN.
+    ///
+    /// # Panics
+    /// If `w` has fewer than p entries.
     pub fn constrain(&self, w: &mut [T]) {
         for block in self.wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
             for &place in &block.places {

@@ -123,6 +123,9 @@ impl Loss {
 
     /// Returns the predicted class: the index of the largest output or, for a binary cross-entropy,
     /// 1 if the output is positive and else 0.
+    ///
+    /// # Panics
+    /// If a binary cross-entropy has no output.
     pub fn class<T: Real>(self, output: &[T]) -> usize {
         if self == Self::BinaryCrossEntropy {
             return usize::from(output[0] > T::zero());

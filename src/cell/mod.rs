@@ -159,6 +159,9 @@ pub fn find<T: Real>(name: &str) -> Result<CellEntry<T>> {
 /// the pre-activations: the emissions of the layer below at this step, and the emissions of the
 /// layer's `units` at the previous step, which are the `sources`. The network adds external inputs.
 /// Returns the MACs.
+///
+/// # Panics
+/// If the wiring, w, the state and the step are not of the same network.
 pub fn integrate_layer<T: Real>(
     wiring: &Wiring,
     w: &[T],

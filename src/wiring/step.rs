@@ -30,6 +30,9 @@ impl<T: Real> State<T> {
     }
 
     /// Copies c and y from a step.
+    ///
+    /// # Panics
+    /// If the step is of another network.
     pub fn follow(&mut self, step: &Step<T>) {
         self.c.copy_from_slice(&step.c);
         self.y.copy_from_slice(&step.y);
@@ -93,12 +96,18 @@ impl<T: Real> Step<T> {
 
     /// Adds the contribution of `sources` to the pre-activations:
     /// `s ← s + W[:, sources] φ[sources]`. Sources that are zero are skipped. Returns the MACs.
+    ///
+    /// # Panics
+    /// If the step is of another wiring, or `w` has fewer than p entries.
     pub fn integrate(&mut self, wiring: &Wiring, w: &[T], sources: Range<usize>) -> u64 {
         kernel::product(&mut self.pre, wiring.layout().weights(), w, &self.phi, sources)
     }
 
     /// Computes the values of `A` and `B` from the gains, the weights and the direct couplings.
     /// Returns the MACs: one per kept weight that reads an emission.
+    ///
+    /// # Panics
+    /// If the step is of another wiring, or `w` has fewer than p entries.
     pub fn couple(&mut self, wiring: &Wiring, w: &[T]) -> u64 {
         let [previous, current] = wiring.couplings();
         let macs = previous.fill(w, &self.gain, &self.direct_previous, &mut self.a)
@@ -161,6 +170,9 @@ impl<T: Real> Step<T> {
     }
 
     /// Returns whether the row of `Y = e S + Ē` can be nonzero.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[inline]
     pub fn is_live(&self, row: usize) -> bool {
         // `|` evaluates both sides without a branch, which would be mispredicted often.

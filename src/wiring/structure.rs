@@ -115,6 +115,9 @@ impl Wiring {
     }
 
     /// Returns whether `d` of this row can differ from zero.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn carries(&self, row: usize) -> bool {
         self.plan.carries[row]
     }
@@ -130,6 +133,9 @@ impl Wiring {
     }
 
     /// Returns the pre-activations of this row.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn gates_of(&self, row: usize) -> &[usize] {
         &self.gates_of_row[row]
     }
@@ -163,6 +169,9 @@ impl Wiring {
 
     /// Returns the parameter index of this row's threshold, the only parameter with a nonzero Ē in
     /// this row, or `None` if the row has no threshold.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn threshold(&self, row: usize) -> Option<usize> {
         self.thresholds[row]
     }

@@ -34,11 +34,17 @@ impl Scaler {
     }
 
     /// Standardises value `x` of the quantity `k`. Returns `x` if the quantity is inactive.
+    ///
+    /// # Panics
+    /// If there is no such quantity.
     pub fn standardise(&self, k: usize, x: f64) -> f64 {
         if self.active[k] { self.moments[k].standardise(x) } else { x }
     }
 
     /// Converts a standardised value `z` of the quantity `k` back to its units.
+    ///
+    /// # Panics
+    /// If there is no such quantity.
     pub fn restore(&self, k: usize, z: f64) -> f64 {
         if self.active[k] { self.moments[k].restore(z) } else { z }
     }
