@@ -12,6 +12,7 @@
 //!
 //! Row `t B + b` of every matrix of the tape is step t of sample b.
 
+use super::kernels::Tiles;
 use super::layout::{Block, LayerLayout};
 use super::lists::Lists;
 use super::products::{Matrix, MatrixMut, Products};
@@ -53,6 +54,8 @@ pub struct LayerTape<T> {
     pub credit: Vec<T>,
     /// Nonzero r ⊙ y⁻, `T B` rows. Empty unless the reset gate is before the product.
     gated: Lists<T>,
+    /// Scratch: recurrent weights in tiles.
+    tiles: Tiles<T>,
     /// Scratch of one step: `[B][n]` each.
     c: Vec<T>,
     y_now: Vec<T>,
@@ -74,6 +77,7 @@ impl<T: Real> Default for LayerTape<T> {
             before: Lists::default(),
             credit: Vec::new(),
             gated: Lists::default(),
+            tiles: Tiles::default(),
             c: Vec::new(),
             y_now: Vec::new(),
             lambda: Vec::new(),
@@ -141,13 +145,14 @@ impl<'a, T: Real> Layer<'a, T> {
         let w = Matrix::new(&self.w[input.at.clone()], input.width(), 0..input.width());
         let s = MatrixMut { values: &mut tape.gates, stride, columns: input.columns.clone() };
         products.forward(&tape.x, 0..rows, w, s);
+        let w_y = Matrix::new(self.recurrent(), recurrent.width(), 0..recurrent.width());
+        tape.tiles.pack(w_y);
         for row in (0..rows).step_by(batch) {
             let now = row * stride..(row + batch) * stride;
-            let w = Matrix::new(self.recurrent(), recurrent.width(), 0..recurrent.width());
             let values = &mut tape.gates[now.clone()];
             let s = MatrixMut { values, stride, columns: recurrent.columns.clone() };
             // Row r of y is the emission before row r of the window.
-            products.forward(&tape.y, row..row + batch, w, s);
+            products.forward_tiled(&tape.y, row..row + batch, (w_y, &tape.tiles), s);
             if let Some(gated) = &self.layout.gated {
                 self.gate(row, tape);
                 let w = self.dropped_gated.unwrap_or(&self.w[gated.at.clone()]);

@@ -9,6 +9,8 @@
 //! computes ∂L/∂y for units with e ≠ 0 only, and weight gradients skip sources that are zero.
 
 pub mod dropout;
+mod init;
+mod kernels;
 mod layer;
 mod layout;
 mod lists;
@@ -16,6 +18,9 @@ mod model;
 mod products;
 mod softmax;
 mod spec;
+pub mod text;
+pub mod train;
+mod train_spec;
 
 pub use dropout::DropoutMasks;
 pub use layer::LayerState;
@@ -23,3 +28,5 @@ pub use layout::{Block, GateTensor, LayerLayout, LmLayout};
 pub use model::{LanguageModel, LmState, Window, WindowReport};
 pub use products::Mode;
 pub use spec::{Carry, Dropout, LmCell, LmSpec};
+pub use train::{Evaluation, Trainer};
+pub use train_spec::{LmPreset, LmTraining};

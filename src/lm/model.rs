@@ -64,6 +64,8 @@ pub struct LanguageModel<T> {
     dropped: Vec<[Vec<T>; 2]>,
     /// Number of emissions before each step of the last window: `[T][layers]`, over the batch.
     events: Vec<Vec<u64>>,
+    /// Whether gradients of thresholds are computed.
+    thresholds: bool,
 }
 
 /// A window of tokens, time by time: `tokens[t B + b]` is token t of sample b. The targets of step t
@@ -93,9 +95,15 @@ impl<T: Real> LanguageModel<T> {
             credit: Vec::new(),
             dropped: layout.layers.iter().map(|_| Default::default()).collect(),
             events: Vec::new(),
+            thresholds: true,
             spec: spec.clone(),
             layout,
         })
+    }
+
+    /// Sets whether gradients of thresholds are computed, which needs memory. They are by default.
+    pub fn set_threshold_gradients(&mut self, wanted: bool) {
+        self.thresholds = wanted;
     }
 
     /// Returns the specification.
@@ -141,7 +149,8 @@ impl<T: Real> LanguageModel<T> {
         let steps = window.tokens.len() / batch - 1;
         self.embed(w, &window.tokens[..steps * batch], window.dropout);
         self.drop_connect(w, window.dropout);
-        self.forward(w, state, window.dropout, gradient.is_some());
+        let thresholds = self.thresholds && gradient.is_some();
+        self.forward(w, state, window.dropout, thresholds);
         let mut report = self.report(batch, steps);
         let scale = T::of(1.0 / (steps * batch) as f64);
         let to_softmax = (&self.top, &window.tokens[batch..]);
@@ -212,7 +221,13 @@ impl<T: Real> LanguageModel<T> {
         }
     }
 
-    fn forward(&mut self, w: &[T], state: &mut LmState<T>, dropout: Option<&DropoutMasks<T>>, trained: bool) {
+    fn forward(
+        &mut self,
+        w: &[T],
+        state: &mut LmState<T>,
+        dropout: Option<&DropoutMasks<T>>,
+        thresholds: bool,
+    ) {
         let batch = state.batch;
         let mut products = std::mem::replace(&mut self.products, Products::new(Mode::Auto));
         for k in 0..self.tapes.len() {
@@ -223,7 +238,7 @@ impl<T: Real> LanguageModel<T> {
                 Carry::Whole => layer.emit(own),
                 Carry::Emission => own.c.fill(T::zero()),
             }
-            layer.forward(own, &mut tape, &mut products, trained);
+            layer.forward(own, &mut tape, &mut products, thresholds);
             let n = self.layout.layers[k].units;
             let (mask, above) = match self.tapes.get_mut(k + 1) {
                 Some(above) => (dropout.and_then(|masks| masks.between.get(k)), &mut above.x),

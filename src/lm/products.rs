@@ -9,9 +9,10 @@
 //! W and G are `[sources][columns]`, X is `[rows][sources]`, S and D are `[rows][columns]`. A row is
 //! one token of one sample. Dense products use ndarray, which uses `matrixmultiply`.
 
+use super::kernels::{Combine, Sample, Tiles};
 use super::lists::Lists;
 use crate::scalar::Real;
-use crate::sparse::lanes::{Loop, add_product, dispatch};
+use crate::sparse::lanes::dispatch;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
@@ -54,11 +55,14 @@ impl<'a, T> Matrix<'a, T> {
         Self { values, stride, columns: (columns.start, columns.end) }
     }
 
-    fn width(&self) -> usize {
+    /// Returns the number of columns that take part.
+    pub fn width(&self) -> usize {
         self.columns.1 - self.columns.0
     }
 
-    fn row(&self, row: usize) -> &'a [T] {
+    /// Returns the columns that take part of a row.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> &'a [T] {
         &self.values[row * self.stride + self.columns.0..row * self.stride + self.columns.1]
     }
 }
@@ -80,8 +84,9 @@ pub struct Products<T> {
     /// Scratch: a dense copy of X, and a dense product.
     dense: Vec<T>,
     product: Vec<T>,
-    /// Scratch: X transposed.
+    /// Scratch: X transposed, and W in tiles.
     transposed: Lists<T>,
+    tiles: Tiles<T>,
     /// MACs over nonzero entries, whichever way the product was computed.
     pub macs: u64,
     /// MACs of the same products without skipping.
@@ -97,6 +102,7 @@ impl<T: Real> Products<T> {
             dense: Vec::new(),
             product: Vec::new(),
             transposed: Lists::default(),
+            tiles: Tiles::default(),
             macs: 0,
             macs_dense: 0,
         }
@@ -107,6 +113,11 @@ impl<T: Real> Products<T> {
     fn count(&mut self, entries: usize, all: usize, width: usize) -> bool {
         self.macs += (entries * width) as u64;
         self.macs_dense += (all * width) as u64;
+        self.is_dense(entries, all)
+    }
+
+    /// Returns whether a product over `entries` of `all` pairs is to be dense.
+    fn is_dense(&self, entries: usize, all: usize) -> bool {
         match self.mode {
             Mode::Auto => entries as f64 >= DENSE_FROM * all as f64,
             Mode::Sparse => false,
@@ -130,12 +141,29 @@ impl<T: Real> Products<T> {
             let s = view_mut(s.values, s.stride, (s.columns.start, s.columns.end));
             return dense_product(x, w, T::one(), s);
         }
-        let (arch, columns, stride) = (self.arch, s.columns.clone(), s.stride);
-        let part = |first: usize, s: &mut [T]| {
-            let rows = first..first + s.len() / stride;
-            dispatch(arch, Combine { x, rows, w, s, stride, start: columns.start });
-        };
-        for_each_share(s.values, stride, entries * width, |first, s| part(rows.start + first, s));
+        self.tiles.pack(w);
+        combine(self.arch, x, rows.start, &self.tiles, s, entries * width);
+    }
+
+    /// Computes [`forward`](Self::forward) with weights that are in tiles already, for a matrix that
+    /// is used at many steps.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    pub fn forward_tiled(
+        &mut self,
+        x: &Lists<T>,
+        rows: Range<usize>,
+        (w, tiles): (Matrix<T>, &Tiles<T>),
+        s: MatrixMut<T>,
+    ) {
+        let (width, sources) = (w.width(), w.values.len() / w.stride);
+        let entries = x.positions(rows.clone()).len();
+        if self.is_dense(entries, rows.len() * sources) {
+            return self.forward(x, rows, w, s);
+        }
+        self.count(entries, rows.len() * sources, width);
+        combine(self.arch, x, rows.start, tiles, s, entries * width);
     }
 
     /// Computes `out_k = Σ_c D[r, c] W[j, c]` for every entry k = (r, j) of `at` in the rows
@@ -197,12 +225,25 @@ impl<T: Real> Products<T> {
             return dense_product(x.reversed_axes(), d, T::one(), g);
         }
         x.transpose_into(rows, sources, &mut self.transposed);
-        let (arch, x, stride, start) = (self.arch, &self.transposed, g.stride, g.columns.start);
-        for_each_share(g.values, stride, entries * width, |first, s| {
-            let rows = first..first + s.len() / stride;
-            dispatch(arch, Combine { x, rows, w: d, s, stride, start });
-        });
+        self.tiles.pack(d);
+        combine(self.arch, &self.transposed, 0, &self.tiles, g, entries * width);
     }
+}
+
+/// Computes `S ← S + X W` with W in tiles, over the rows of X from `first`.
+fn combine<T: Real>(
+    arch: pulp::Arch,
+    x: &Lists<T>,
+    first: usize,
+    tiles: &Tiles<T>,
+    s: MatrixMut<T>,
+    macs: usize,
+) {
+    let MatrixMut { values, stride, columns } = s;
+    for_each_share(values, stride, macs, |row, s| {
+        let rows = first + row..first + row + s.len() / stride;
+        dispatch(arch, Combine { x, rows, tiles, s, stride, columns: columns.clone() });
+    });
 }
 
 /// Runs `work` on shares of the rows of a matrix, in parallel if there are enough MACs. It receives
@@ -238,127 +279,4 @@ fn view_mut<T>(values: &mut [T], stride: usize, columns: (usize, usize)) -> Arra
     let shape = (values.len() / stride, stride);
     let all = ArrayViewMut2::from_shape(shape, &mut values[..shape.0 * stride]).expect("a complete matrix");
     all.slice_move(s![.., columns.0..columns.1])
-}
-
-/// `s_r ← s_r + Σ_j x_rj w_j` for the rows r, one tile of columns after another: a tile of W stays
-/// in the second-level cache for all rows, and a sum stays in registers.
-struct Combine<'a, T> {
-    x: &'a Lists<T>,
-    rows: Range<usize>,
-    w: Matrix<'a, T>,
-    s: &'a mut [T],
-    stride: usize,
-    start: usize,
-}
-
-impl<T: Real> Loop for Combine<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FUSED: bool, const WIDTH: usize>(mut self) {
-        let width = self.w.width();
-        let mut at = 0;
-        if size_of::<T>() == 4 {
-            at = self.tiles::<FUSED, 64>(at, width);
-        }
-        at = self.tiles::<FUSED, 32>(at, width);
-        at = self.tiles::<FUSED, 8>(at, width);
-        self.tiles::<FUSED, 1>(at, width);
-    }
-}
-
-impl<T: Real> Combine<'_, T> {
-    /// Computes the complete tiles of `C` columns from `at`. Returns the end of the last one.
-    #[inline(always)]
-    fn tiles<const FUSED: bool, const C: usize>(&mut self, mut at: usize, width: usize) -> usize {
-        while at + C <= width {
-            let from = self.w.columns.0 + at;
-            for (k, row) in self.rows.clone().enumerate() {
-                let (index, value) = self.x.row(row);
-                let place = k * self.stride + self.start + at;
-                let to = &mut self.s[place..place + C];
-                let mut sum = [T::zero(); C];
-                sum.copy_from_slice(to);
-                for (&j, &x) in index.iter().zip(value) {
-                    let place = j as usize * self.w.stride + from;
-                    let source: &[T; C] =
-                        self.w.values[place..place + C].try_into().expect("the slice has C entries");
-                    for c in 0..C {
-                        sum[c] = add_product::<T, FUSED>(sum[c], x, source[c]);
-                    }
-                }
-                to.copy_from_slice(&sum);
-            }
-            at += C;
-        }
-        at
-    }
-}
-
-/// Number of sources whose weights stay in the second-level cache while all rows are sampled.
-const SOURCES: usize = 32;
-
-/// Number of independent sums of a dot product.
-const SUMS: usize = 16;
-
-/// `out_k = Σ_c d_rc w_jc` for the entries k = (r, j).
-struct Sample<'a, T> {
-    at: &'a Lists<T>,
-    rows: Range<usize>,
-    d: Matrix<'a, T>,
-    w: Matrix<'a, T>,
-    out: &'a mut [T],
-}
-
-impl<T: Real> Loop for Sample<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { at, rows, d, w, out } = self;
-        let first = at.positions(rows.start..rows.start).start;
-        let sources = w.values.len() / w.stride;
-        // The next entry of every row.
-        let mut next: Vec<usize> = rows.clone().map(|row| at.positions(row..row).start).collect();
-        for limit in (SOURCES..sources + SOURCES).step_by(SOURCES) {
-            for (k, row) in rows.clone().enumerate() {
-                let end = at.positions(row..row + 1).end;
-                let d = d.row(k);
-                let mut now = next[k];
-                let until = now + at.index[now..end].iter().take_while(|&&j| (j as usize) < limit).count();
-                while now + 4 <= until {
-                    let rows = [0, 1, 2, 3].map(|i| w.row(at.index[now + i] as usize));
-                    out[now - first..now - first + 4].copy_from_slice(&dots::<T, FUSED, 4>(d, rows));
-                    now += 4;
-                }
-                for now in now..until {
-                    out[now - first] = dots::<T, FUSED, 1>(d, [w.row(at.index[now] as usize)])[0];
-                }
-                next[k] = until;
-            }
-        }
-    }
-}
-
-/// Returns the dot products of `d` with N rows. The order of each sum is the same for every N.
-#[inline(always)]
-fn dots<T: Real, const FUSED: bool, const N: usize>(d: &[T], rows: [&[T]; N]) -> [T; N] {
-    let mut sums = [[T::zero(); SUMS]; N];
-    let complete = d.len() / SUMS * SUMS;
-    for start in (0..complete).step_by(SUMS) {
-        let d: &[T; SUMS] = d[start..start + SUMS].try_into().expect("the slice has SUMS entries");
-        for (sum, row) in sums.iter_mut().zip(rows) {
-            let row: &[T; SUMS] = row[start..start + SUMS].try_into().expect("the slice has SUMS entries");
-            for c in 0..SUMS {
-                sum[c] = add_product::<T, FUSED>(sum[c], d[c], row[c]);
-            }
-        }
-    }
-    let mut total = [T::zero(); N];
-    for ((total, sum), row) in total.iter_mut().zip(&sums).zip(rows) {
-        let rest = d[complete..].iter().zip(&row[complete..d.len()]);
-        let rest = rest.fold(T::zero(), |sum, (&d, &w)| add_product::<T, FUSED>(sum, d, w));
-        *total = sum.iter().fold(rest, |sum, &part| sum + part);
-    }
-    total
 }

@@ -1,6 +1,7 @@
 //! The tied softmax: `logits = h Eᵀ + b`, where h are the emissions of the last layer after dropout
 //! and E is the embedding; the loss is `−log softmax(logits)[next token]`, in the mean over tokens.
 
+use super::kernels::Tiles;
 use super::layout::LmLayout;
 use super::lists::Lists;
 use super::products::{Matrix, MatrixMut, Products};
@@ -16,13 +17,15 @@ pub struct Softmax<T> {
     logits: Vec<T>,
     /// `[V]`
     shares: Vec<T>,
+    /// The embedding in tiles.
+    tiles: Tiles<T>,
     /// Logits of the last rows of the window. `[B][V]`
     pub last: Vec<T>,
 }
 
 impl<T: Real> Default for Softmax<T> {
     fn default() -> Self {
-        Self { logits: Vec::new(), shares: Vec::new(), last: Vec::new() }
+        Self { logits: Vec::new(), shares: Vec::new(), tiles: Tiles::default(), last: Vec::new() }
     }
 }
 
@@ -54,13 +57,14 @@ impl<T: Real> Softmax<T> {
         let mut loss = 0.0;
         self.last.clear();
         self.shares.resize(v, T::zero());
+        let weights = Matrix::new(embedding, v, 0..v);
+        self.tiles.pack(weights);
         for start in (0..targets.len()).step_by(ROWS) {
             let rows = start..(start + ROWS).min(targets.len());
             self.logits.clear();
             rows.clone().for_each(|_| self.logits.extend_from_slice(bias));
-            let weights = Matrix::new(embedding, v, 0..v);
             let s = MatrixMut { values: &mut self.logits, stride: v, columns: 0..v };
-            products.forward(h, rows.clone(), weights, s);
+            products.forward_tiled(h, rows.clone(), (weights, &self.tiles), s);
             for (row, logits) in rows.clone().zip(self.logits.chunks_exact_mut(v)) {
                 if row + keep >= targets.len() {
                     self.last.extend_from_slice(logits);

@@ -5,7 +5,7 @@ use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
 
-/// Adam with β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+/// Adam with β₂ = 0.999, ε = 1e-8, and by default β₁ = 0.9.
 ///
 /// # Equation
 ///
@@ -23,12 +23,14 @@ use crate::scalar::Real;
 #[derive(Clone, Debug)]
 pub struct Adam<T> {
     rate: f64,
+    beta_1: f64,
     t: i32,
     m: Vec<T>,
     v: Vec<T>,
 }
 
-const BETA_1: f64 = 0.9;
+/// The default β₁.
+pub(super) const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
@@ -47,12 +49,12 @@ pub(super) struct Factors<T> {
 
 impl<T: Real> Factors<T> {
     /// Computes the factors of update `t`, counted from 1, with learning rate η.
-    pub fn at(rate: f64, t: i32) -> Self {
+    pub fn at(rate: f64, t: i32, beta_1: f64) -> Self {
         let correction = (1.0 - BETA_2.powi(t)).sqrt();
         Self {
-            betas: [BETA_1, BETA_2].map(T::of),
-            rest: [1.0 - BETA_1, 1.0 - BETA_2].map(T::of),
-            size: T::of(rate * correction / (1.0 - BETA_1.powi(t))),
+            betas: [beta_1, BETA_2].map(T::of),
+            rest: [1.0 - beta_1, 1.0 - BETA_2].map(T::of),
+            size: T::of(rate * correction / (1.0 - beta_1.powi(t))),
             epsilon: T::of(EPSILON * correction),
             least: (T::LEAST * T::LEAST.sqrt()).sqrt(),
         }
@@ -77,7 +79,12 @@ impl<T: Real> Factors<T> {
 impl<T: Real> Adam<T> {
     /// Creates an optimiser for `n` parameters with learning rate `rate`, η.
     pub fn new(n: usize, rate: f64) -> Self {
-        Self { rate, t: 0, m: vec![T::zero(); n], v: vec![T::zero(); n] }
+        Self::with_beta_1(n, rate, BETA_1)
+    }
+
+    /// Creates an optimiser with another β₁, in [0, 1).
+    pub fn with_beta_1(n: usize, rate: f64, beta_1: f64) -> Self {
+        Self { rate, beta_1, t: 0, m: vec![T::zero(); n], v: vec![T::zero(); n] }
     }
 }
 
@@ -86,7 +93,7 @@ impl<T: Real> Optimiser<T> for Adam<T> {
         let n = self.m.len();
         assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
         self.t = self.t.saturating_add(1);
-        let factors = Factors::at(self.rate, self.t);
+        let factors = Factors::at(self.rate, self.t, self.beta_1);
         let (ms, vs) = (&mut self.m[..], &mut self.v[..]);
         // A vector instruction for roots or quotients takes about as long as a scalar one.
         pulp::Arch::new().dispatch(|| {

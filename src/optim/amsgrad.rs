@@ -1,7 +1,7 @@
 //! AMSGrad. [`Amsgrad`] has the equations.
 
 use super::Optimiser;
-use super::adam::Factors;
+use super::adam::{BETA_1, Factors};
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::scalar::Real;
@@ -42,7 +42,7 @@ impl<T: Real> Optimiser<T> for Amsgrad<T> {
         let n = self.m.len();
         assert_eq!((w.len(), gradient.len()), (n, n), "w and g must have n entries");
         self.t = self.t.saturating_add(1);
-        let factors = Factors::at(self.rate, self.t);
+        let factors = Factors::at(self.rate, self.t, BETA_1);
         let (ms, vs, us) = (&mut self.m[..], &mut self.v[..], &mut self.u[..]);
         pulp::Arch::new().dispatch(|| {
             for ((((w, &g), m), v), u) in w.iter_mut().zip(gradient).zip(ms).zip(vs).zip(us) {
