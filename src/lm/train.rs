@@ -110,6 +110,11 @@ impl<T: Real> Trainer<T> {
         &self.training
     }
 
+    /// Changes the number of epochs.
+    pub(super) fn set_epochs(&mut self, epochs: usize) {
+        self.training.epochs = epochs;
+    }
+
     /// Returns the model.
     pub fn model(&self) -> &LanguageModel<T> {
         &self.model

@@ -5,6 +5,7 @@ mod failure;
 mod file_use;
 mod flags;
 mod inspect;
+mod lm;
 mod pipe;
 mod policy;
 mod progress;
@@ -32,6 +33,7 @@ enum Command {
     Stream(Box<stream::Args>),
     Inspect(inspect::Args),
     Train(train::Args),
+    Lm(lm::Args),
     Completions(completions::Args),
 }
 
@@ -66,6 +68,7 @@ fn run(command: Command) -> Outcome {
         Command::Stream(args) => stream::run(*args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::Lm(args) => lm::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }
