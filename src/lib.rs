@@ -113,6 +113,9 @@ pub mod _guide {
     #[doc = include_str!("../docs/streaming_cli.md")]
     pub mod streaming_cli {}
     #[doc = include_str!("../docs/rustdoc_links.txt")]
+    #[doc = include_str!("../docs/language_model.md")]
+    pub mod language_model {}
+    #[doc = include_str!("../docs/rustdoc_links.txt")]
     #[doc = include_str!("../docs/exactness.md")]
     pub mod exactness {}
     #[doc = include_str!("../docs/rustdoc_links.txt")]

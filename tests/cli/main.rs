@@ -6,6 +6,8 @@ mod examples;
 #[cfg(all(unix, feature = "cli"))]
 mod kill;
 #[cfg(all(unix, feature = "cli"))]
+mod lm_cli;
+#[cfg(all(unix, feature = "cli"))]
 #[path = "../common/program.rs"]
 mod programs;
 mod spiral_cli;
