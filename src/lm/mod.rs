@@ -8,6 +8,7 @@
 //! directions (LM paper, section 3): forward products skip units with y = 0, the backward pass
 //! computes ∂L/∂y for units with e ≠ 0 only, and weight gradients skip sources that are zero.
 
+mod cost;
 pub mod dropout;
 mod init;
 mod kernels;
@@ -15,6 +16,7 @@ mod layer;
 mod layout;
 mod lists;
 mod model;
+mod predictor;
 mod products;
 mod run;
 mod softmax;
@@ -23,10 +25,12 @@ pub mod text;
 pub mod train;
 mod train_spec;
 
+pub use cost::{EffectiveMacs, LmLayerMacs, LmSparsity};
 pub use dropout::DropoutMasks;
 pub use layer::LayerState;
 pub use layout::{Block, GateTensor, LayerLayout, LmLayout};
 pub use model::{LanguageModel, LmState, Window, WindowReport};
+pub use predictor::Predictor;
 pub use products::Mode;
 pub use run::{EpochRow, LmRun};
 pub use spec::{Carry, Dropout, LmCell, LmSpec};
