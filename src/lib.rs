@@ -85,6 +85,7 @@ pub mod sparse;
 pub mod stats;
 #[cfg(feature = "stream")]
 pub mod stream;
+pub mod threads;
 pub mod wiring;
 
 pub use cell::{Cell, CellConfig, EventReset, ResetGate, Surrogate};

@@ -1,14 +1,14 @@
 //! Concurrent runs of several seeds and settings, with results in the order of the jobs.
 
-use super::pool;
 use crate::error::Result;
+use crate::threads::pool;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Runs every job once, concurrently on `threads` threads; 0 means one thread per processor. Jobs
-/// start in their order. Each job runs in a rayon pool with an equal share of the threads, at least
-/// one.
+/// start in their order. Each job runs in a [`Pool`](crate::threads::Pool) with an equal share of the
+/// threads, at least one.
 ///
 /// # Errors
 /// If a job fails, or if threads cannot be started. The error is that of the first failed job in

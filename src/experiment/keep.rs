@@ -53,7 +53,7 @@ impl<T: Real> KeptWeights<T> {
         }
         self.test = learner.test(&data.test);
         self.weights.clear();
-        self.weights.extend_from_slice(learner.parameters());
+        self.weights.extend_from_slice(learner.weights());
         self.test
     }
 

@@ -10,6 +10,8 @@ pub use config::{Config, Preset};
 pub use fan_out::{InOrder, fan_out};
 pub use keep::Keep;
 
+pub use crate::threads::{Pool, pool};
+
 use crate::Error;
 use crate::error::Result;
 use crate::experiment::dataset::Dataset;
@@ -62,7 +64,7 @@ pub struct RunMeans {
     pub gradient_cosine: f64,
 }
 
-/// Runs a configuration with one seed, in the current rayon pool. Calls `each` with the row of
+/// Runs a configuration with one seed, on the threads of the current [`Pool`]. Calls `each` with the row of
 /// every iteration. An error of `each` ends the run.
 ///
 /// # Errors
@@ -232,25 +234,6 @@ impl Shuffle {
         self.at += 1;
         self.order[self.at - 1]
     }
-}
-
-/// Threads that run the parallel parts of this crate.
-pub struct Pool(rayon::ThreadPool);
-
-impl Pool {
-    /// Runs `job` on these threads and returns its result.
-    pub fn install<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
-        self.0.install(job)
-    }
-}
-
-/// Starts a pool of `threads` threads; 0 means one per core.
-///
-/// # Errors
-/// If the threads cannot be started.
-pub fn pool(threads: usize) -> Result<Pool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.map(Pool).map_err(|why| Error::Threads { threads, why: why.to_string() })
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn seed_7_yields_the_pinned_results() {
     let wiring = learner.model().network.wiring();
     let kept: Vec<_> = wiring.layout().block("layer0.wu_y").unwrap().kept.entries().collect();
     assert_eq!(kept, PINNED_MASK);
-    let w = learner.parameters();
+    let w = learner.weights();
     approx::assert_relative_eq!([w[0], w[1], w[w.len() - 2]][..], PINNED_WEIGHTS, max_relative = 1e-12);
 
     let data = (dataset::find::<f64>("spiral").unwrap().draw)(7, &dataset::DatasetOptions::default());

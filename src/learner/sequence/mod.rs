@@ -67,7 +67,8 @@ impl LossAt {
 /// Number of sequences per parallel task of a test.
 const TEST_RUN: usize = 64;
 
-/// A network that learns online from sequences, with one rule per stream and an optimiser.
+/// A network that learns online from sequences, with one rule per stream and an optimiser. It runs
+/// on the threads of the current [`Pool`](crate::threads::Pool).
 pub struct SequenceLearner<T: Real> {
     core: Core<T>,
     optimiser: Box<dyn Optimiser<T>>,
@@ -152,8 +153,8 @@ impl<T: Real> SequenceLearner<T> {
         &self.core.model
     }
 
-    /// Returns all parameters: the p of the network, then those of the readout.
-    pub fn parameters(&self) -> &[T] {
+    /// Returns all weights: the p of the network, then those of the readout.
+    pub fn weights(&self) -> &[T] {
         &self.core.w
     }
 
@@ -221,11 +222,11 @@ impl<T: Real> SequenceLearner<T> {
 
     /// Trains on a batch of one sequence per stream, and returns measurements over the batch.
     ///
-    /// Streams run in parallel on the threads of the current rayon pool. Gradients are added in the
-    /// order of streams, so the result does not depend on the number of threads. Every stream is
-    /// reset before its sequence, unless streams are continuous. A gradient that
-    /// [`step`](Self::step) has accumulated since the last update is discarded. If the batch has no
-    /// target, the weights are unchanged and the mean loss is NaN.
+    /// Streams run in parallel on the threads of the current [`Pool`](crate::threads::Pool).
+    /// Gradients are added in the order of streams, so the result does not depend on the number of
+    /// threads. Every stream is reset before its sequence, unless streams are continuous. A
+    /// gradient that [`step`](Self::step) has accumulated since the last update is discarded. If
+    /// the batch has no target, the weights are unchanged and the mean loss is NaN.
     ///
     /// # Errors
     /// Those of [`step`](Self::step). The rest of the batch is skipped.
@@ -275,11 +276,11 @@ impl<T: Real> SequenceLearner<T> {
         self.test_with(&self.core.w, sequences)
     }
 
-    /// Returns the accuracy of other parameters `w`: the p of the network, then those of the
+    /// Returns the accuracy of other weights `w`: the p of the network, then those of the
     /// readout. Otherwise as [`test`](Self::test).
     ///
     /// # Panics
-    /// If `w` does not have the length of [`parameters`](Self::parameters), or an input does not
+    /// If `w` does not have the length of [`weights`](Self::weights), or an input does not
     /// have m entries.
     pub fn test_with(&self, w: &[T], sequences: &[Sequence<T>]) -> f64 {
         assert_eq!(

@@ -17,7 +17,7 @@ fn evaluations(config: &Config) -> Vec<(usize, f64, f64, Vec<f64>)> {
         learner.train(batch, config.loss_at).unwrap();
         k += 1;
         if k % config.test_every == 0 || k == config.iterations {
-            let weights = learner.parameters().iter().map(|&w| f64::from(w)).collect();
+            let weights = learner.weights().iter().map(|&w| f64::from(w)).collect();
             evaluations.push((k, learner.test(&data.held_out), learner.test(&data.test), weights));
         }
     });

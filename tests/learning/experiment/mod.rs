@@ -89,7 +89,7 @@ fn each_batch(
 fn beta_product(learner: &SequenceLearner<f32>, batch: &[&Sequence<f32>]) -> f64 {
     let (network, mut products) = (&learner.model().network, Vec::new());
     let wiring = network.wiring();
-    let w = &learner.parameters()[..wiring.parameters()];
+    let w = &learner.weights()[..wiring.parameters()];
     for sequence in batch {
         let (mut state, mut step) = (State::new(wiring), Step::new(wiring));
         let shares: Vec<f64> = (0..sequence.steps())

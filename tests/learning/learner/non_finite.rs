@@ -16,7 +16,7 @@ fn learner_non_finite_value_is_an_error_and_next_steps_learn() {
                 for t in 0..9 {
                     learner.step(&[1.0, t as f64], Some(Target::Values(&[0.0, 1.0]))).unwrap();
                 }
-                let before = learner.parameters().to_vec();
+                let before = learner.weights().to_vec();
                 let (finite, non_finite) = ([0.0, 1.0], [value, 1.0]);
                 let cases = [
                     ([1.0, value], None, "input"),
@@ -33,7 +33,7 @@ fn learner_non_finite_value_is_an_error_and_next_steps_learn() {
                         matches!(error, Error::NotFinite { what, .. } if what == expected),
                         "{cell}: {error}"
                     );
-                    assert_eq!(learner.parameters(), before, "a non-finite value changed the weights");
+                    assert_eq!(learner.weights(), before, "a non-finite value changed the weights");
                 }
                 // No later step fails, beyond the length of any block or window.
                 for t in 0..20 {
@@ -41,12 +41,12 @@ fn learner_non_finite_value_is_an_error_and_next_steps_learn() {
                     result.unwrap_or_else(|error| panic!("{cell} {}: {error}", rule.name));
                 }
                 assert_ne!(
-                    learner.parameters(),
+                    learner.weights(),
                     before,
                     "{cell} {}: expected weight updates after the error",
                     rule.name
                 );
-                assert!(learner.parameters().iter().all(|w| w.is_finite()));
+                assert!(learner.weights().iter().all(|w| w.is_finite()));
                 learner.end_sequence().unwrap();
             }
         }
@@ -77,7 +77,7 @@ fn learner_target_after_non_finite_value_is_learned() {
                         result
                             .unwrap_or_else(|error| panic!("{rule} on {cell}, {k} steps, {value}: {error}"));
                     }
-                    assert!(learner.parameters().iter().all(|w| w.is_finite()));
+                    assert!(learner.weights().iter().all(|w| w.is_finite()));
                     learner.end_sequence().unwrap();
                 }
             }
@@ -94,5 +94,5 @@ fn batch_with_non_finite_value_does_not_affect_next_batch() {
     let tally = learner.train(&[&finite], LossAt::Last).unwrap();
     let mut other = SequenceLearner::<f64>::new(&spec(), 1).unwrap();
     assert_eq!(tally, other.train(&[&finite], LossAt::Last).unwrap());
-    assert_eq!(learner.parameters(), other.parameters());
+    assert_eq!(learner.weights(), other.weights());
 }

@@ -26,7 +26,7 @@ fn batch_after_steps_equals_batch_of_new_learner() {
             learner.step(&[1.0, 2.0], Some(Target::Class(1))).unwrap();
         }
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Last).unwrap();
-        (tally.steps, learner.parameters().to_vec())
+        (tally.steps, learner.weights().to_vec())
     };
     assert_eq!(trained(0), trained(5));
 }
@@ -41,7 +41,7 @@ fn streams_of_random_rule_draw_different_noise() {
         let mut learner = SequenceLearner::<f64>::new(&spec, 5).unwrap();
         let data = sequence(1, 10);
         learner.train(&vec![&data; streams], LossAt::Every { burn_in: 0 }).unwrap();
-        learner.parameters().to_vec()
+        learner.weights().to_vec()
     };
     // The mean of two equal gradients is the gradient.
     assert_eq!(trained("rtrl", 1), trained("rtrl", 2));
@@ -57,7 +57,7 @@ fn reference_rule_separates_exact_rules_and_changes_no_weights() {
 
         let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
         let tally = learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
-        (tally, learner.parameters().to_vec())
+        (tally, learner.weights().to_vec())
     };
     for entry in rule::registry::<f64>() {
         let (plain, with_reference) = (run(&entry.name, None), run(&entry.name, Some("bptt")));
@@ -91,7 +91,7 @@ fn continuous_stream_in_two_parts_equals_one_sequence() {
             for &(from, to) in parts {
                 learner.train(&[&part(from, to)], LossAt::Last).unwrap();
             }
-            learner.parameters().to_vec()
+            learner.weights().to_vec()
         };
         let at_once = learned(&[(0, 21)], false);
         assert_eq!(learned(&[(0, 11), (11, 21)], true), at_once, "{name}");

@@ -10,7 +10,7 @@ fn test_of_sequences_counts_correct_classes_with_reset_per_sequence() {
     }
     let mut sequences: Vec<_> = (0..200).map(|k| sequence(k, 10)).collect();
     let (p, model) = (learner.model().network.wiring().parameters(), learner.model());
-    let (w, w_out) = learner.parameters().split_at(p);
+    let (w, w_out) = learner.weights().split_at(p);
     let mut correct = 0;
     for sequence in &mut sequences {
         let wiring = model.network.wiring();
@@ -58,8 +58,8 @@ fn test_with_other_weights_equals_test_of_their_learner() {
         trained.train(&[&sequence(k, 10)], LossAt::Every { burn_in: 0 }).unwrap();
     }
     assert_ne!(trained.test(&sequences), untrained.test(&sequences));
-    assert_eq!(untrained.test_with(trained.parameters(), &sequences), trained.test(&sequences));
-    assert_eq!(untrained.parameters(), learner(3).parameters());
+    assert_eq!(untrained.test_with(trained.weights(), &sequences), trained.test(&sequences));
+    assert_eq!(untrained.weights(), learner(3).weights());
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn weight_update_of_batch_equals_rate_times_mean_gradient() {
     for (clip, at) in [(None, LossAt::Every { burn_in: 2 }), (Some(1e-3), LossAt::Last)] {
         let spec = SequenceLearnerSpec { streams: 3, clip, ..spec() };
         let mut learner = SequenceLearner::<f64>::new(&spec, 7).unwrap();
-        let before = learner.parameters().to_vec();
+        let before = learner.weights().to_vec();
         let sequences: Vec<_> = (0..3).map(|k| sequence(k, 10)).collect();
         learner.train(&sequences.iter().collect::<Vec<_>>(), at).unwrap();
 
@@ -30,7 +30,7 @@ fn weight_update_of_batch_equals_rate_times_mean_gradient() {
         if clip.is_some() {
             assert!(scale < 0.5 / losses, "expected the clip to limit the gradient");
         }
-        for (k, (&after, &before)) in learner.parameters().iter().zip(&before).enumerate() {
+        for (k, (&after, &before)) in learner.weights().iter().zip(&before).enumerate() {
             assert_relative_eq!(after, before - 0.1 * scale * sum[k], epsilon = 1e-12);
         }
     }
@@ -42,15 +42,15 @@ fn weight_updates_occur_every_k_steps_and_at_end_of_sequence() {
         let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         let mut changed = Vec::new();
         for t in 0..10 {
-            let before = learner.parameters().to_vec();
+            let before = learner.weights().to_vec();
             learner.step(&[0.3, -0.4], Some(Target::Class(t % 2))).unwrap();
-            if before != learner.parameters() {
+            if before != learner.weights() {
                 changed.push(t);
             }
         }
-        let before = learner.parameters().to_vec();
+        let before = learner.weights().to_vec();
         learner.end_sequence().unwrap();
-        (changed, before != learner.parameters())
+        (changed, before != learner.weights())
     };
     assert_eq!(changes(Update::Steps(1)), ((0..10).collect(), false));
     assert_eq!(changes(Update::Steps(4)), (vec![3, 7], true));
@@ -60,7 +60,7 @@ fn weight_updates_occur_every_k_steps_and_at_end_of_sequence() {
     let trained = |update: Update| {
         let mut learner = SequenceLearner::<f64>::new(&SequenceLearnerSpec { update, ..spec() }, 1).unwrap();
         learner.train(&[&sequence(1, 10)], LossAt::Every { burn_in: 0 }).unwrap();
-        learner.parameters().to_vec()
+        learner.weights().to_vec()
     };
     assert_ne!(trained(Update::Sequence), trained(Update::Steps(4)));
     assert_eq!(trained(Update::Sequence), trained(Update::Steps(10)));
@@ -72,7 +72,7 @@ fn weight_updates_occur_every_k_steps_and_at_end_of_sequence() {
     }
     steps.end_sequence().unwrap();
     assert_eq!(
-        steps.parameters(),
+        steps.weights(),
         trained(Update::Steps(4)),
         "expected equal weights from steps and from a batch"
     );
@@ -93,9 +93,9 @@ fn steps_to_next_update_restart_after_error_and_after_batch() {
             learner.step(&[f64::NAN, 0.0], None).unwrap_err();
         }
         let mut changes = |t: &usize| {
-            let before = learner.parameters().to_vec();
+            let before = learner.weights().to_vec();
             learner.step(&[0.3, -0.4], Some(Target::Class(t % 2))).unwrap();
-            before != learner.parameters()
+            before != learner.weights()
         };
         assert_eq!((0..8).filter(|t| changes(t)).collect::<Vec<_>>(), [3, 7], "batch {batch}");
     }
@@ -114,7 +114,7 @@ fn thresholds_at_high_rate_stay_in_zero_to_one() {
         let layout = learner.model().network.wiring().layout();
         for block in layout.blocks().iter().filter(|b| b.spec.kind == Kind::Threshold) {
             for &place in &block.places {
-                let theta = learner.parameters()[place];
+                let theta = learner.weights()[place];
                 assert!((0.0..=1.0).contains(&theta), "layer {}: {theta}", block.spec.layer);
                 low[block.spec.layer] += usize::from(theta == 0.0);
                 high[block.spec.layer] += usize::from(theta == 1.0);
@@ -134,8 +134,8 @@ fn weight_update_that_is_not_finite_is_reverted() {
     spec.model.loss = loss;
 
     let mut learner = SequenceLearner::<f64>::new(&spec, 1).unwrap();
-    let before = learner.parameters().to_vec();
+    let before = learner.weights().to_vec();
     let error = learner.step(&[1.0, 1.0], Some(Target::Values(&[1e3, -1e3]))).unwrap_err();
     assert!(matches!(error, Error::NotFinite { what: "weight", .. }), "{error}");
-    assert_eq!(learner.parameters(), before);
+    assert_eq!(learner.weights(), before);
 }
