@@ -40,6 +40,28 @@ pub fn not_negative(name: &str, got: f64) -> Result<()> {
     Err(Error::setting(name, "a finite number of at least 0", got))
 }
 
+/// Checks that a number is finite.
+///
+/// # Errors
+/// If it is not.
+pub fn finite(name: &str, got: f64) -> Result<()> {
+    if got.is_finite() {
+        return Ok(());
+    }
+    Err(Error::setting(name, "a finite number", got))
+}
+
+/// Checks that a number lies in (0, 1).
+///
+/// # Errors
+/// If it does not.
+pub fn open_unit(name: &str, got: f64) -> Result<()> {
+    if got > 0.0 && got < 1.0 {
+        return Ok(());
+    }
+    Err(Error::setting(name, "a number in (0, 1)", got))
+}
+
 /// Checks that a number lies in (0, 1].
 ///
 /// # Errors

@@ -14,8 +14,9 @@
 
 use super::rng::Generator;
 use super::{Kind, Layout, ParamBlock};
-use crate::error::{Error, Result};
-use crate::scalar::Real;
+use crate::error::Result;
+use crate::range::{finite, not_negative, open_unit};
+use crate::scalar::{Real, sigmoid};
 use rand::RngExt;
 use rand_distr::{Beta, Distribution, Normal};
 use serde::{Deserialize, Serialize};
@@ -62,8 +63,7 @@ impl ThresholdInit {
         match *self {
             Self::Beta { mean } => Beta::new(3.0, 3.0 / mean - 3.0).expect("mean is in (0, 1)").sample(rng),
             Self::Logistic { mean, std } => {
-                let tau = Normal::new(mean, std).expect("std is finite and at least 0").sample(rng);
-                1.0 / (1.0 + (-tau).exp())
+                sigmoid(Normal::new(mean, std).expect("std is finite and at least 0").sample(rng))
             }
         }
     }
@@ -85,13 +85,11 @@ impl Init {
     /// If a parameter is outside its range.
     pub fn check(&self) -> Result<()> {
         match self.threshold {
-            ThresholdInit::Beta { mean } if !(mean > 0.0 && mean < 1.0) => {
-                Err(Error::setting("threshold-mean", "a number in (0, 1)", mean))
+            ThresholdInit::Beta { mean } => open_unit("threshold-mean", mean),
+            ThresholdInit::Logistic { mean, std } => {
+                finite("threshold-mean", mean)?;
+                not_negative("threshold-std", std)
             }
-            ThresholdInit::Logistic { mean, std } if !(mean.is_finite() && std.is_finite() && std >= 0.0) => {
-                Err(Error::setting("threshold-mean", "a finite number", mean))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -238,5 +236,13 @@ mod tests {
         {
             assert_eq!(check(ThresholdInit::Logistic { mean, std }), valid, "{mean}, {std}");
         }
+        let message = |mean, std| {
+            let threshold = ThresholdInit::Logistic { mean, std };
+            Init { threshold, ..Init::default() }.check().unwrap_err().to_string()
+        };
+        assert!(message(f64::NAN, -1.0).starts_with("threshold-mean: expected a finite number, got"));
+        assert!(
+            message(0.0, -1.0).starts_with("threshold-std: expected a finite number of at least 0, got -1")
+        );
     }
 }
