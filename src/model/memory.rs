@@ -45,13 +45,14 @@ impl ModelSpec {
     }
 
     /// Checks that a learner with `streams` streams, each with these rules, fits into the free
-    /// memory.
+    /// memory. Without rules, the network is not trained.
     ///
     /// # Errors
     /// If the learner needs more than the free memory, or the specification is invalid.
     pub(crate) fn check_memory<T: Real>(&self, rules: &[&str], streams: usize) -> Result<()> {
         let units = self.network.layers.first().map_or(0, |l| l.units);
-        let what = format!("{} with {units} units and {streams} streams", rules.join(" and "));
+        let name = if rules.is_empty() { "an untrained network".into() } else { rules.join(" and ") };
+        let what = format!("{name} with {units} units and {streams} streams");
         check_memory(&what, self.memory::<T>(rules, streams)?)
     }
 }

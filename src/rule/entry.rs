@@ -111,8 +111,8 @@ impl<T: Real> RuleEntry<T> {
         Self { mean_cost: Some(Box::new(mean)), ..self }
     }
 
-    /// Sets the estimate of memory: the maximum number of values of influence or tape for one
-    /// stream. The default is rows × p.
+    /// Sets the estimate of memory: the maximum number of *values* (not bytes) of influence or tape
+    /// for one stream. A value takes `size_of::<T>()` bytes. The default is rows × p.
     pub fn with_memory(self, memory: impl Fn(&Dimensions) -> f64 + Send + Sync + 'static) -> Self {
         Self { memory: Box::new(memory), ..self }
     }
@@ -133,7 +133,8 @@ impl<T: Real> RuleEntry<T> {
         self.mean_cost.as_ref().map(|mean| mean(means))
     }
 
-    /// Returns an estimate of the maximum number of values of influence or tape for one stream.
+    /// Returns an estimate of the maximum number of *values* (not bytes) of influence or tape for one
+    /// stream. [`ModelSpec::memory`](crate::model::ModelSpec::memory) returns bytes.
     pub fn memory(&self, size: &Dimensions) -> f64 {
         (self.memory)(size)
     }

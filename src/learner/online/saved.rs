@@ -137,9 +137,10 @@ impl StreamLearnerSpec {
     /// # Errors
     /// If the learner needs more than the free memory.
     pub fn check_size<T: Real>(&self) -> Result<()> {
-        // A network that is not trained has no influence; RFLO needs the least memory.
-        let rule = if self.trainer == Trainer::Untrained { "rflo" } else { &self.model.rule };
-        self.model.check_memory::<T>(&[rule], self.streams)?;
+        // The rule of a network that is not trained observes no step and stores no influence.
+        let rule = [self.model.rule.as_str()];
+        let rules: &[&str] = if self.trainer == Trainer::Untrained { &[] } else { &rule };
+        self.model.check_memory::<T>(rules, self.streams)?;
         check_memory("covariances of the weights", 8.0 * self.covariances::<T>()?)
     }
 
