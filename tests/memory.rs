@@ -90,7 +90,7 @@ fn stream_learner_after_many_steps_uses_same_memory_as_after_warm_up() {
 #[test]
 fn session_after_many_rows_uses_same_memory_as_after_warm_up() {
     let mut settings = Settings::new("y").resolved();
-    (settings.units, settings.feed.horizon, settings.window) = (4, 2, 100);
+    (settings.units, settings.rows.horizon, settings.window) = (4, 2, 100);
     let mut session = Session::<f32>::begin(&settings, vec!["x".into(), "y".into()]).unwrap();
     let rows: String = (0..1000).map(|t| format!("{:.3},{}\n", (0.3 * f64::from(t)).sin(), t % 7)).collect();
     let mut after_warm_up = 0;

@@ -20,10 +20,10 @@ fn cases(n: u32) -> ProptestConfig {
 
 fn session(format: Format) -> Session<f32> {
     let mut settings = Settings::new("y").resolved();
-    (settings.units, settings.input_format, settings.feed.horizon) = (3, Some(format), 1);
-    settings.feed.cyclic = vec!["a:24".into()];
-    settings.feed.one_hot = vec!["b:seen-3".into()];
-    (settings.feed.group, settings.feed.streams) = (Some("c".into()), 2);
+    (settings.units, settings.input_format, settings.rows.horizon) = (3, Some(format), 1);
+    settings.rows.cyclic = vec!["a:24".into()];
+    settings.rows.one_hot = vec!["b:seen-3".into()];
+    (settings.rows.group, settings.rows.streams) = (Some("c".into()), 2);
     Session::begin(&settings, ["a", "b", "c", "y"].map(String::from).into()).unwrap()
 }
 

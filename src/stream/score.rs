@@ -212,22 +212,22 @@ impl Score {
         Self { all: Sums::default(), window: Window { length: window, ..Window::default() } }
     }
 
-    /// Adds a numeric target `came` and its prediction.
-    pub fn value(&mut self, came: f64, predicted: f64) {
-        self.add(Sample::Value(came, predicted));
+    /// Adds a numeric target and its prediction.
+    pub fn value(&mut self, target: f64, predicted: f64) {
+        self.add(Sample::Value(target, predicted));
     }
 
-    /// Adds a class `came` and the predicted probabilities: one per class, or only the probability
+    /// Adds a target class and the predicted probabilities: one per class, or only the probability
     /// of class 1.
     ///
     /// # Panics
-    /// If `came` is not less than the number of classes.
-    pub fn class(&mut self, came: usize, predicted: &[f64]) {
+    /// If `target` is not less than the number of classes.
+    pub fn class(&mut self, target: usize, predicted: &[f64]) {
         let share = match predicted {
-            [one] => [1.0 - one, *one][came],
-            many => many[came],
+            [one] => [1.0 - one, *one][target],
+            many => many[target],
         };
-        let right = most_probable(predicted).0 == came;
+        let right = most_probable(predicted).0 == target;
         self.add(Sample::Class(right, -share.max(1e-15).ln()));
     }
 

@@ -212,8 +212,13 @@ fn optimisers_after_20000_steps_store_no_subnormal_number() {
 /// subnormal.
 #[test]
 fn online_learner_after_20000_fading_steps_stores_no_subnormal_number() {
-    let kalman =
-        |grouping| Trainer::Kalman { grouping, variance: 3.0, error: 0.3, forgetting: 0.999, noise: 0.0 };
+    let kalman = |grouping| Trainer::Kalman {
+        grouping,
+        variance: 3.0,
+        error_variance: 0.3,
+        forgetting: 0.999,
+        noise: 0.0,
+    };
     let trainers = [StreamLearnerSpec::new(2, 3, 1).trainer, kalman(Grouping::Node), kalman(Grouping::Full)];
     for trainer in trainers {
         for cell in cell::registry::<f32>() {

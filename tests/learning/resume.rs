@@ -84,11 +84,16 @@ fn learner_of_deep_network_without_carry_resumes_bit_for_bit() {
 
 #[test]
 fn learner_of_every_trainer_loss_and_horizon_resumes_bit_for_bit() {
-    let kalman =
-        |grouping| Trainer::Kalman { grouping, variance: 1.0, error: 0.1, forgetting: 0.999, noise: 1e-6 };
+    let kalman = |grouping| Trainer::Kalman {
+        grouping,
+        variance: 1.0,
+        error_variance: 0.1,
+        forgetting: 0.999,
+        noise: 1e-6,
+    };
     let gradient = |optimiser: &str| Trainer::Gradient {
         optimiser: optimiser.into(),
-        rate: 1e-2,
+        learning_rate: 1e-2,
         decay: 1e-3,
         clip: Some(1.0),
     };

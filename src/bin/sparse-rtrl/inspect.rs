@@ -151,7 +151,7 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
             metrics.insert(format!("window-{}", metric.name()), session.score().recent(*metric).into());
         }
     }
-    let names = session.feed().names();
+    let names = session.reader().names();
     Description {
         settings: settings.as_map(),
         columns: session.columns().to_vec(),
@@ -170,13 +170,13 @@ fn describe<T: Real>(session: &Session<T>) -> Description {
         inputs: names
             .into_iter()
             .zip(inputs.moments())
-            .zip(session.feed().standardise())
+            .zip(session.reader().standardise())
             .map(|((name, m), active)| moments(name, m, active))
             .collect(),
         target: moments(
-            settings.feed.target.clone(),
+            settings.rows.target.clone(),
             &targets.moments()[0],
-            settings.feed.target_kind == TargetKind::Regression,
+            settings.rows.target_kind == TargetKind::Regression,
         ),
         blocks: block_norms(learner),
     }

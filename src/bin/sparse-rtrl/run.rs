@@ -128,7 +128,7 @@ impl<T: Real> StreamRun<T> {
             // A row at which the learner diverged has a line of output.
             if !matches!(error, Some(RowError::Row(_))) && row.is_multiple_of(every) {
                 let (session, lines) = (&self.session, self.sink.lines());
-                table.line(lines, row, &session.report(), session.feed(), session.score());
+                table.line(lines, row, &session.report(), session.reader(), session.score());
             }
             match error {
                 None => {}

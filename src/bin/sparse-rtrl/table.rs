@@ -59,12 +59,12 @@ impl Serialize for Object<'_> {
 impl Table {
     /// Creates a table with the columns of these settings.
     pub fn new(settings: &Settings) -> Self {
-        let of_classes = settings.feed.target_kind != TargetKind::Regression;
+        let of_classes = settings.rows.target_kind != TargetKind::Regression;
         let mut names = vec!["row".to_string()];
-        names.extend(settings.feed.group.is_some().then(|| "stream".to_string()));
+        names.extend(settings.rows.group.is_some().then(|| "stream".to_string()));
         names.extend(["target", "predicted"].map(String::from));
         names.extend(of_classes.then(|| "probability".to_string()));
-        if settings.feed.horizon > 0 {
+        if settings.rows.horizon > 0 {
             names.push("next".into());
             names.extend(of_classes.then(|| "next_probability".to_string()));
         }
@@ -89,23 +89,23 @@ impl Table {
         to: &mut Vec<u8>,
         row: u64,
         report: &RowReport<'_>,
-        feed: &RowReader,
+        reader: &RowReader,
         score: &Score,
     ) {
         self.cells.clear();
         self.cells.push(Cell::Count(row));
-        if self.settings.feed.group.is_some() {
-            let name = feed.stream_name(report.stream);
+        if self.settings.rows.group.is_some() {
+            let name = reader.stream_name(report.stream);
             self.cells.push(name.map_or(Cell::Nothing, |name| Cell::Word(name.into())));
         }
-        let class = |k: usize| feed.classes().map_or(Cell::Nothing, |labels| Cell::Word(labels.name(k)));
+        let class = |k: usize| reader.classes().map_or(Cell::Nothing, |labels| Cell::Word(labels.name(k)));
         self.cells.push(match report.target {
             None => Cell::Nothing,
             Some(TargetValue::Value(value)) => Cell::Number(value),
             Some(TargetValue::Class(k)) => class(k),
         });
         self.prediction(report.predicted, class);
-        if self.settings.feed.horizon > 0 {
+        if self.settings.rows.horizon > 0 {
             self.prediction(report.next, class);
         }
         let metrics = self.settings.metrics();
@@ -124,7 +124,7 @@ impl Table {
 
     /// Appends a predicted value, or a predicted class and its probability.
     fn prediction(&mut self, outputs: Option<&[f64]>, class: impl Fn(usize) -> Cell) {
-        if self.settings.feed.target_kind == TargetKind::Regression {
+        if self.settings.rows.target_kind == TargetKind::Regression {
             return self.cells.push(Cell::from(outputs.map(|values| values[0])));
         }
         let (label, probability) = match outputs.map(most_probable) {
@@ -151,11 +151,11 @@ mod tests {
         let mut settings = Settings::new("y");
         change(&mut settings);
         let settings = settings.resolved();
-        let feed = RowReader::new(&settings.feed, &["y".into(), "x".into()]).unwrap();
+        let reader = RowReader::new(&settings.rows, &["y".into(), "x".into()]).unwrap();
         let mut table = Table::new(&settings);
         let mut to = Vec::new();
         table.head(&mut to);
-        table.line(&mut to, 7, report, &feed, &Score::new(settings.window));
+        table.line(&mut to, 7, report, &reader, &Score::new(settings.window));
         String::from_utf8(to).unwrap()
     }
 
@@ -167,7 +167,7 @@ mod tests {
             predicted: Some(&[2.0]),
             next: Some(&[1e-9]),
         };
-        let text = lines(|s| s.feed.horizon = 1, &report);
+        let text = lines(|s| s.rows.horizon = 1, &report);
         assert_eq!(text, "row,target,predicted,next,mae,nrmse,window_mae,window_nrmse\n7,1.5,2.0,1e-9,,,,\n");
         let text = lines(|s| (s.format, s.window) = (Format::Jsonl, 0), &report);
         assert!(text.as_bytes().starts_with(OBJECT));
@@ -183,7 +183,7 @@ mod tests {
             next: None,
         };
         let change = |s: &mut Settings| {
-            (s.feed.target_kind, s.feed.classes, s.window) =
+            (s.rows.target_kind, s.rows.classes, s.window) =
                 (TargetKind::Classes, Some("a \"b\",c".into()), 0);
         };
         let text = lines(change, &report);

@@ -26,7 +26,8 @@ pub enum Trainer {
         /// Name of the optimiser.
         optimiser: String,
         /// η₀, the learning rate before the first update.
-        rate: f64,
+        #[serde(alias = "rate")]
+        learning_rate: f64,
         /// δ: the learning rate at update t is `η₀ / (1 + δ t)`.
         decay: f64,
         /// Maximum norm of the gradient. Longer gradients are scaled down. `None`: no clipping.
@@ -40,7 +41,8 @@ pub enum Trainer {
         variance: f64,
         /// R, the observation-noise variance, in squared standard deviations of the target. Used
         /// for the squared error only.
-        error: f64,
+        #[serde(alias = "error")]
+        error_variance: f64,
         /// λ, the forgetting factor per step, in (0, 1].
         forgetting: f64,
         /// Q, the process-noise variance per step.
@@ -52,18 +54,18 @@ impl Trainer {
     /// Copies learning rate, decay and clip from `other`, if both are optimisers.
     pub(super) fn retune(&mut self, other: &Self) {
         if let (
-            Self::Gradient { rate, decay, clip, .. },
-            Self::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+            Self::Gradient { learning_rate, decay, clip, .. },
+            Self::Gradient { learning_rate: new_rate, decay: new_decay, clip: new_clip, .. },
         ) = (self, other)
         {
-            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+            (*learning_rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
         }
     }
 }
 
 impl Default for Trainer {
     fn default() -> Self {
-        Self::Gradient { optimiser: "adam".into(), rate: 1e-2, decay: 1e-3, clip: None }
+        Self::Gradient { optimiser: "adam".into(), learning_rate: 1e-2, decay: 1e-3, clip: None }
     }
 }
 
@@ -201,15 +203,15 @@ impl StreamLearnerSpec {
                 "untrained",
             )),
             Trainer::Untrained => Ok(()),
-            Trainer::Gradient { optimiser, rate, decay, clip } => {
+            Trainer::Gradient { optimiser, learning_rate, decay, clip } => {
                 optim::find::<f64>(optimiser)?;
-                positive("learning-rate", *rate)?;
+                positive("learning-rate", *learning_rate)?;
                 not_negative("decay", *decay)?;
                 clip.map_or(Ok(()), |clip| positive("clip", clip))
             }
-            Trainer::Kalman { grouping: _, variance, error, forgetting, noise } => {
+            Trainer::Kalman { grouping: _, variance, error_variance, forgetting, noise } => {
                 positive("variance", *variance)?;
-                positive("error-variance", *error)?;
+                positive("error-variance", *error_variance)?;
                 share("forgetting", *forgetting)?;
                 not_negative("noise", *noise)
             }

@@ -35,8 +35,8 @@ pub struct TrainerState<T> {
 
 enum By<T> {
     Nothing,
-    Gradient { optimiser: Box<dyn Optimiser<T>>, rate: f64, decay: f64, clip: Option<f64> },
-    Kalman { filter: Kalman, rows: Vec<T>, error: f64 },
+    Gradient { optimiser: Box<dyn Optimiser<T>>, learning_rate: f64, decay: f64, clip: Option<f64> },
+    Kalman { filter: Kalman, rows: Vec<T>, error_variance: f64 },
 }
 
 impl<T: Real> TrainerState<T> {
@@ -51,13 +51,13 @@ impl<T: Real> TrainerState<T> {
         let trained = if spec.frozen { p } else { 0 }..if spec.least_squares.is_some() { p } else { all };
         let by = match &spec.trainer {
             Trainer::Untrained => By::Nothing,
-            Trainer::Gradient { optimiser, rate, decay, clip } => By::Gradient {
-                optimiser: (optim::find(optimiser)?.build)(trained.len(), *rate),
-                rate: *rate,
+            Trainer::Gradient { optimiser, learning_rate, decay, clip } => By::Gradient {
+                optimiser: (optim::find(optimiser)?.build)(trained.len(), *learning_rate),
+                learning_rate: *learning_rate,
                 decay: *decay,
                 clip: *clip,
             },
-            Trainer::Kalman { grouping, variance, error, forgetting, noise } => {
+            Trainer::Kalman { grouping, variance, error_variance, forgetting, noise } => {
                 let mut groups = match grouping {
                     Grouping::Node => nodes(wiring),
                     Grouping::Full => vec![(0..p).collect()],
@@ -73,7 +73,7 @@ impl<T: Real> TrainerState<T> {
                 By::Kalman {
                     filter: Kalman::new(groups, spec.model.outputs, *forgetting, *noise),
                     rows: vec![T::zero(); spec.model.outputs * trained.len()],
-                    error: if spec.model.loss == Loss::SquaredError { *error } else { 1.0 },
+                    error_variance: if spec.model.loss == Loss::SquaredError { *error_variance } else { 1.0 },
                 }
             }
         };
@@ -92,11 +92,11 @@ impl<T: Real> TrainerState<T> {
     /// Copies learning rate, decay and clip from `trainer`, if both are optimisers.
     pub fn retune(&mut self, trainer: &Trainer) {
         if let (
-            By::Gradient { rate, decay, clip, .. },
-            Trainer::Gradient { rate: new_rate, decay: new_decay, clip: new_clip, .. },
+            By::Gradient { learning_rate, decay, clip, .. },
+            Trainer::Gradient { learning_rate: new_rate, decay: new_decay, clip: new_clip, .. },
         ) = (&mut self.network, trainer)
         {
-            (*rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
+            (*learning_rate, *decay, *clip) = (*new_rate, *new_decay, *new_clip);
         }
     }
 
@@ -134,7 +134,7 @@ impl<T: Real> TrainerState<T> {
         let p = w.len() - readout.parameters();
         match &mut self.network {
             By::Nothing => Ok(()),
-            By::Gradient { optimiser, rate, decay, clip } => {
+            By::Gradient { optimiser, learning_rate, decay, clip } => {
                 let (of_network, of_readout) = self.gradient.split_at_mut(p);
                 of_network.fill(T::zero());
                 of_readout.fill(T::zero());
@@ -151,10 +151,10 @@ impl<T: Real> TrainerState<T> {
                     stream_state.rule.drain(of_network, &mut stream_state.macs);
                 }
                 let gradient = &mut self.gradient[self.trained.clone()];
-                optimiser.set_rate(*rate / (1.0 + *decay * updates as f64));
+                optimiser.set_rate(*learning_rate / (1.0 + *decay * updates as f64));
                 descend(optimiser.as_mut(), *clip, &mut w[self.trained.clone()], gradient)
             }
-            By::Kalman { filter, rows, error } => {
+            By::Kalman { filter, rows, error_variance } => {
                 rows.fill(T::zero());
                 for (k, row) in rows.chunks_exact_mut(self.trained.end).enumerate() {
                     let of_output = &w[p + k * readout.inputs..p + (k + 1) * readout.inputs];
@@ -166,8 +166,8 @@ impl<T: Real> TrainerState<T> {
                         row[p + readout.outputs * readout.inputs + k] = T::one();
                     }
                 }
-                let slope: Vec<f64> = evaluation.slope.iter().map(|s| s.as_f64() / *error).collect();
-                let curvature: Vec<f64> = evaluation.curvature.iter().map(|f| f / *error).collect();
+                let slope: Vec<f64> = evaluation.slope.iter().map(|s| s.as_f64() / *error_variance).collect();
+                let curvature: Vec<f64> = evaluation.curvature.iter().map(|f| f / *error_variance).collect();
                 let done = filter.update(&mut w[..self.trained.end], rows, &slope, &curvature);
                 stream_state.macs.update += done.ok_or(NonFinite { what: "Kalman gain", value: f64::NAN })?;
                 Ok(())

@@ -6,11 +6,11 @@
 //! let mut spec = RowReaderSpec::new("load");
 //! spec.cyclic = vec!["hour:24".into()];
 //! let columns = Splitter::header(Format::Csv, b',', b"hour,load")?;
-//! let mut feed = RowReader::new(&spec, &columns)?;
+//! let mut reader = RowReader::new(&spec, &columns)?;
 //! let mut splitter = Splitter::new(Format::Csv, b',', columns);
-//! let row = feed.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
+//! let row = reader.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
 //! assert_eq!((row.x.len(), row.target), (2, Some(TargetValue::Value(31.5)))); // sine and cosine
-//! let wrong = feed.read(splitter.split(b"six,31.5").unwrap()).unwrap_err().to_string();
+//! let wrong = reader.read(splitter.split(b"six,31.5").unwrap()).unwrap_err().to_string();
 //! assert_eq!(wrong, "column 'hour': expected a number, got 'six'");
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
@@ -142,7 +142,7 @@ impl RowReader {
         if own.is_empty() {
             return Err(Error::setting("features", "a column for the network to learn from", "none"));
         }
-        let mut feed = Self {
+        let mut reader = Self {
             target,
             classes: classes(spec)?,
             inputs: 0,
@@ -154,10 +154,10 @@ impl RowReader {
             x: Vec::new(),
             spec: spec.clone(),
         };
-        feed.inputs = feed.names().len();
-        feed.features.extend(direct);
-        feed.x.resize(feed.names().len(), 0.0);
-        Ok(feed)
+        reader.inputs = reader.names().len();
+        reader.features.extend(direct);
+        reader.x.resize(reader.names().len(), 0.0);
+        Ok(reader)
     }
 
     /// Returns the number of inputs of the network and the number of inputs that only the readout

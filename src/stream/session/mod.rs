@@ -76,7 +76,7 @@ pub struct RowReport<'a> {
 pub struct Session<T: Real> {
     settings: Settings,
     splitter: Splitter,
-    feed: RowReader,
+    reader: RowReader,
     online: StreamLearner<T>,
     score: Score,
     position: Position,
@@ -125,12 +125,12 @@ impl<T: Real> Session<T> {
         columns: Vec<String>,
         make: impl FnOnce(&crate::learner::online::StreamLearnerSpec) -> Result<StreamLearner<T>>,
     ) -> Result<Self> {
-        let feed = RowReader::new(&settings.feed, &columns)?;
-        let online = make(&settings.learner(&feed)?)?;
+        let reader = RowReader::new(&settings.rows, &columns)?;
+        let online = make(&settings.learner(&reader)?)?;
         let format = settings.input_format.unwrap_or(Format::Csv);
         Ok(Self {
             splitter: Splitter::new(format, settings.delimiter()?, columns),
-            feed,
+            reader,
             online,
             score: Score::new(settings.window),
             position: Position::default(),
@@ -155,12 +155,12 @@ impl<T: Real> Session<T> {
             return Err(RowError::Row(FieldError::row(expected, "a longer one")));
         }
         let fields = self.splitter.split(line.text).map_err(RowError::Row)?;
-        let example = self.feed.read(fields).map_err(RowError::Row)?;
+        let example = self.reader.read(fields).map_err(RowError::Row)?;
         self.position.pass(line.text);
         self.predicted.clear();
         self.next.clear();
         let Some(Example { stream, x, target }) = example else {
-            self.last_row = (self.feed.stream(), None);
+            self.last_row = (self.reader.stream(), None);
             return Ok(self.report());
         };
         self.last_row = (stream, target);
@@ -175,7 +175,7 @@ impl<T: Real> Session<T> {
         let failed = match self.online.step_in(stream, x, learner_target) {
             Ok(report) => {
                 self.counts.learned += u64::from(report.loss.is_some());
-                if self.settings.feed.horizon > 0 {
+                if self.settings.rows.horizon > 0 {
                     self.next.extend(report.prediction);
                 }
                 let diverged = self.online.output().iter().map(|o| o.as_f64()).find(|o| o.abs() > FURTHEST);
@@ -239,7 +239,7 @@ impl<T: Real> Session<T> {
             return Err(Error::State { field: "mark", found: "no stored learner".into() });
         };
         self.online = saved::learner(bytes.clone(), self.online.spec())?;
-        (0..self.settings.feed.streams).for_each(|stream| self.online.reset(stream));
+        (0..self.settings.rows.streams).for_each(|stream| self.online.reset(stream));
         self.counts.diverged += 1;
         Ok(*row)
     }
@@ -283,8 +283,8 @@ impl<T: Real> Session<T> {
     }
 
     /// Returns the row reader.
-    pub fn feed(&self) -> &RowReader {
-        &self.feed
+    pub fn reader(&self) -> &RowReader {
+        &self.reader
     }
 
     /// Returns the learner.

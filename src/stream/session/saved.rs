@@ -31,7 +31,7 @@ impl<T: Real> Session<T> {
         archive.field("columns", &mut self.columns().to_vec())?;
         archive.field("position", &mut self.position)?;
         archive.field("counts", &mut self.counts)?;
-        self.feed.archive(archive)?;
+        self.reader.archive(archive)?;
         self.score.archive(archive)?;
         self.online.save(archive)?;
         archive.field("first", &mut self.initial)?;
@@ -53,7 +53,7 @@ impl<T: Real> Session<T> {
         archive.field("position", &mut position)?;
         archive.field("counts", &mut counts)?;
         let mut resumed = Self::begin(settings, columns)?;
-        resumed.feed.archive(archive)?;
+        resumed.reader.archive(archive)?;
         resumed.score.archive(archive)?;
         let initial = std::mem::replace(&mut resumed.online, StreamLearner::restore(archive)?);
         resumed.online.retune(initial.spec());

@@ -44,7 +44,7 @@ pub enum ReadoutBy {
 pub struct Settings {
     /// The columns and their meaning.
     #[serde(flatten)]
-    pub feed: RowReaderSpec,
+    pub rows: RowReaderSpec,
     /// Format of input rows. `None`: detected from the first line.
     pub input_format: Option<Format>,
     /// Delimiter of CSV fields, one ASCII character.
@@ -113,11 +113,11 @@ impl Settings {
     /// Returns the defaults for the target column `target`.
     pub fn new(target: &str) -> Self {
         let (least, trainer) = (LeastSquares::default(), Trainer::default());
-        let Trainer::Gradient { optimiser, rate, decay, clip } = trainer else {
+        let Trainer::Gradient { optimiser, learning_rate, decay, clip } = trainer else {
             unreachable!("the default trainer is an optimiser")
         };
         Self {
-            feed: RowReaderSpec::new(target),
+            rows: RowReaderSpec::new(target),
             input_format: None,
             delimiter: ',',
             columns: None,
@@ -130,7 +130,7 @@ impl Settings {
             mask: MaskOn::default(),
             rule: "rtrl".into(),
             trainer: optimiser,
-            learning_rate: rate,
+            learning_rate,
             decay,
             clip,
             variance: 1.0,
@@ -207,7 +207,7 @@ impl Settings {
 
     /// Returns these settings with all defaults that depend on other settings set.
     pub fn resolved(mut self) -> Self {
-        let of_values = self.feed.target_kind == TargetKind::Regression;
+        let of_values = self.rows.target_kind == TargetKind::Regression;
         self.readout.get_or_insert(if of_values { ReadoutBy::Rls } else { ReadoutBy::Trainer });
         let suited = if of_values { [Metric::Mae, Metric::Nrmse] } else { Metric::OF_CLASSES };
         self.metrics.get_or_insert(suited.into());
@@ -232,12 +232,12 @@ impl Settings {
         }
     }
 
-    /// Returns the specification of the learner for the columns of `feed`.
+    /// Returns the specification of the learner for the columns of `reader`.
     ///
     /// # Errors
     /// If a setting is out of range or two settings contradict each other.
-    pub fn learner(&self, feed: &RowReader) -> Result<StreamLearnerSpec> {
-        let of_values = self.feed.target_kind == TargetKind::Regression;
+    pub fn learner(&self, reader: &RowReader) -> Result<StreamLearnerSpec> {
+        let of_values = self.rows.target_kind == TargetKind::Regression;
         let fitting: &[Metric] = if of_values { &Metric::OF_VALUES } else { &Metric::OF_CLASSES };
         if let Some(metric) = self.metrics().iter().find(|metric| !fitting.contains(metric)) {
             let names = fitting.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
@@ -255,17 +255,17 @@ impl Settings {
             within(name, got, range)?;
         }
         self.delimiter()?;
-        let (inputs, direct) = feed.widths();
-        let outputs = match self.feed.target_kind {
+        let (inputs, direct) = reader.widths();
+        let outputs = match self.rows.target_kind {
             TargetKind::Regression | TargetKind::Binary => 1,
-            TargetKind::Classes => feed.classes().map_or(1, |labels| labels.most()),
+            TargetKind::Classes => reader.classes().map_or(1, |labels| labels.most()),
         };
         let mut spec = StreamLearnerSpec::new(inputs, self.units, outputs);
         let config = CellConfig { reset_gate: self.reset_gate, ..CellConfig::default() };
         let layer = LayerSpec::new(&self.cell, self.units, config);
         spec.model.network.layers = vec![layer; self.layers];
         spec.direct = direct;
-        spec.model.loss = match self.feed.target_kind {
+        spec.model.loss = match self.rows.target_kind {
             TargetKind::Regression => Loss::SquaredError,
             TargetKind::Binary => Loss::BinaryCrossEntropy,
             TargetKind::Classes => Loss::CrossEntropy,
@@ -276,9 +276,9 @@ impl Settings {
         let least = LeastSquares { variance: self.readout_variance, forgetting: self.readout_forgetting };
         spec.least_squares = (self.readout == Some(ReadoutBy::Rls)).then_some(least);
         spec.error_clip = self.error_clip;
-        spec.horizon = self.feed.horizon;
-        spec.standardise = feed.standardise();
-        spec.streams = self.feed.streams;
+        spec.horizon = self.rows.horizon;
+        spec.standardise = reader.standardise();
+        spec.streams = self.rows.streams;
         spec.check()?;
         Ok(spec)
     }
@@ -287,7 +287,7 @@ impl Settings {
         let kalman = |grouping| Trainer::Kalman {
             grouping,
             variance: self.variance,
-            error: self.error_variance,
+            error_variance: self.error_variance,
             forgetting: self.forgetting,
             noise: self.noise,
         };
@@ -297,7 +297,7 @@ impl Settings {
             "kalman-full" => kalman(Grouping::Full),
             optimiser => Trainer::Gradient {
                 optimiser: optimiser.into(),
-                rate: self.learning_rate,
+                learning_rate: self.learning_rate,
                 decay: self.decay,
                 clip: self.clip,
             },

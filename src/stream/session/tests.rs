@@ -11,7 +11,7 @@ fn text(rows: std::ops::Range<usize>) -> String {
 fn session(change: impl Fn(&mut Settings)) -> Session<f32> {
     let mut settings = Settings::new("load");
     (settings.units, settings.param_sparsity, settings.window) = (6, 0.5, 10);
-    settings.feed.cyclic = vec!["hour:24".into()];
+    settings.rows.cyclic = vec!["hour:24".into()];
     change(&mut settings);
     Session::begin(&settings.resolved(), vec!["hour".into(), "load".into()]).unwrap()
 }
@@ -42,7 +42,7 @@ fn resumed(bytes: Vec<u8>) -> Result<Session<f32>> {
 #[test]
 fn session_resumed_continues_as_uninterrupted() {
     for horizon in [0, 3] {
-        let mut whole = session(|s| s.feed.horizon = horizon);
+        let mut whole = session(|s| s.rows.horizon = horizon);
         feed(&mut whole, &text(0..40));
         whole.mark().unwrap();
         feed(&mut whole, &text(40..70));
@@ -57,7 +57,7 @@ fn session_resumed_continues_as_uninterrupted() {
 
 #[test]
 fn session_given_a_bad_row_keeps_its_state() {
-    let (mut with, mut without) = (session(|s| s.feed.horizon = 2), session(|s| s.feed.horizon = 2));
+    let (mut with, mut without) = (session(|s| s.rows.horizon = 2), session(|s| s.rows.horizon = 2));
     feed(&mut with, &text(0..20));
     feed(&mut without, &text(0..20));
     let before = saved(&mut with);
@@ -104,9 +104,9 @@ fn session_rolled_back_with_a_horizon_resets_its_streams() {
             rows.map(|t| format!("{},{},{}\n", names[t % streams], t % 24, 50.0 + t as f64)).collect()
         };
         let mut settings = Settings::new("load");
-        (settings.units, settings.feed.horizon, settings.feed.streams) = (6, 1, streams);
-        settings.feed.group = (streams > 1).then(|| "name".into());
-        settings.feed.features = Some(vec!["hour".into()]);
+        (settings.units, settings.rows.horizon, settings.rows.streams) = (6, 1, streams);
+        settings.rows.group = (streams > 1).then(|| "name".into());
+        settings.rows.features = Some(vec!["hour".into()]);
         let columns = ["name", "hour", "load"].map(String::from).to_vec();
         let mut session = Session::<f32>::begin(&settings.resolved(), columns).unwrap();
         feed(&mut session, &named(0..30));
@@ -160,7 +160,7 @@ fn session_with_a_large_output_reports_divergence() {
 #[test]
 fn session_with_a_failing_update_scores_its_prediction() {
     let mut session = session(|s| {
-        (s.trainer, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e38, 0.0, 1);
+        (s.trainer, s.learning_rate, s.decay, s.rows.horizon) = ("sgd".into(), 1e38, 0.0, 1);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let text = text(0..50);
@@ -184,7 +184,7 @@ fn settings_overlaid_by_name_change_or_return_an_error() {
     others.insert("units".into(), 7.into());
     others.insert("outlier-limit".into(), serde_json::Value::Null);
     let overlaid = settings.overlaid(&others).unwrap();
-    assert_eq!((overlaid.units, overlaid.feed.outlier_limit), (7, None));
+    assert_eq!((overlaid.units, overlaid.rows.outlier_limit), (7, None));
     assert!(overlaid.check_same(&others).is_ok());
     let message = settings.check_same(&others).unwrap_err().to_string();
     assert!(message.contains("as in the checkpoint"), "{message}");
@@ -200,7 +200,7 @@ fn settings_overlaid_by_name_change_or_return_an_error() {
 
 #[test]
 fn session_resume_of_cut_bytes_is_an_error() {
-    let mut session = session(|s| s.feed.horizon = 1);
+    let mut session = session(|s| s.rows.horizon = 1);
     feed(&mut session, &text(0..20));
     let bytes = saved(&mut session);
     for cut in 0..bytes.len() {
@@ -210,7 +210,7 @@ fn session_resume_of_cut_bytes_is_an_error() {
 
 #[test]
 fn session_rolled_back_makes_no_prediction_for_the_next_row() {
-    let mut session = session(|s| s.feed.horizon = 1);
+    let mut session = session(|s| s.rows.horizon = 1);
     feed(&mut session, &text(0..30));
     session.mark().unwrap();
     assert!(!feed(&mut session, &text(30..31))[0].contains("predicted: None"), "expected a prediction");

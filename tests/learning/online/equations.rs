@@ -78,7 +78,7 @@ fn restored<T: Real>(learner: &mut StreamLearner<T>) -> StreamLearner<T> {
 /// Settings with another learning rate, decay and clips.
 fn retuned(spec: &StreamLearnerSpec) -> StreamLearnerSpec {
     let mut spec = spec.clone();
-    if let Trainer::Gradient { rate, decay, clip, .. } = &mut spec.trainer {
+    if let Trainer::Gradient { learning_rate: rate, decay, clip, .. } = &mut spec.trainer {
         (*rate, *decay, *clip) = (0.7 * *rate, 0.11, Some(0.3));
     }
     spec.error_clip = Some(0.35);

@@ -103,7 +103,8 @@ fn weight_update_error_keeps_weights_and_resets_its_stream() {
 #[test]
 fn weight_update_that_is_not_finite_is_reverted() {
     for frozen in [false, true] {
-        let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 1e308, decay: 0.0, clip: None };
+        let trainer =
+            Trainer::Gradient { optimiser: "sgd".into(), learning_rate: 1e308, decay: 0.0, clip: None };
         let mut spec =
             StreamLearnerSpec { frozen, least_squares: None, standardise_target: false, ..spec(trainer) };
         spec.error_clip = None;

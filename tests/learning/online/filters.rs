@@ -8,7 +8,7 @@ fn kalman_spec(
     grouping: Grouping,
     (variance, error, forgetting, noise): (f64, f64, f64, f64),
 ) -> StreamLearnerSpec {
-    let trainer = Trainer::Kalman { grouping, variance, error, forgetting, noise };
+    let trainer = Trainer::Kalman { grouping, variance, error_variance: error, forgetting, noise };
     let mut spec = StreamLearnerSpec::new(2, 5, 3);
     spec.model.mask.sparsity = 0.3;
     (spec.least_squares, spec.standardise_target, spec.trainer) = (None, false, trainer);
@@ -59,7 +59,8 @@ fn filter_with_small_variance_equals_gradient_descent() {
             let mut filter = kalman_spec(grouping, (v, r, 1.0, 0.0));
             filter.model.loss = loss;
 
-            let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay: 0.0, clip: None };
+            let trainer =
+                Trainer::Gradient { optimiser: "sgd".into(), learning_rate: rate, decay: 0.0, clip: None };
             let descent = StreamLearnerSpec { trainer, ..filter.clone() };
             let start = StreamLearner::<f64>::new(&filter, 6).unwrap().weights().to_vec();
             let (by_filter, by_descent) = (trained_weights(&filter, 30), trained_weights(&descent, 30));

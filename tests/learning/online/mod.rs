@@ -22,7 +22,7 @@ use sparse_rtrl::readout::{Loss, Target};
 use std::ops::Range;
 
 fn kalman(grouping: Grouping) -> Trainer {
-    Trainer::Kalman { grouping, variance: 1.0, error: 0.3, forgetting: 0.999, noise: 1e-6 }
+    Trainer::Kalman { grouping, variance: 1.0, error_variance: 0.3, forgetting: 0.999, noise: 1e-6 }
 }
 
 fn trainers() -> [Trainer; 4] {

@@ -9,7 +9,7 @@ fn descent(rate: f64, decay: f64, clip: Option<f64>) -> StreamLearnerSpec {
     let mut spec = StreamLearnerSpec::new(2, 6, 2);
     // A cell without thresholds, which are clamped.
     spec.model.network.layers[0].cell = "gru".into();
-    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
+    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), learning_rate: rate, decay, clip };
     (spec.least_squares, spec.standardise_target) = (None, false);
     spec
 }
@@ -96,7 +96,8 @@ fn error_clip_makes_large_errors_equal_to_clip() {
 /// sign drive them to both limits.
 #[test]
 fn thresholds_of_all_layers_stay_in_zero_to_one() {
-    let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 3.0, decay: 0.0, clip: Some(1.0) };
+    let trainer =
+        Trainer::Gradient { optimiser: "sgd".into(), learning_rate: 3.0, decay: 0.0, clip: Some(1.0) };
     let mut spec = StreamLearnerSpec { least_squares: None, ..spec(trainer) };
     spec.model.init.threshold = ThresholdInit::Beta { mean: 0.5 };
     spec.model.network.layers[0].config.surrogate = Surrogate::new(5.0, 2.0);

@@ -86,7 +86,7 @@ fn error_with_pending(
 
 #[test]
 fn restore_with_inconsistent_pending_rows_is_an_error() {
-    let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.1, decay: 0.0, clip: None };
+    let trainer = Trainer::Gradient { optimiser: "sgd".into(), learning_rate: 0.1, decay: 0.0, clip: None };
     let spec = StreamLearnerSpec { horizon: 3, least_squares: None, ..spec(trainer) };
     // Unchanged, the truncated checkpoint ends within the state of the rule.
     assert!(error_with_pending(&spec, |_, _| {}).contains("the end of the data"));

@@ -77,14 +77,14 @@ impl Scenario {
 fn trainers() -> Vec<(&'static str, Trainer)> {
     let gradient = |optimiser: &str, rate, decay, clip| Trainer::Gradient {
         optimiser: optimiser.into(),
-        rate,
+        learning_rate: rate,
         decay,
         clip,
     };
     let kalman = |grouping, variance, error, forgetting, noise| Trainer::Kalman {
         grouping,
         variance,
-        error,
+        error_variance: error,
         forgetting,
         noise,
     };

@@ -26,8 +26,13 @@ fn settings_incompatible_or_too_large_are_named_in_error() {
     let mut many = spec(Trainer::default());
     classes(&mut many, &Trainer::default());
     many.check_size::<f64>().unwrap();
-    let full =
-        Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 1.0, forgetting: 1.0, noise: 0.0 };
+    let full = Trainer::Kalman {
+        grouping: Grouping::Full,
+        variance: 1.0,
+        error_variance: 1.0,
+        forgetting: 1.0,
+        noise: 0.0,
+    };
     assert!(
         message(&|s| (s.model.network.layers[0].units, s.trainer) = (2000, full.clone())).contains("GiB")
     );
@@ -47,11 +52,12 @@ fn refused(name: &str, change: Change<'_>) {
 }
 
 fn gradient(spec: &mut StreamLearnerSpec, rate: f64, decay: f64, clip: Option<f64>) {
-    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), rate, decay, clip };
+    spec.trainer = Trainer::Gradient { optimiser: "sgd".into(), learning_rate: rate, decay, clip };
 }
 
 fn filter(spec: &mut StreamLearnerSpec, [variance, error, forgetting, noise]: [f64; 4]) {
-    spec.trainer = Trainer::Kalman { grouping: Grouping::Node, variance, error, forgetting, noise };
+    spec.trainer =
+        Trainer::Kalman { grouping: Grouping::Node, variance, error_variance: error, forgetting, noise };
 }
 
 #[test]
@@ -103,7 +109,7 @@ fn trainer_settings_within_their_ranges_are_accepted() {
     checked(&|s| filter(s, [tiny, tiny, tiny, 0.0])).unwrap();
     checked(&|s| filter(s, [1e300, 1e300, 1.0, 1e300])).unwrap();
     refused("optimiser", &|s| {
-        s.trainer = Trainer::Gradient { optimiser: "sdg".into(), rate: 0.1, decay: 0.0, clip: None };
+        s.trainer = Trainer::Gradient { optimiser: "sdg".into(), learning_rate: 0.1, decay: 0.0, clip: None };
     });
 }
 
@@ -134,7 +140,7 @@ fn defaults_of_spec_are_as_documented() {
     assert_eq!((spec.model.network.layers.len(), spec.model.network.layers[0].units), (1, 8));
     assert_eq!((spec.model.network.layers[0].cell.as_str(), spec.model.rule.as_str()), ("egru", "rtrl"));
     assert_eq!(spec.least_squares, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
-    let adam = Trainer::Gradient { optimiser: "adam".into(), rate: 0.01, decay: 0.001, clip: None };
+    let adam = Trainer::Gradient { optimiser: "adam".into(), learning_rate: 0.01, decay: 0.001, clip: None };
     assert_eq!((spec.trainer, spec.model.loss), (adam, Loss::SquaredError));
     assert!(spec.echo && spec.standardise_target && !spec.frozen && spec.standardise.is_empty());
     assert_eq!((spec.horizon, spec.streams, spec.error_clip, spec.model.network.trace), (0, 1, None, None));

@@ -10,7 +10,7 @@ fn covariances_above_limit_are_counted_per_group() {
     let node = |grouping, forgetting| Trainer::Kalman {
         grouping,
         variance: 1.0,
-        error: 1.0,
+        error_variance: 1.0,
         forgetting,
         noise: 0.0,
     };

@@ -16,11 +16,11 @@ fn columns() -> Vec<String> {
 fn settings(task: TargetKind, horizon: usize, change: impl Fn(&mut Settings)) -> Settings {
     let mut settings = Settings::new("y");
     (settings.units, settings.param_sparsity, settings.window) = (4, 0.5, 9);
-    (settings.feed.target_kind, settings.feed.horizon) = (task, horizon);
-    settings.feed.classes = (task == TargetKind::Classes).then(|| "3".into());
-    (settings.feed.group, settings.feed.streams) = (Some("who".into()), 3);
-    (settings.feed.one_hot, settings.feed.cyclic) = (vec!["b:seen-3".into()], vec!["c:24".into()]);
-    (settings.feed.direct, settings.feed.outlier_limit) = (vec!["b".into()], Some(30.0));
+    (settings.rows.target_kind, settings.rows.horizon) = (task, horizon);
+    settings.rows.classes = (task == TargetKind::Classes).then(|| "3".into());
+    (settings.rows.group, settings.rows.streams) = (Some("who".into()), 3);
+    (settings.rows.one_hot, settings.rows.cyclic) = (vec!["b:seen-3".into()], vec!["c:24".into()]);
+    (settings.rows.direct, settings.rows.outlier_limit) = (vec!["b".into()], Some(30.0));
     change(&mut settings);
     settings.resolved()
 }

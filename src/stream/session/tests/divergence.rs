@@ -41,7 +41,7 @@ fn session_with_an_output_beyond_1000_deviations_diverges() {
 #[test]
 fn session_with_a_failing_update_reports_and_scores_its_prediction() {
     let mut session = session(|s| {
-        (s.trainer, s.learning_rate, s.decay, s.feed.horizon) = ("sgd".into(), 1e300, 0.0, 1);
+        (s.trainer, s.learning_rate, s.decay, s.rows.horizon) = ("sgd".into(), 1e300, 0.0, 1);
         s.readout = Some(ReadoutBy::Trainer);
     });
     let row = |t: usize| text(t..t + 1).trim_end().to_string();
@@ -61,7 +61,7 @@ fn session_with_a_failing_update_reports_and_scores_its_prediction() {
 /// are kept.
 #[test]
 fn session_rolled_back_has_the_marked_weights_and_reset_streams() {
-    let mut session = session(|s| s.feed.horizon = 2);
+    let mut session = session(|s| s.rows.horizon = 2);
     feed(&mut session, &text(0..30));
     session.mark().unwrap();
     let (weights, updates) = (session.learner().weights().to_vec(), session.learner().updates());
@@ -87,8 +87,8 @@ fn session_rolled_back_has_the_marked_weights_and_reset_streams() {
 fn session_rolled_back_resets_all_streams() {
     let columns = vec!["who".to_string(), "y".into()];
     let mut settings = Settings::new("y");
-    (settings.units, settings.feed.horizon) = (4, 1);
-    (settings.feed.group, settings.feed.streams) = (Some("who".into()), 3);
+    (settings.units, settings.rows.horizon) = (4, 1);
+    (settings.rows.group, settings.rows.streams) = (Some("who".into()), 3);
     let mut session = Session::<f32>::begin(&settings.resolved(), columns).unwrap();
     let rows = |from: usize| (from..from + 12).map(|t| format!("{},{}\n", ["a", "b", "c"][t % 3], t % 5));
     feed(&mut session, &rows(0).collect::<String>());
@@ -106,7 +106,7 @@ fn session_rolled_back_resets_all_streams() {
 #[test]
 fn session_resumed_at_or_after_a_mark_keeps_it() {
     for later in [0, 7] {
-        let mut whole = session(|s| s.feed.horizon = 1);
+        let mut whole = session(|s| s.rows.horizon = 1);
         feed(&mut whole, &text(0..25));
         whole.mark().unwrap();
         feed(&mut whole, &text(25..25 + later));
@@ -153,7 +153,7 @@ fn session_saved_at_the_row_of_the_mark_stores_one_learner() {
 /// due first.
 #[test]
 fn session_with_a_horizon_reports_each_prediction_that_many_rows_later() {
-    let mut session = session(|s| s.feed.horizon = 3);
+    let mut session = session(|s| s.rows.horizon = 3);
     let mut forecasts: Vec<Vec<f64>> = Vec::new();
     for t in 0..8 {
         let due = session.learner().due(0).map(<[f64]>::to_vec);
@@ -168,7 +168,7 @@ fn session_with_a_horizon_reports_each_prediction_that_many_rows_later() {
 
 #[test]
 fn session_reset_has_a_new_learner_and_keeps_its_counts() {
-    let mut session = session(|s| s.feed.horizon = 1);
+    let mut session = session(|s| s.rows.horizon = 1);
     feed(&mut session, &text(0..30));
     session.reset().unwrap();
     assert_eq!((session.learner().updates(), session.learner().macs().total()), (0, 0));

@@ -16,10 +16,10 @@ fn columns() -> Vec<String> {
 
 fn learner(change: impl Fn(&mut Settings)) -> Result<StreamLearnerSpec> {
     let mut settings = Settings::new("load");
-    settings.feed.features = Some(vec!["hour".into()]);
+    settings.rows.features = Some(vec!["hour".into()]);
     change(&mut settings);
     let settings = settings.resolved();
-    settings.learner(&RowReader::new(&settings.feed, &columns())?)
+    settings.learner(&RowReader::new(&settings.rows, &columns())?)
 }
 
 fn message(change: impl Fn(&mut Settings)) -> String {
@@ -46,7 +46,7 @@ fn settings_by_default_equal_those_of_the_manual() {
 fn settings_of_each_target_kind_have_matching_readout_loss_and_metrics() {
     let of = |task| {
         let mut settings = Settings::new("load");
-        settings.feed.target_kind = task;
+        settings.rows.target_kind = task;
         let settings = settings.resolved();
         (settings.readout, settings.metrics().to_vec())
     };
@@ -56,13 +56,13 @@ fn settings_of_each_target_kind_have_matching_readout_loss_and_metrics() {
     let spec = learner(|_| {}).unwrap();
     assert_eq!((spec.model.loss, spec.model.outputs), (Loss::SquaredError, 1));
     assert_eq!(spec.least_squares, Some(LeastSquares { variance: 1.0, forgetting: 0.9998 }));
-    let spec = learner(|s| s.feed.target_kind = TargetKind::Binary).unwrap();
+    let spec = learner(|s| s.rows.target_kind = TargetKind::Binary).unwrap();
     assert_eq!(
         (spec.model.loss, spec.model.outputs, spec.least_squares),
         (Loss::BinaryCrossEntropy, 1, None)
     );
     let spec =
-        learner(|s| (s.feed.target_kind, s.feed.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
+        learner(|s| (s.rows.target_kind, s.rows.classes) = (TargetKind::Classes, Some("5".into()))).unwrap();
     assert_eq!((spec.model.loss, spec.model.outputs, spec.least_squares), (Loss::CrossEntropy, 5, None));
     // Given values are kept.
     let mut settings = Settings::new("load");
@@ -79,9 +79,9 @@ fn settings_away_from_defaults_yield_the_expected_learner() {
         (s.param_sparsity, s.mask, s.rule) = (0.25, MaskOn::All, "snap-2".into());
         (s.learning_rate, s.decay, s.clip, s.trainer) = (0.5, 0.25, Some(2.0), "sgd".into());
         (s.readout_variance, s.readout_forgetting, s.error_clip) = (4.0, 0.75, Some(3.0));
-        (s.feed.horizon, s.feed.group, s.feed.streams) = (3, Some("who".into()), 5);
-        (s.feed.features, s.feed.cyclic) = (None, vec!["hour:24".into()]);
-        s.feed.direct = vec!["hour".into()];
+        (s.rows.horizon, s.rows.group, s.rows.streams) = (3, Some("who".into()), 5);
+        (s.rows.features, s.rows.cyclic) = (None, vec!["hour:24".into()]);
+        s.rows.direct = vec!["hour".into()];
     })
     .unwrap();
     let layers: Vec<_> = spec
@@ -98,7 +98,8 @@ fn settings_away_from_defaults_yield_the_expected_learner() {
         (spec.model.mask.sparsity, spec.model.mask.on, spec.model.rule.as_str()),
         (0.25, MaskOn::All, "snap-2")
     );
-    let trainer = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.5, decay: 0.25, clip: Some(2.0) };
+    let trainer =
+        Trainer::Gradient { optimiser: "sgd".into(), learning_rate: 0.5, decay: 0.25, clip: Some(2.0) };
     assert_eq!((spec.trainer, spec.error_clip), (trainer, Some(3.0)));
     assert_eq!(spec.least_squares, Some(LeastSquares { variance: 4.0, forgetting: 0.75 }));
     assert_eq!((spec.horizon, spec.streams, spec.standardise), (3, 5, vec![true, false, false]));
@@ -114,8 +115,13 @@ fn settings_trainer_by_name_is_a_filter_or_none() {
         })
         .map(|spec| spec.trainer)
     };
-    let kalman =
-        |grouping| Trainer::Kalman { grouping, variance: 0.5, error: 0.25, forgetting: 0.75, noise: 0.125 };
+    let kalman = |grouping| Trainer::Kalman {
+        grouping,
+        variance: 0.5,
+        error_variance: 0.25,
+        forgetting: 0.75,
+        noise: 0.125,
+    };
     assert_eq!(of("kalman-node").unwrap(), kalman(Grouping::Node));
     assert_eq!(of("kalman-full").unwrap(), kalman(Grouping::Full));
     assert_eq!(of("none").unwrap(), Trainer::Untrained);
@@ -135,7 +141,7 @@ fn settings_out_of_range_are_errors() {
         "metrics: expected some of mae, rmse, nrmse, mape, for this kind of target, got log-loss"
     );
     let binary =
-        |s: &mut Settings| (s.feed.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
+        |s: &mut Settings| (s.rows.target_kind, s.metrics) = (TargetKind::Binary, Some(vec![Metric::Rmse]));
     assert_eq!(
         message(binary),
         "metrics: expected some of accuracy, log-loss, for this kind of target, got rmse"
@@ -196,7 +202,8 @@ fn check_resumed_session_uses_retuned_settings(settings: &Settings, retuned: &Se
     };
     let mut restored = resume(retuned).unwrap();
     assert_eq!(restored.settings(), retuned);
-    let expected = Trainer::Gradient { optimiser: "sgd".into(), rate: 0.125, decay: 0.5, clip: Some(0.25) };
+    let expected =
+        Trainer::Gradient { optimiser: "sgd".into(), learning_rate: 0.125, decay: 0.5, clip: Some(0.25) };
     let tuned = |session: &Session<f32>| {
         assert_eq!(session.learner().spec().trainer, expected);
         assert_eq!(session.learner().spec().error_clip, Some(1.5));
@@ -228,7 +235,7 @@ fn session_resumed_has_its_columns_and_format() {
     let json = Session::<f32>::begin(&settings.clone().resolved(), columns());
     assert!(json.is_ok());
     settings.input_format = Some(Format::Csv);
-    settings.feed.features = Some(vec!["hour".into()]);
+    settings.rows.features = Some(vec!["hour".into()]);
     let mut session = Session::<f32>::begin(&settings.resolved(), columns()).unwrap();
     feed(&mut session, "1;50;x\n2;51;y\n");
     let mut archive = Archive::reader(saved(&mut session));

@@ -104,7 +104,8 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     let mut adam = spec("egru", 64, 0.9);
     adam.model.network.layers[0].config.reset_gate = ResetGate::After;
     events(&mut adam, 0.05, 2.0, 0.3);
-    adam.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 3e-3, decay: 3e-4, clip: None };
+    adam.trainer =
+        Trainer::Gradient { optimiser: "adam".into(), learning_rate: 3e-3, decay: 3e-4, clip: None };
     adam.least_squares = least(1.0, 1.0);
     adam.error_clip = Some(0.3);
     net("EGRU, Adam", "64 units, ω 0.9; learning rate 3e-3/(1 + 3e-4 t); least-squares readout", adam);
@@ -114,7 +115,7 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     filter.trainer = Trainer::Kalman {
         grouping: Grouping::Full,
         variance: 30.0,
-        error: 0.5,
+        error_variance: 0.5,
         forgetting: 0.9998,
         noise: 1e-4,
     };
@@ -123,8 +124,13 @@ fn models(series: &[f64]) -> Vec<Model<'_>> {
     net("EGRU, Kalman", "48 units, ω 0.9; full covariance, v 30, r .5, λ .9998, q 1e-4", filter);
 
     let mut filter = spec("gru", 32, 0.9);
-    filter.trainer =
-        Trainer::Kalman { grouping: Grouping::Full, variance: 1.0, error: 3e-3, forgetting: 1.0, noise: 0.0 };
+    filter.trainer = Trainer::Kalman {
+        grouping: Grouping::Full,
+        variance: 1.0,
+        error_variance: 3e-3,
+        forgetting: 1.0,
+        noise: 0.0,
+    };
     filter.least_squares = None;
     filter.error_clip = Some(1.0);
     net("GRU, Kalman", "32 units, ω 0.9; full covariance, v 1, r .003", filter);

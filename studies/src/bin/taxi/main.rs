@@ -206,7 +206,7 @@ fn untrained(cell: &str, sparsity: f64) -> StreamLearnerSpec {
 fn adam(of_week: bool) -> StreamLearnerSpec {
     let mut spec = spec("egru", 64, 0.9);
     let decay = if of_week { 1e-3 } else { 3e-3 };
-    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate: 2e-2, decay, clip: None };
+    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), learning_rate: 2e-2, decay, clip: None };
     if of_week {
         events(&mut spec, 0.02, 1.0, 1.0);
         spec.model.network.layers[0].config.reset_gate = ResetGate::After;
@@ -226,7 +226,7 @@ fn kalman() -> StreamLearnerSpec {
     spec.trainer = Trainer::Kalman {
         grouping: Grouping::Node,
         variance: 10.0,
-        error: 0.5,
+        error_variance: 0.5,
         forgetting: 1.0,
         noise: 3e-6,
     };

@@ -131,7 +131,7 @@ fn spec(args: &Args, rule: &str, trained: bool) -> StreamLearnerSpec {
     spec.model.rule = rule.into();
     spec.frozen = !trained;
     let Args { learning_rate: rate, decay, .. } = *args;
-    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), rate, decay, clip: None };
+    spec.trainer = Trainer::Gradient { optimiser: "adam".into(), learning_rate: rate, decay, clip: None };
     spec
 }
 

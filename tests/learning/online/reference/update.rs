@@ -77,7 +77,7 @@ impl Updates {
         match &spec.trainer {
             Trainer::Untrained => {}
             Trainer::Gradient { .. } => self.descend(spec, w, rule, update_of, macs),
-            Trainer::Kalman { error, .. } => {
+            Trainer::Kalman { error_variance: error, .. } => {
                 let rows = self.rows(spec, w, rule, update_of, macs);
                 let r = if spec.model.loss == Loss::SquaredError { *error } else { 1.0 };
                 let over_r = |values: &[f64]| values.iter().map(|v| v / r).collect::<Vec<_>>();
@@ -112,7 +112,7 @@ impl Updates {
         update_of: &WeightUpdate<'_>,
         macs: &mut Macs,
     ) {
-        let Trainer::Gradient { optimiser, rate, decay, clip } = &spec.trainer else {
+        let Trainer::Gradient { optimiser, learning_rate: rate, decay, clip } = &spec.trainer else {
             panic!("the reference updates by gradient")
         };
         let (k, d, p) = (update_of.slope.len(), update_of.features.len(), self.p);
