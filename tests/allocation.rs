@@ -3,6 +3,7 @@
 use sparse_rtrl::experiment;
 use sparse_rtrl::learner::sequence::Sequence;
 use sparse_rtrl::learner::sequence::{LossAt, SequenceLearner, SequenceLearnerSpec, Update};
+use sparse_rtrl::lm::{LmCell, LmLayout, LmSpec, Predictor};
 use sparse_rtrl::readout::{Loss, Target};
 use sparse_rtrl::rule;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -101,5 +102,26 @@ fn step_after_full_window_allocates_nothing() {
         // tbptt-8 fills its window in eight steps; the buffers of other rules are complete after one.
         (0..if rule.name == "tbptt-8" { 8 } else { 1 }).for_each(|_| step(&mut learner));
         assert_eq!(allocations(|| (0..300).for_each(|_| step(&mut learner))), 0, "{}", rule.name);
+    }
+}
+
+#[test]
+fn next_after_construction_allocates_nothing() {
+    for cell in [LmCell::Egru, LmCell::Gru, LmCell::Lstm] {
+        let spec = LmSpec { cell, ..LmSpec::new(30, 12, vec![20, 12]) };
+        let w: Vec<f32> = (0..LmLayout::new(&spec).len).map(|k| (k as f32).sin().abs() - 0.3).collect();
+        for create in [Predictor::new, Predictor::quantised] {
+            // One thread, so that allocations of the scheduler are not counted.
+            let count = experiment::pool(1).unwrap().install(|| {
+                let mut predictor = create(&spec, &w).unwrap();
+                allocations(|| {
+                    for token in (0..30).cycle().take(100) {
+                        predictor.next(token).expect("a token of the vocabulary");
+                        predictor.probabilities();
+                    }
+                })
+            });
+            assert_eq!(count, 0, "{cell:?}");
+        }
     }
 }

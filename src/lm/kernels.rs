@@ -103,72 +103,104 @@ pub struct Sample<'a, T> {
     pub out: &'a mut [T],
 }
 
+/// A source j that one or both of two rows need, with the places of the results.
+#[derive(Clone, Copy)]
+struct Needed {
+    source: u32,
+    out: [u32; 2],
+}
+
+/// The place of a result that is not needed.
+const NOWHERE: u32 = u32::MAX;
+
+impl<T: Real> Sample<'_, T> {
+    /// Lists the sources that two rows need together, ascending, for each pair of rows. With an odd
+    /// number of rows, the last row is alone. Returns the lists and the start of each.
+    fn pairs(&self) -> (Vec<Needed>, Vec<usize>) {
+        let first = self.at.positions(self.rows.start..self.rows.start).start;
+        let (mut all, mut starts) = (Vec::new(), vec![0]);
+        for row in self.rows.clone().step_by(2) {
+            let one = self.at.positions(row..row + 1);
+            let two = if row + 1 < self.rows.end { self.at.positions(row + 1..row + 2) } else { 0..0 };
+            let (mut i, mut j) = (one.start, two.start);
+            let source = |k: usize, end: usize| if k < end { self.at.index[k] } else { NOWHERE };
+            while i < one.end || j < two.end {
+                let (a, b) = (source(i, one.end), source(j, two.end));
+                let place = |k: usize, own: u32| if own == a.min(b) { (k - first) as u32 } else { NOWHERE };
+                all.push(Needed { source: a.min(b), out: [place(i, a), place(j, b)] });
+                i += usize::from(a <= b);
+                j += usize::from(b <= a);
+            }
+            starts.push(all.len());
+        }
+        (all, starts)
+    }
+}
+
 impl<T: Real> Loop for Sample<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FUSED: bool, const WIDTH: usize>(self) {
-        let Self { at, rows, d, w, out } = self;
-        let first = at.positions(rows.start..rows.start).start;
+        let (needed, starts) = self.pairs();
+        let Self { rows, d, w, out, .. } = self;
         let (width, sources) = (w.width(), w.values.len() / w.stride);
         out.fill(T::zero());
-        let mut next: Vec<usize> = Vec::new();
+        let mut next = starts.clone();
         for start in (0..width).step_by(PART.0) {
             let columns = start..width.min(start + PART.0);
-            // The next entry of every row.
-            next.clear();
-            next.extend(rows.clone().map(|row| at.positions(row..row).start));
+            next.copy_from_slice(&starts);
             for limit in (PART.1..sources + PART.1).step_by(PART.1) {
-                for (k, row) in rows.clone().enumerate() {
-                    let end = at.positions(row..row + 1).end;
-                    let d = &d.row(k)[columns.clone()];
-                    let row_of = |entry: usize| &w.row(at.index[entry] as usize)[columns.clone()];
-                    let mut now = next[k];
-                    while now + 4 <= end && (at.index[now + 3] as usize) < limit {
-                        let rows = [row_of(now), row_of(now + 1), row_of(now + 2), row_of(now + 3)];
-                        let dots = four_dots::<T, FUSED>(d, rows);
-                        let out = &mut out[now - first..now - first + 4];
-                        out.iter_mut().zip(dots).for_each(|(out, dot)| *out += dot);
-                        now += 4;
+                for pair in 0..starts.len() - 1 {
+                    let mine = &needed[next[pair]..starts[pair + 1]];
+                    let mine = &mine[..mine.partition_point(|own| (own.source as usize) < limit)];
+                    next[pair] += mine.len();
+                    let both = [2 * pair, (2 * pair + 1).min(rows.len() - 1)];
+                    let ds = both.map(|row| &d.row(row)[columns.clone()]);
+                    for own in mine.chunks(2) {
+                        let ws = [own[0], own[own.len() - 1]];
+                        let of = ws.map(|own| &w.row(own.source as usize)[columns.clone()]);
+                        let dots = four_dots::<T, FUSED>(ds, of);
+                        for (own, dots) in own.iter().zip(dots) {
+                            for (place, dot) in own.out.into_iter().zip(dots) {
+                                if place != NOWHERE {
+                                    out[place as usize] += dot;
+                                }
+                            }
+                        }
                     }
-                    while now < end && (at.index[now] as usize) < limit {
-                        let one = row_of(now);
-                        out[now - first] += four_dots::<T, FUSED>(d, [one; 4])[0];
-                        now += 1;
-                    }
-                    next[k] = now;
                 }
             }
         }
     }
 }
 
-/// Returns the dot products of `d` with four rows of the same length.
+/// Returns the dot products of two rows of W with two rows of D: `[w][d]`.
 #[inline(always)]
-fn four_dots<T: Real, const FUSED: bool>(d: &[T], rows: [&[T]; 4]) -> [T; 4] {
+fn four_dots<T: Real, const FUSED: bool>(ds: [&[T]; 2], ws: [&[T]; 2]) -> [[T; 2]; 2] {
     // Four variables, since the compiler would put an array of sums into memory.
     let (mut s0, mut s1) = ([T::zero(); SUMS], [T::zero(); SUMS]);
     let (mut s2, mut s3) = ([T::zero(); SUMS], [T::zero(); SUMS]);
-    let (ds, rest) = d.as_chunks::<SUMS>();
-    let [(r0, t0), (r1, t1), (r2, t2), (r3, t3)] = rows.map(|row| row.as_chunks::<SUMS>());
-    for ((((d, a), b), e), f) in ds.iter().zip(r0).zip(r1).zip(r2).zip(r3) {
+    let [(d0, e0), (d1, e1)] = ds.map(|row| row.as_chunks::<SUMS>());
+    let [(w0, v0), (w1, v1)] = ws.map(|row| row.as_chunks::<SUMS>());
+    for (((d0, d1), w0), w1) in d0.iter().zip(d1).zip(w0).zip(w1) {
         for c in 0..SUMS {
-            s0[c] = add_product::<T, FUSED>(s0[c], d[c], a[c]);
+            s0[c] = add_product::<T, FUSED>(s0[c], d0[c], w0[c]);
         }
         for c in 0..SUMS {
-            s1[c] = add_product::<T, FUSED>(s1[c], d[c], b[c]);
+            s1[c] = add_product::<T, FUSED>(s1[c], d1[c], w0[c]);
         }
         for c in 0..SUMS {
-            s2[c] = add_product::<T, FUSED>(s2[c], d[c], e[c]);
+            s2[c] = add_product::<T, FUSED>(s2[c], d0[c], w1[c]);
         }
         for c in 0..SUMS {
-            s3[c] = add_product::<T, FUSED>(s3[c], d[c], f[c]);
+            s3[c] = add_product::<T, FUSED>(s3[c], d1[c], w1[c]);
         }
     }
     // Without this barrier, the compiler vectorises across the four sums instead of along them,
     // which takes three times as long.
     let [s0, s1, s2, s3] = std::hint::black_box([s0, s1, s2, s3]);
-    [total(s0, rest, t0), total(s1, rest, t1), total(s2, rest, t2), total(s3, rest, t3)]
+    [[total(s0, e0, v0), total(s1, e1, v0)], [total(s2, e0, v1), total(s3, e1, v1)]]
 }
 
 /// Adds the sums of a dot product by halves, and the products of the rest.

@@ -2,8 +2,8 @@
 
 use crate::failure::{Failure, IO, Outcome};
 use rand::RngExt;
+use sparse_rtrl::lm::Predictor;
 use sparse_rtrl::lm::text::{END, TokenKind};
-use sparse_rtrl::lm::{LanguageModel, LmState, Mode, Window};
 use sparse_rtrl::params::{Purpose, generator};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -26,6 +26,9 @@ pub struct Args {
     /// Seed
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Use weights in 8-bit form
+    #[arg(long)]
+    quantised: bool,
     /// Print the number of tokens per second on standard error
     #[arg(long)]
     time: bool,
@@ -43,8 +46,11 @@ pub fn run(args: &Args) -> Outcome {
         )
         .into());
     }
-    let mut model = LanguageModel::<f32>::new(&run.training().model(vocabulary.len()), Mode::Auto)?;
-    let mut state = LmState::new(model.spec(), 1);
+    let spec = run.training().model(vocabulary.len());
+    let mut predictor = match args.quantised {
+        false => Predictor::new(&spec, run.weights())?,
+        true => Predictor::quantised(&spec, run.weights())?,
+    };
     let mut prompt = vocabulary.encode(&args.prompt)?;
     if vocabulary.kind() == TokenKind::Words && !args.prompt.ends_with('\n') {
         prompt.pop(); // the line goes on
@@ -58,14 +64,12 @@ pub fn run(args: &Args) -> Outcome {
     let mut last = prompt[0];
     let (mut written, mut rest) = (0, prompt[1..].iter().copied());
     while written < args.tokens {
-        // The target of the last token is not known; any token stands for it.
-        let window = Window { tokens: &[last, 0], dropout: None };
-        model.window(run.weights(), &mut state, window, None);
+        let logits = predictor.next(last)?;
         last = match rest.next() {
             Some(token) => token,
             None => {
                 written += 1;
-                choose(model.last_logits(), args.temperature, rng.random())
+                choose(logits, args.temperature, rng.random())
             }
         };
         if !write_token(&mut out, vocabulary.kind(), vocabulary.token(last))? {
