@@ -1,7 +1,7 @@
 //! The inner loops of [`products`](super::products), compiled for several vector units.
 
 use super::lists::Lists;
-use super::products::Matrix;
+use super::matrix::Matrix;
 use crate::scalar::Real;
 use crate::sparse::lanes::{Lanes, Loop, add_product};
 use std::ops::Range;

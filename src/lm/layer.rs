@@ -15,7 +15,8 @@
 use super::kernels::Tiles;
 use super::layout::{Block, LayerLayout};
 use super::lists::Lists;
-use super::products::{Matrix, MatrixMut, Products};
+use super::matrix::{Matrix, MatrixMut};
+use super::products::Products;
 use super::spec::LmCell;
 use crate::cell::egru_unit::{UnitInput, gated_activity, unit};
 use crate::cell::{CellConfig, EventReset, lstm_unit};

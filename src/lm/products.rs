@@ -11,6 +11,7 @@
 
 use super::kernels::{Combine, Sample, Tiles};
 use super::lists::Lists;
+use super::matrix::{Matrix, MatrixMut};
 use crate::scalar::Real;
 use crate::sparse::lanes::dispatch;
 use ndarray::linalg::general_mat_mul;
@@ -37,45 +38,6 @@ const DENSE_FROM: f64 = 0.6;
 
 /// MACs from which a product uses several threads.
 const WORTH_A_THREAD: usize = 1 << 20;
-
-/// A dense matrix `[rows][stride]`, of which `columns` take part.
-#[derive(Clone, Copy)]
-pub struct Matrix<'a, T> {
-    /// Entries, row by row.
-    pub values: &'a [T],
-    /// Length of a row.
-    pub stride: usize,
-    /// Columns that take part.
-    pub columns: (usize, usize),
-}
-
-impl<'a, T> Matrix<'a, T> {
-    /// Returns a matrix with rows of `stride` entries and the columns `columns`.
-    pub fn new(values: &'a [T], stride: usize, columns: Range<usize>) -> Self {
-        Self { values, stride, columns: (columns.start, columns.end) }
-    }
-
-    /// Returns the number of columns that take part.
-    pub fn width(&self) -> usize {
-        self.columns.1 - self.columns.0
-    }
-
-    /// Returns the columns that take part of a row.
-    #[inline(always)]
-    pub fn row(&self, row: usize) -> &'a [T] {
-        &self.values[row * self.stride + self.columns.0..row * self.stride + self.columns.1]
-    }
-}
-
-/// A mutable [`Matrix`].
-pub struct MatrixMut<'a, T> {
-    /// Entries, row by row.
-    pub values: &'a mut [T],
-    /// Length of a row.
-    pub stride: usize,
-    /// Columns that take part.
-    pub columns: Range<usize>,
-}
 
 /// Computes products, and counts them.
 pub struct Products<T> {

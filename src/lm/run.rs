@@ -3,7 +3,7 @@
 use super::model::LanguageModel;
 use super::products::Mode;
 use super::text::{TokenKind, Vocabulary};
-use super::train::{Evaluation, Trainer, evaluate};
+use super::train::{LmEvaluation, LmTrainer, evaluate};
 use super::train_spec::LmTraining;
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub struct EpochRow {
 
 /// A run of single precision.
 pub struct LmRun {
-    trainer: Trainer<f32>,
+    trainer: LmTrainer<f32>,
     vocabulary: Vocabulary,
     seed: u64,
     /// The epoch with the lowest validation loss, that loss, and the weights after it.
@@ -50,12 +50,12 @@ impl LmRun {
     /// # Errors
     /// If the setting is out of range.
     pub fn begin(training: &LmTraining, vocabulary: Vocabulary, seed: u64) -> Result<Self> {
-        let trainer = Trainer::new(training, vocabulary.len(), seed, Mode::Auto)?;
+        let trainer = LmTrainer::new(training, vocabulary.len(), seed, Mode::Auto)?;
         Ok(Self { trainer, vocabulary, seed, best: None, curve: Vec::new(), seconds: 0.0 })
     }
 
     /// Returns the trainer.
-    pub fn trainer(&mut self) -> &mut Trainer<f32> {
+    pub fn trainer(&mut self) -> &mut LmTrainer<f32> {
         &mut self.trainer
     }
 
@@ -147,7 +147,7 @@ impl LmRun {
     ///
     /// # Errors
     /// If the text is too short, or the loss is not finite.
-    pub fn evaluate(&self, tokens: &[u32], batch: usize) -> Result<Evaluation> {
+    pub fn evaluate(&self, tokens: &[u32], batch: usize) -> Result<LmEvaluation> {
         let mut model = LanguageModel::new(self.trainer.model().spec(), Mode::Auto)?;
         evaluate(&mut model, self.weights(), tokens, batch, self.training().window)
     }

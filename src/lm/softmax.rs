@@ -4,7 +4,8 @@
 use super::kernels::Tiles;
 use super::layout::LmLayout;
 use super::lists::Lists;
-use super::products::{Matrix, MatrixMut, Products};
+use super::matrix::{Matrix, MatrixMut};
+use super::products::Products;
 use crate::scalar::{Real, softmax};
 
 /// Rows whose logits are in memory at a time.

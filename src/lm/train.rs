@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 /// Position and sums of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct TrainingProgress {
     /// Epochs completed.
     pub epoch: usize,
     /// Next step of the training samples in this epoch.
@@ -38,7 +38,7 @@ pub struct Progress {
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Evaluation {
+pub struct LmEvaluation {
     /// Mean of −log p(next token).
     pub loss: f64,
     /// Number of predicted tokens.
@@ -51,7 +51,7 @@ pub struct Evaluation {
     pub macs: (f64, f64),
 }
 
-impl Evaluation {
+impl LmEvaluation {
     /// Returns exp(loss).
     pub fn perplexity(&self) -> f64 {
         self.loss.exp()
@@ -59,7 +59,7 @@ impl Evaluation {
 }
 
 /// A language model in training.
-pub struct Trainer<T> {
+pub struct LmTrainer<T> {
     training: LmTraining,
     model: LanguageModel<T>,
     /// All parameters, in the order of the layout.
@@ -70,14 +70,14 @@ pub struct Trainer<T> {
     optimiser: Adam<T>,
     state: LmState<T>,
     rng: Generator,
-    progress: Progress,
+    progress: TrainingProgress,
     /// Scratch.
     gradient: Vec<T>,
     masks: DropoutMasks<T>,
     tokens: Vec<u32>,
 }
 
-impl<T: Real> Trainer<T> {
+impl<T: Real> LmTrainer<T> {
     /// Draws a model for `vocabulary` tokens.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl<T: Real> Trainer<T> {
             optimiser: Adam::with_beta_1(w.len(), training.learning_rate, training.beta1),
             state: LmState::new(&spec, training.batch),
             rng: generator(seed, Purpose::Noise),
-            progress: Progress::default(),
+            progress: TrainingProgress::default(),
             gradient: vec![T::zero(); w.len()],
             masks: DropoutMasks::default(),
             tokens: Vec::new(),
@@ -126,7 +126,7 @@ impl<T: Real> Trainer<T> {
     }
 
     /// Returns the position and sums of the run.
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> TrainingProgress {
         self.progress
     }
 
@@ -230,7 +230,7 @@ impl<T: Real> Trainer<T> {
     ///
     /// # Errors
     /// If there are too few tokens, or the loss is not finite.
-    pub fn evaluate(&mut self, tokens: &[u32], batch: usize) -> Result<Evaluation> {
+    pub fn evaluate(&mut self, tokens: &[u32], batch: usize) -> Result<LmEvaluation> {
         evaluate(&mut self.model, &self.w, tokens, batch, self.training.window)
     }
 
@@ -263,7 +263,7 @@ pub fn evaluate<T: Real>(
     tokens: &[u32],
     batch: usize,
     window: usize,
-) -> Result<Evaluation> {
+) -> Result<LmEvaluation> {
     let samples = Samples::new(tokens, batch)?;
     let mut state = LmState::new(model.spec(), batch);
     let (mut buffer, mut start) = (Vec::new(), 0);
@@ -288,7 +288,7 @@ pub fn evaluate<T: Real>(
     let zero_share = |counts: &[u64]| -> Vec<f64> {
         counts.iter().zip(&sizes).map(|(&count, &n)| 1.0 - count as f64 / (tokens * n as f64)).collect()
     };
-    Ok(Evaluation {
+    Ok(LmEvaluation {
         loss: total.loss / tokens,
         tokens: total.tokens,
         activity_sparsity: zero_share(&events),

@@ -8,21 +8,6 @@ use crate::optim;
 use crate::range::{below_one, not_negative, positive, within};
 use serde::{Deserialize, Serialize};
 
-/// A named setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum LmPreset {
-    /// 2 × 64 units on a generated text: seconds.
-    Tiny,
-    /// 3 × 200 units: minutes on Penn Treebank.
-    Small,
-    /// The command of the LM paper's code for Penn Treebank: 750, 1350, 1350, 750.
-    Ptb,
-    /// The command of the LM paper's code for WikiText-2.
-    Wt2,
-}
-
 /// The setting of a training run, without data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -71,78 +56,6 @@ pub struct LmTraining {
 }
 
 impl LmTraining {
-    /// Returns a named setting.
-    pub fn preset(preset: LmPreset) -> Self {
-        let tiny = Self {
-            tokens: TokenKind::Words,
-            cell: LmCell::Egru,
-            embedding: 64,
-            sizes: vec![64, 64],
-            config: LmSpec::new(2, 1, vec![1]).config,
-            carry: Carry::Whole,
-            param_sparsity: 0.0,
-            threshold_mean: 0.05,
-            train_thresholds: false,
-            dropout: Dropout::default(),
-            batch: 16,
-            window: 20,
-            random_windows: false,
-            epochs: 4,
-            learning_rate: 3e-3,
-            beta1: 0.0,
-            weight_decay: 0.0,
-            clip: Some(1.0),
-            schedule: "cosine".into(),
-            schedule_start: 0,
-        };
-        let paper = Self {
-            embedding: 750,
-            sizes: vec![1350, 1350, 750],
-            threshold_mean: 0.01,
-            dropout: Dropout {
-                word: 0.1,
-                embedded: 0.6,
-                between: 0.25,
-                output: 0.5,
-                connect: 0.7,
-                locked: false,
-            },
-            batch: 64,
-            window: 70,
-            random_windows: true,
-            epochs: 1000,
-            learning_rate: 1.2e-3,
-            weight_decay: 0.1,
-            clip: Some(0.1),
-            schedule_start: 700,
-            ..tiny.clone()
-        };
-        match preset {
-            LmPreset::Tiny => tiny,
-            LmPreset::Small => Self {
-                embedding: 200,
-                sizes: vec![200; 3],
-                dropout: Dropout { embedded: 0.2, between: 0.2, output: 0.3, locked: true, ..tiny.dropout },
-                batch: 20,
-                window: 35,
-                epochs: 8,
-                learning_rate: 2e-3,
-                schedule_start: 2,
-                ..tiny
-            },
-            LmPreset::Ptb => paper,
-            LmPreset::Wt2 => Self {
-                dropout: Dropout { embedded: 0.7, ..paper.dropout },
-                batch: 128,
-                epochs: 800,
-                learning_rate: 1e-3,
-                weight_decay: 0.12,
-                schedule_start: 400,
-                ..paper
-            },
-        }
-    }
-
     /// Returns the specification of the model for `vocabulary` tokens.
     pub fn model(&self, vocabulary: usize) -> LmSpec {
         LmSpec {

@@ -4,7 +4,7 @@ use crate::failure::{Failure, Outcome, USAGE};
 use clap::ValueEnum;
 use sparse_rtrl::experiment;
 use sparse_rtrl::lm::text::Corpus;
-use sparse_rtrl::lm::{Evaluation, LmTraining};
+use sparse_rtrl::lm::{LmEvaluation, LmTraining};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ pub fn report(
     training: &LmTraining,
     best: Option<(usize, f64)>,
     part: &str,
-    evaluation: &Evaluation,
+    evaluation: &LmEvaluation,
 ) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
