@@ -8,6 +8,7 @@
 //! directions (LM paper, section 3): forward products skip units with y = 0, the backward pass
 //! computes ∂L/∂y for units with e ≠ 0 only, and weight gradients skip sources that are zero.
 
+mod backward;
 mod cost;
 pub mod dropout;
 mod init;
@@ -23,13 +24,13 @@ mod products;
 mod run;
 mod softmax;
 mod spec;
+mod tape;
 pub mod text;
 pub mod train;
 mod train_spec;
 
 pub use cost::{EffectiveMacs, LmLayerMacs, LmSparsity};
 pub use dropout::DropoutMasks;
-pub use layer::LayerState;
 pub use layout::{Block, GateTensor, LayerLayout, LmLayout};
 pub use model::{LanguageModel, LmState, Window, WindowReport};
 pub use predictor::Predictor;
@@ -37,5 +38,6 @@ pub use presets::LmPreset;
 pub use products::Mode;
 pub use run::{EpochRow, LmRun};
 pub use spec::{Carry, Dropout, LmCell, LmSpec};
+pub use tape::LayerState;
 pub use train::{LmEvaluation, LmTrainer};
 pub use train_spec::LmTraining;

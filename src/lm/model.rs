@@ -1,12 +1,13 @@
 //! A window of a language model: embedding, layers, softmax, and back-propagation through them.
 
 use super::dropout::DropoutMasks;
-use super::layer::{Layer, LayerState, LayerTape};
+use super::layer::Layer;
 use super::layout::LmLayout;
 use super::lists::Lists;
 use super::products::{Mode, Products};
 use super::softmax::{Softmax, SoftmaxGradient};
 use super::spec::{Carry, LmSpec};
+use super::tape::{LayerState, LayerTape};
 use crate::error::Result;
 use crate::scalar::Real;
 
