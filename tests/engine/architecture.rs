@@ -1,4 +1,5 @@
-//! The structure of `src`: import order, circles of files, names of types, sizes.
+//! The structure of `src`: import order, circles of files, names of types, sizes. Functions of
+//! examples and studies have the same maximum length.
 //!
 //! The order of modules is read from the table in ARCHITECTURE.md, so that the page and the test
 //! agree. Code is read as text: comments, strings and `#[cfg(test)]` items are removed, and
@@ -14,7 +15,7 @@ const FUNCTION_LINES: usize = 60;
 
 /// A source file.
 struct Source {
-    /// Path relative to `src`, for messages.
+    /// Path relative to the folder of all sources, for messages.
     file: String,
     /// `["rule", "rtrl"]` for `rule/rtrl/mod.rs`; `["rule", "bptt"]` for `rule/bptt.rs`.
     module: Vec<String>,
@@ -37,17 +38,21 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 
 /// All files of `src`.
 fn sources() -> Vec<Source> {
-    let src = root().join("src");
+    sources_in(&root().join("src"))
+}
+
+/// All files of a folder.
+fn sources_in(folder: &Path) -> Vec<Source> {
     let read = |path: PathBuf| {
-        let relative = path.strip_prefix(&src).unwrap().with_extension("");
+        let relative = path.strip_prefix(folder).unwrap().with_extension("");
         let mut module: Vec<String> = relative.iter().map(|part| part.to_str().unwrap().into()).collect();
         if module.last().unwrap() == "mod" {
             module.pop();
         }
-        let file = path.strip_prefix(&src).unwrap().display().to_string();
+        let file = path.strip_prefix(folder).unwrap().display().to_string();
         Source { file, module, code: blank_literals(&fs::read_to_string(&path).unwrap()) }
     };
-    rust_files(&src).into_iter().map(read).collect()
+    rust_files(folder).into_iter().map(read).collect()
 }
 
 /// Without files that hold tests only.
@@ -429,7 +434,9 @@ fn files_and_functions_have_at_most_the_allowed_lines() {
     lengths.sort_unstable();
     let median = lengths[lengths.len() / 2];
     assert!(median < MEDIAN_LINES, "expected a median below {MEDIAN_LINES} lines per file, got {median}");
-    let long: Vec<String> = sources.iter().flat_map(long_functions).collect();
+    let programs = ["examples", "studies/src"].map(|folder| sources_in(&root().join(folder)));
+    let long: Vec<String> =
+        sources.iter().chain(programs.iter().flatten()).flat_map(long_functions).collect();
     report(&format!("functions of more than {FUNCTION_LINES} lines"), &long);
 }
 

@@ -10,7 +10,8 @@ use sparse_rtrl::params::{Generator, Init, Kind, MaskSpec, Purpose, generator};
 use sparse_rtrl::rule;
 use sparse_rtrl::rule::cost::{Means, Shape, paper};
 use sparse_rtrl::rule::{RuleEntry, Skips};
-use sparse_rtrl::wiring::{State, Step};
+use sparse_rtrl::wiring::{State, Step, Wiring};
+use std::sync::Arc;
 use std::time::Instant;
 
 const INPUTS: usize = 2;
@@ -182,30 +183,35 @@ fn drive(net: &Network<f32>, w: &[f32], setting: &Setting) -> Drive {
     }
 }
 
-/// Measures a rule over the steps of a network.
-///
-/// # Errors
-/// If the setting is out of range.
-pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
-    let mut masks = generator(setting.seed, Purpose::Mask);
-    let net = Network::<f32>::new(&setting.spec(), |blocks| setting.mask().draw(blocks, &mut masks))?;
-    let wiring = net.wiring();
-    let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(setting.seed, Purpose::Init))?;
-    let mut driven = drive(&net, &w, setting);
+/// Totals of a rule over the steps after the warm-up.
+struct Run {
+    counted: Macs,
+    predicted: Macs,
+    bytes: usize,
+    predicted_bytes: usize,
+    seconds: f64,
+    gradient: Vec<f32>,
+}
+
+/// Returns the number of steps before the measurement, and shortens `driven` for rules with a high
+/// constant cost per step.
+fn warm_up(setting: &Setting, rule: &str, wiring: &Wiring, driven: &mut Drive) -> usize {
     let dense = rule::DenseCost::new(&wiring.unmasked());
-    let constant = ["rtrl-dense", "rtrl-param"].contains(&entry.name.as_str());
-    let warm_up = if constant && dense.influence as f64 > MOST_MACS {
+    let constant = ["rtrl-dense", "rtrl-param"].contains(&rule);
+    if constant && dense.influence as f64 > MOST_MACS {
         driven.steps.truncate(3);
         1
-    } else if entry.name == "bptt" {
+    } else if rule == "bptt" {
         // BPTT has one backward pass at the end, whose cost is averaged over all steps.
         0
     } else {
         setting.warm_up
-    };
-    let measured = (driven.steps.len() - warm_up) as f64;
+    }
+}
 
-    let mut rule = (entry.build)(wiring, Skips::ALL, setting.seed);
+/// Runs a rule over all steps and totals those after the warm-up.
+fn run(entry: &RuleEntry<f32>, wiring: &Arc<Wiring>, driven: &Drive, warm_up: usize, seed: u64) -> Run {
+    let mut rule = (entry.build)(wiring, Skips::ALL, seed);
     let mut prediction = entry.cost_model(wiring).expect("every registered rule has a cost model");
     let mut gradient = vec![0.0; wiring.parameters()];
     let (mut counted, mut predicted, mut seconds) = (Macs::default(), Macs::default(), 0.0);
@@ -227,7 +233,11 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
     rule.drain(&mut gradient, &mut counted);
     seconds += started.elapsed().as_secs_f64();
     predicted += prediction.drain();
+    Run { counted, predicted, bytes, predicted_bytes, seconds, gradient }
+}
 
+/// Returns the gradient of BPTT.
+fn exact_gradient(wiring: &Arc<Wiring>, driven: &Drive) -> Result<Vec<f32>> {
     let mut exact = vec![0.0; wiring.parameters()];
     let mut tape = (rule::find::<f32>("bptt")?.build)(wiring, Skips::ALL, 0);
     for (step, credit) in &driven.steps {
@@ -235,25 +245,14 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         tape.credit(credit, &mut Macs::default());
     }
     tape.drain(&mut exact, &mut Macs::default());
+    Ok(exact)
+}
 
-    let kept = wiring.layout().kept_share(&[Kind::Recurrent]);
-    let n = setting.units as f64;
-    let recurrent = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
-    let recurrent: usize = recurrent.map(|b| b.spec.dense_len()).sum();
-    let coupled = wiring.previous().len() as f64 / (n * n);
-    let paper_share = kept * kept * driven.steep_pairs;
-    let shape = Shape {
-        units: n,
-        parameters: recurrent as f64,
-        kept,
-        active: driven.active,
-        steep: driven.steep,
-        steps: driven.steps.len() as f64,
-    };
-    let paper = paper(&entry.name, &shape);
+/// Returns the sizes and mean sparsities of the closed forms.
+fn means(wiring: &Wiring, driven: &Drive) -> Means {
     let carry = wiring.carries(wiring.units()[0]);
-    let means = Means {
-        units: n,
+    Means {
+        units: wiring.units().len() as f64,
         parameters: wiring.parameters() as f64,
         dense_parameters: wiring.unmasked().parameters() as f64,
         couplings: wiring.previous().len() as f64,
@@ -263,7 +262,38 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         live_pairs: if carry { driven.live_before } else { driven.live_pairs },
         active: driven.active_columns_all,
         nonzero: driven.nonzero_sources,
+    }
+}
+
+/// Measures a rule over the steps of a network.
+///
+/// # Errors
+/// If the setting is out of range.
+pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
+    let mut masks = generator(setting.seed, Purpose::Mask);
+    let net = Network::<f32>::new(&setting.spec(), |blocks| setting.mask().draw(blocks, &mut masks))?;
+    let wiring = net.wiring();
+    let w = Init::default().draw::<f32>(wiring.layout(), &mut generator(setting.seed, Purpose::Init))?;
+    let mut driven = drive(&net, &w, setting);
+    let warm_up = warm_up(setting, &entry.name, wiring, &mut driven);
+    let steps = (driven.steps.len() - warm_up) as f64;
+    let run = run(entry, wiring, &driven, warm_up, setting.seed);
+    let exact = exact_gradient(wiring, &driven)?;
+
+    let kept = wiring.layout().kept_share(&[Kind::Recurrent]);
+    let n = setting.units as f64;
+    let recurrent = wiring.layout().blocks().iter().filter(|b| b.spec.kind == Kind::Recurrent);
+    let recurrent: usize = recurrent.map(|b| b.spec.dense_len()).sum();
+    let coupled = wiring.previous().len() as f64 / (n * n);
+    let shape = Shape {
+        units: n,
+        parameters: recurrent as f64,
+        kept,
+        active: driven.active,
+        steep: driven.steep,
+        steps: driven.steps.len() as f64,
     };
+    let paper = paper(&entry.name, &shape);
     Ok(Measured {
         cell: setting.cell,
         units: setting.units,
@@ -278,18 +308,18 @@ pub fn measure(setting: &Setting, entry: &RuleEntry<f32>) -> Result<Measured> {
         live_share: driven.live,
         paper_formula: paper.map_or("", |p| p.time_formula),
         paper_macs: paper.map(|p| p.time),
-        expected_macs: entry.mean_cost(&means),
-        predicted_macs: predicted.total() as f64 / measured,
-        counted_macs: counted.total() as f64 / measured,
+        expected_macs: entry.mean_cost(&means(wiring, &driven)),
+        predicted_macs: run.predicted.total() as f64 / steps,
+        counted_macs: run.counted.total() as f64 / steps,
         paper_numbers: paper.map(|p| p.memory),
-        predicted_bytes,
-        bytes,
-        seconds: seconds / measured,
-        gradient_cosine: Fidelity::between(&gradient, &exact).cosine,
+        predicted_bytes: run.predicted_bytes,
+        bytes: run.bytes,
+        seconds: run.seconds / steps,
+        gradient_cosine: Fidelity::between(&run.gradient, &exact).cosine,
         recurrent_share: (entry.name == "rtrl")
-            .then(|| counted.recurrent as f64 / measured / (n * n * recurrent as f64)),
+            .then(|| run.counted.recurrent as f64 / steps / (n * n * recurrent as f64)),
         active_share: driven.active_columns,
-        paper_share,
+        paper_share: kept * kept * driven.steep_pairs,
         derived_share: match setting.cell {
             "event-rnn" => kept * kept * driven.active_steep_pairs,
             _ => kept * coupled * driven.active_live,
