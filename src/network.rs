@@ -3,10 +3,9 @@
 use crate::cell::{Cell, CellConfig, CellEntry, Trace, find};
 use crate::error::Result;
 use crate::macs::Macs;
-use crate::params::{Generator, Kind, MaskSpec, ParamBlockSpec};
+use crate::params::{Generator, Kind, MaskSpec, ParamBlockSpec, Pattern};
 use crate::range::{below_one, within};
 use crate::scalar::{self, Real};
-use crate::sparse::Pattern;
 use crate::wiring::{LayerInput, Plan, State, Step, Wiring};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

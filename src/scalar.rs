@@ -41,6 +41,9 @@ mod sealed {
 }
 
 /// A scalar type: `f32` or `f64`. The trait is sealed.
+///
+/// Its supertraits, among them those of `num-traits` and `serde`, are part of the interface: generic
+/// code can use their methods.
 pub trait Real:
     sealed::Sealed
     + Float

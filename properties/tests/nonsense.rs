@@ -40,6 +40,7 @@ fn feed(session: &mut Session<f32>, text: &[u8]) -> Share {
                 session.skip(line);
             }
             Err(RowError::Diverged(_)) => session.reset().unwrap(),
+            Err(other) => panic!("{other:?}"),
         }
         assert_eq!(session.position().rows, rows + 1);
     }

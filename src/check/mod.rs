@@ -1,16 +1,20 @@
 //! Checks of cells and rules, including those of other crates.
 //!
 //! [`check_cell`] compares the local derivatives of a cell with finite differences. [`check_rule`]
-//! tests the [`Claim`](crate::rule::Claim) of a rule on random networks, and compares its MACs with
-//! its cost model. The tests of this crate call these functions for every registered cell and rule.
+//! tests the [`Claim`](crate::rule::Claim) of a rule on random networks, and compares the MACs of a
+//! rule of this crate with its cost model. The tests of this crate call these functions for every registered cell and rule.
 //! `examples/own_cell_and_rule.rs` shows both.
 
 mod cell;
 mod rule;
 mod trial;
 
-pub use cell::{check_cell, check_step};
+pub use cell::check_cell;
 pub use rule::{check_rule, check_rules};
+
+#[doc(hidden)]
+pub use cell::check_step;
+#[doc(hidden)]
 pub use trial::{Trial, normal, relative_error};
 
 use std::fmt::Debug;

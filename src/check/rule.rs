@@ -24,7 +24,8 @@ const SKIPS: [Skips; 4] = [
 /// - An exact rule must have the gradient of the oracle, [`RtrlDense`].
 /// - The gradient must be the same with every combination of skips.
 /// - The gradient must be the same if the rule is saved and restored within a sequence.
-/// - If the entry has a cost model, the MACs and bytes after each call must equal its prediction.
+/// - The MACs and bytes of a rule of this crate must equal the prediction of its cost model after
+///   each call.
 ///
 /// ```no_run
 /// let rule = sparse_rtrl::rule::find("snap-1")?;

@@ -51,6 +51,7 @@ pub struct RunSummary {
 
 /// Means over all iterations of a run.
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct RunMeans {
     /// α.
     pub activity_sparsity: f64,

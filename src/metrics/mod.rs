@@ -7,4 +7,5 @@ mod zeros;
 
 pub use fidelity::Fidelity;
 pub use tally::Tally;
+#[doc(hidden)]
 pub use zeros::{DenseSize, ReachedColumns, Zeros};

@@ -44,6 +44,7 @@ impl Tally {
     ///
     /// `before` is β̃, the share of units with nonzero pseudo-derivative, of the step before, or
     /// `None` at the first step. Returns β̃ of this step.
+    #[doc(hidden)]
     pub fn observe<T: Real>(&mut self, wiring: &Wiring, step: &Step<T>, before: Option<f64>) -> f64 {
         let units = wiring.units();
         let count = |of: &dyn Fn(usize) -> bool| units.iter().filter(|&&row| of(row)).count() as u64;
@@ -63,6 +64,7 @@ impl Tally {
 
     /// Adds the stored entries of a rule's influence matrix, the zeros by reason, and the size
     /// without masks.
+    #[doc(hidden)]
     pub fn influence(&mut self, influence: Influence, zeros: Zeros, dense: DenseSize) {
         self.held += influence.held as u64;
         self.nonzero += influence.nonzero as u64;
@@ -73,18 +75,21 @@ impl Tally {
     }
 
     /// Adds the loss of a step with a target.
+    #[doc(hidden)]
     pub fn loss(&mut self, loss: f64) {
         self.loss += loss;
         self.supervised += 1;
     }
 
     /// Adds a classification.
+    #[doc(hidden)]
     pub fn decision(&mut self, correct: bool) {
         self.correct += u64::from(correct);
         self.decided += 1;
     }
 
     /// Adds the comparison of a gradient with the exact gradient.
+    #[doc(hidden)]
     pub fn fidelity(&mut self, fidelity: Fidelity) {
         self.cosine += fidelity.cosine;
         self.error += fidelity.error;
@@ -92,6 +97,7 @@ impl Tally {
     }
 
     /// Adds another tally.
+    #[doc(hidden)]
     pub fn merge(&mut self, other: &Self) {
         self.steps += other.steps;
         self.units += other.units;

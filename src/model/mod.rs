@@ -5,6 +5,7 @@
 
 mod memory;
 
+#[doc(hidden)]
 pub use memory::check_memory;
 
 use crate::cell::CellConfig;

@@ -102,6 +102,7 @@ pub fn find<T: Real>(name: &str) -> Result<OptimiserEntry<T>> {
 
 /// Clips a gradient to the Euclidean norm `limit`: `g ← g · min(1, limit / ‖g‖)`. Returns ‖g‖
 /// before clipping. If ‖g‖ is not finite, the gradient is unchanged.
+#[doc(hidden)]
 pub fn clip<T: Real>(gradient: &mut [T], limit: Option<f64>) -> f64 {
     let norm = sum_of_squares(gradient).sqrt();
     if let Some(limit) = limit.filter(|limit| norm.is_finite() && norm > *limit) {
@@ -127,6 +128,7 @@ fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
 }
 
 /// Returns the first value that is NaN or infinite, or `None` if all are finite.
+#[doc(hidden)]
 pub fn not_finite<T: Real>(values: &[T]) -> Option<f64> {
     // Without an early exit the compiler vectorises the loop over a chunk.
     let all = values.chunks(1024).all(|some| some.iter().fold(true, |so_far, x| so_far & x.is_finite()));

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 /// Distribution of initial biases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum BiasInit {
     /// All zero.
     #[default]

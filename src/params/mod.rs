@@ -8,6 +8,7 @@ mod layout;
 mod mask;
 mod rng;
 
+pub use crate::sparse::Pattern;
 pub use init::{BiasInit, Init, ThresholdInit};
 pub use layout::{Kind, Layout, ParamBlock, ParamBlockSpec};
 pub use mask::{MaskOn, MaskSharing, MaskSpec};

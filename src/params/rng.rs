@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A random number generator: ChaCha with 8 rounds, with the same numbers on every platform.
 ///
-/// It implements the traits of `rand` 0.10, for use with that crate.
+/// The implementation of traits of `rand` is an implementation detail and not promised.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generator(ChaCha8Rng);
 
@@ -39,6 +39,7 @@ pub fn generator(seed: u64, purpose: Purpose) -> Generator {
 
 /// Purpose of random numbers.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Purpose {
     /// Parameter masks.
     Mask = 1,

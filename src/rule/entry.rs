@@ -94,6 +94,7 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// Adds a cost model. It predicts MACs and memory with all skips.
+    #[doc(hidden)]
     pub fn with_cost<C: CostModel<T> + 'static>(
         self,
         build: impl Fn(&Arc<Wiring>) -> C + Send + Sync + 'static,
@@ -107,6 +108,7 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// Adds the mean cost: MACs per step as a function of sizes and measured sparsities.
+    #[doc(hidden)]
     pub fn with_mean_cost(self, mean: impl Fn(&Means) -> f64 + Send + Sync + 'static) -> Self {
         Self { mean_cost: Some(Box::new(mean)), ..self }
     }
@@ -123,12 +125,14 @@ impl<T: Real> RuleEntry<T> {
     }
 
     /// Returns the cost model with all skips, or `None` if the rule has none.
+    #[doc(hidden)]
     pub fn cost_model(&self, wiring: &Arc<Wiring>) -> Option<Box<dyn CostModel<T>>> {
         self.build_cost.as_ref().map(|build| build(wiring))
     }
 
     /// Returns the mean MACs per step, with credit and a drain at every step. `None` if the mean
     /// cost has no closed form in `means`, for example for SnAp-n with n ≥ 2.
+    #[doc(hidden)]
     pub fn mean_cost(&self, means: &Means) -> Option<f64> {
         self.mean_cost.as_ref().map(|mean| mean(means))
     }

@@ -54,6 +54,7 @@
 mod adjoint;
 mod block;
 mod bptt;
+#[doc(hidden)]
 pub mod cost;
 mod entry;
 mod oracle;
@@ -66,17 +67,23 @@ mod tbptt;
 mod unmasked;
 mod uoro;
 
-pub use block::{BlockRtrl, best_steps};
+pub use block::BlockRtrl;
 pub use bptt::Bptt;
 pub use entry::{BuildRule, Dimensions, RuleEntry};
-pub use oracle::{DenseCost, RtrlDense};
+pub use oracle::RtrlDense;
 pub use pattern::{PatternRtrl, Reach};
-pub use registrations::resolve;
 pub use registry::{find, registry};
 pub use rtrl::Rtrl;
 pub use tbptt::Tbptt;
 pub use unmasked::Unmasked;
 pub use uoro::Uoro;
+
+#[doc(hidden)]
+pub use block::best_steps;
+#[doc(hidden)]
+pub use oracle::DenseCost;
+#[doc(hidden)]
+pub use registrations::resolve;
 
 use crate::archive::Archive;
 use crate::error::Result;
@@ -124,6 +131,7 @@ impl Skips {
 
 /// Numbers of stored and of nonzero entries of the influence matrix after a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Influence {
     /// Number of stored entries of S.
     pub held: usize,

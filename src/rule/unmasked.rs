@@ -4,8 +4,8 @@ use super::{Claim, Influence, Rule};
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::macs::Macs;
+use crate::params::Pattern;
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 

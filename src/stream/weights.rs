@@ -20,9 +20,8 @@
 use crate::error::{Error, Result};
 use crate::file;
 use crate::learner::online::{StreamLearner, StreamLearnerSpec};
-use crate::params::{Kind, ParamBlock, ParamBlockSpec};
+use crate::params::{Kind, ParamBlock, ParamBlockSpec, Pattern};
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 /// A source: a value that weights read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// The constant 1. Its weights are biases and thresholds.
     One,

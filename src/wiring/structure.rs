@@ -1,9 +1,8 @@
 //! The structure of a network. [`Wiring`] has the equations.
 
 use super::plan::{Plan, Source};
-use crate::params::Layout;
+use crate::params::{Layout, Pattern};
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use std::ops::Range;
 use std::sync::Arc;
 

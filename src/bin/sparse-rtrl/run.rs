@@ -138,6 +138,7 @@ impl<T: Real> StreamRun<T> {
                     self.session.skip(line);
                 }
                 Some(RowError::Diverged(why)) => self.recover(row, &why, progress)?,
+                Some(other) => self.recover(row, &format!("{other:?}"), progress)?,
             }
             if self.sink.line_ended()? == Reader::Gone {
                 return Ok(End::Closed);

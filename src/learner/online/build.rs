@@ -8,11 +8,10 @@ use super::{StreamLearner, StreamLearnerSpec};
 use crate::error::Result;
 use crate::learner::core::Core;
 use crate::network::Network;
-use crate::params::ParamBlockSpec;
+use crate::params::{ParamBlockSpec, Pattern};
 use crate::readout::Loss;
 use crate::rule;
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 
 impl<T: Real> StreamLearner<T> {
     /// Creates a learner with masks and initial values drawn from `seed`.

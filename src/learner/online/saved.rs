@@ -4,9 +4,8 @@ use super::{Grouping, StreamLearner, StreamLearnerSpec, Trainer};
 use crate::archive::Archive;
 use crate::error::{Error, Result};
 use crate::model::check_memory;
-use crate::params::ParamBlockSpec;
+use crate::params::{ParamBlockSpec, Pattern};
 use crate::scalar::{Real, flush};
-use crate::sparse::Pattern;
 
 /// The kept entries of each block, by row and column.
 type Masks = Vec<Vec<(u32, u32)>>;

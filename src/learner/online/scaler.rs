@@ -50,6 +50,7 @@ impl Scaler {
     }
 
     /// Returns the statistics of each quantity.
+    #[doc(hidden)]
     pub fn moments(&self) -> &[Moments] {
         &self.moments
     }

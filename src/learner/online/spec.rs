@@ -72,6 +72,7 @@ impl Default for Trainer {
 /// Groups of weights that share a covariance matrix in a Kalman filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Grouping {
     /// One group per unit and one per output.
     #[default]

@@ -7,7 +7,7 @@ pub struct Sequence<T> {
     pub inputs: Vec<T>,
     /// Number of inputs per step.
     pub width: usize,
-    /// Target class of each step, or `None`. [steps]
+    /// Target class of each step, or `None`.
     pub classes: Vec<Option<usize>>,
     /// First step that counts for accuracy.
     pub judged_from: usize,

@@ -44,6 +44,7 @@ use std::sync::Arc;
 /// The steps of a sequence that have a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LossAt {
     /// At every step after the first `burn_in`.
     Every {

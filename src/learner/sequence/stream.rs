@@ -44,6 +44,7 @@ pub struct Stream<T> {
 
 impl<T: Real> Stream<T> {
     /// Creates a stream in its initial state.
+    #[doc(hidden)]
     pub fn new(model: &Model<T>, rule: Box<dyn Rule<T>>) -> Self {
         let wiring = model.network.wiring();
         let zeros = |n: usize| vec![T::zero(); n];
@@ -68,6 +69,7 @@ impl<T: Real> Stream<T> {
 
     /// Sets the reference rule. [`drain_reference_into`](Self::drain_reference_into) returns its
     /// gradient.
+    #[doc(hidden)]
     pub fn set_reference(&mut self, rule: Box<dyn Rule<T>>) {
         let p = self.gradient.len() - self.readout_parameters();
         self.reference_rule = Some(ReferenceRule { rule, gradient: vec![T::zero(); p] });
@@ -78,6 +80,7 @@ impl<T: Real> Stream<T> {
     }
 
     /// Resets state and influence for a new sequence. The accumulated gradient is kept.
+    #[doc(hidden)]
     pub fn reset(&mut self) {
         self.state.reset();
         self.rule.reset();
@@ -98,6 +101,7 @@ impl<T: Real> Stream<T> {
     /// # Panics
     /// If `x` does not have m entries, `w` does not have the number of parameters of the model, or
     /// the target does not fit the loss.
+    #[doc(hidden)]
     pub fn step(&mut self, model: &Model<T>, w: &[T], x: &[T], target: Option<Target<'_, T>>) -> Option<T> {
         let wiring = model.network.wiring();
         let (w, w_out) = w.split_at(wiring.parameters());
@@ -138,12 +142,14 @@ impl<T: Real> Stream<T> {
     }
 
     /// Resets state and influence, and discards accumulated gradient and measurements.
+    #[doc(hidden)]
     pub fn discard(&mut self) {
         self.reset();
         self.forget();
     }
 
     /// Discards accumulated gradient and measurements. State and influence are kept.
+    #[doc(hidden)]
     pub fn forget(&mut self) {
         self.drain();
         self.gradient.fill(T::zero());
@@ -169,11 +175,13 @@ impl<T: Real> Stream<T> {
     }
 
     /// Returns the first input, loss or output since the reset that was not finite, and its step.
+    #[doc(hidden)]
     pub fn non_finite(&self) -> Option<(NonFinite, usize)> {
         self.non_finite
     }
 
     /// Drains the gradient of the rule into [`gradient`](Self::gradient).
+    #[doc(hidden)]
     pub fn drain(&mut self) {
         let p = self.gradient.len() - self.readout_parameters();
         self.rule.drain(&mut self.gradient[..p], &mut self.tally.macs);
@@ -184,18 +192,21 @@ impl<T: Real> Stream<T> {
 
     /// Returns the drained gradient of the summed loss: the p entries of the network, then those of
     /// the readout.
+    #[doc(hidden)]
     pub fn gradient(&self) -> &[T] {
         &self.gradient
     }
 
     /// Adds the drained gradient to `total` and sets it to zero. Returns the number of losses in
     /// the sum.
+    #[doc(hidden)]
     pub fn drain_into(&mut self, total: &mut [T]) -> u64 {
         rule::drain_into(&mut self.gradient, total);
         std::mem::take(&mut self.losses)
     }
 
     /// Adds the drained gradient of the reference rule to `total` and sets it to zero.
+    #[doc(hidden)]
     pub fn drain_reference_into(&mut self, total: &mut [T]) {
         if let Some(reference_rule) = &mut self.reference_rule {
             rule::drain_into(&mut reference_rule.gradient, total);
@@ -203,6 +214,7 @@ impl<T: Real> Stream<T> {
     }
 
     /// Returns whether the class predicted at the last step is `class`.
+    #[doc(hidden)]
     pub fn decides(&self, model: &Model<T>, class: usize) -> bool {
         model.loss.class(&self.output) == class
     }

@@ -4,8 +4,8 @@
 //! The pass usually reads them from memory, so they are stored compactly: row indices are taken
 //! from the pattern, and are stored only for columns with zero entries.
 
+use crate::params::Pattern;
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use crate::sparse::lanes::add_product;
 use serde::{Deserialize, Serialize};
 

@@ -2,10 +2,10 @@
 
 use super::{CostModel, Means};
 use crate::macs::Macs;
+use crate::params::Pattern;
 use crate::rule::block::schedule::{self, Schedule};
 use crate::rule::recursion::Form;
 use crate::scalar::Real;
-use crate::sparse::Pattern;
 use crate::wiring::{Step, Wiring};
 use std::sync::Arc;
 

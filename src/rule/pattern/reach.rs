@@ -18,6 +18,7 @@
 /// gradient from upper layers, and a reset gate before the product receives gradient from the
 /// candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reach {
     /// SnAp-n, the sparse n-step approximation of RTRL.
     ///

@@ -23,7 +23,7 @@ pub struct LineReader<R> {
 /// A line without its line end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextLine<'a> {
-    /// Its text, at most [`LONGEST`] bytes.
+    /// Its text, at most 1 MiB.
     pub text: &'a [u8],
     /// Line number, from 1. Skipped lines count.
     pub number: u64,

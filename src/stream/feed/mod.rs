@@ -1,21 +1,16 @@
 //! Conversion of lines of CSV or JSON to the inputs and targets of a learner.
 //!
 //! ```
-//! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec, Format, Splitter, TargetValue};
+//! use sparse_rtrl::stream::feed::{RowReader, RowReaderSpec};
 //!
 //! let mut spec = RowReaderSpec::new("load");
 //! spec.cyclic = vec!["hour:24".into()];
-//! let columns = Splitter::header(Format::Csv, b',', b"hour,load")?;
-//! let mut reader = RowReader::new(&spec, &columns)?;
-//! let mut splitter = Splitter::new(Format::Csv, b',', columns);
-//! let row = reader.read(splitter.split(b"6,31.5").unwrap()).unwrap().unwrap();
-//! assert_eq!((row.x.len(), row.target), (2, Some(TargetValue::Value(31.5)))); // sine and cosine
-//! let wrong = reader.read(splitter.split(b"six,31.5").unwrap()).unwrap_err().to_string();
-//! assert_eq!(wrong, "column 'hour': expected a number, got 'six'");
+//! let reader = RowReader::new(&spec, &["hour".into(), "load".into()])?;
+//! assert_eq!(reader.widths(), (2, 0)); // sine and cosine of the hour
 //! # Ok::<(), sparse_rtrl::Error>(())
 //! ```
 //!
-//! A row is accepted or refused as a whole: a malformed field is a [`FieldError`], and its row does
+//! A [`Session`](super::session::Session) passes the rows to a reader. A row is accepted or refused as a whole: a malformed field is a [`FieldError`], and its row does
 //! not change the reader. Only the target may be missing. If the target is also an input (with a
 //! horizon), the last value of its stream replaces a missing one.
 
@@ -29,15 +24,24 @@ mod plausible;
 mod position;
 mod spec;
 
-pub use encode::{Encoding, LARGEST};
 pub use field_error::FieldError;
-pub use fields::{Fields, Format, Splitter};
-pub use interruptible::{InterruptibleReader, Stop};
-pub use labels::Labels;
-pub use lines::{LONGEST, LineReader, TextLine};
-pub use plausible::WARM_UP;
+pub use fields::Format;
+pub use lines::{LineReader, TextLine};
 pub use position::Position;
 pub use spec::{RowReaderSpec, TargetKind};
+
+#[doc(hidden)]
+pub use encode::{Encoding, LARGEST};
+#[doc(hidden)]
+pub use fields::{Fields, Splitter};
+#[doc(hidden)]
+pub use interruptible::{InterruptibleReader, Stop};
+#[doc(hidden)]
+pub use labels::Labels;
+#[doc(hidden)]
+pub use lines::LONGEST;
+#[doc(hidden)]
+pub use plausible::WARM_UP;
 
 use crate::archive::Archive;
 use crate::error::{Error, Result};
@@ -55,6 +59,7 @@ pub enum TargetValue {
 
 /// Inputs and target of one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[doc(hidden)]
 pub struct Example<'a> {
     /// The stream of the row.
     pub stream: usize,
@@ -188,6 +193,7 @@ impl RowReader {
     }
 
     /// Returns the names of the classes, or `None` if the target is a number.
+    #[doc(hidden)]
     pub fn classes(&self) -> Option<&Labels> {
         self.classes.as_ref()
     }
@@ -209,6 +215,7 @@ impl RowReader {
     ///
     /// # Errors
     /// If a field is malformed. The reader is then unchanged.
+    #[doc(hidden)]
     pub fn read(&mut self, fields: &Fields) -> std::result::Result<Option<Example<'_>>, FieldError> {
         let limit = self.spec.outlier_limit;
         let stream = match &self.group {
@@ -326,6 +333,7 @@ impl RowReader {
     ///
     /// # Errors
     /// If the archive does not hold the state of a reader with the same columns.
+    #[doc(hidden)]
     pub fn archive(&mut self, archive: &mut Archive) -> Result<()> {
         archive.field("target moments", &mut self.moments)?;
         archive.list("last targets", &mut self.last)?;

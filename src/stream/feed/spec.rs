@@ -32,9 +32,10 @@ pub struct RowReaderSpec {
     pub classes: Option<String>,
     /// Columns that are inputs. `None`: all columns; the target only if `horizon` is at least 1.
     pub features: Option<Vec<String>>,
-    /// Periodic columns, in the form of [`Encoding::cyclic`](super::Encoding::cyclic).
+    /// Periodic columns, `COLUMN:PERIOD`: inputs are sine and cosine.
     pub cyclic: Vec<String>,
-    /// One-hot columns, in the form of [`Encoding::one_hot`](super::Encoding::one_hot).
+    /// One-hot columns: `COLUMN:N` for integers below N, `COLUMN:a,b,c` for these names,
+    /// `COLUMN:seen-N` for the first N names that appear.
     pub one_hot: Vec<String>,
     /// Features that only the readout reads.
     pub direct: Vec<String>,

@@ -38,6 +38,7 @@ pub const FURTHEST: f64 = 1e3;
 
 /// Numbers of events in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Counts {
     /// Rows whose target was used for a weight update.
     pub learned: u64,
@@ -49,6 +50,7 @@ pub struct Counts {
 
 /// An error at a row.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum RowError {
     /// The row is invalid. The session is unchanged, and the row can be [skipped](Session::skip).
     Row(FieldError),

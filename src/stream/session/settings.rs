@@ -154,6 +154,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a name is unknown or a value has the wrong type.
+    #[doc(hidden)]
     pub fn overlaid(&self, others: &Map<String, Value>) -> Result<Self> {
         let mut overlaid = self.clone();
         for (name, value) in others {
@@ -169,6 +170,7 @@ impl Settings {
     }
 
     /// Returns all settings by name.
+    #[doc(hidden)]
     pub fn as_map(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
@@ -180,6 +182,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a setting of `others` that is not tunable differs.
+    #[doc(hidden)]
     pub fn retuned(&self, others: &Map<String, Value>) -> Result<Self> {
         let tuned = |(name, _): &(&String, &Value)| TUNABLE.contains(&name.as_str());
         let tuned = others.iter().filter(tuned).map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -192,6 +195,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a setting of `others` differs.
+    #[doc(hidden)]
     pub fn check_same(&self, others: &Map<String, Value>) -> Result<()> {
         let own = self.as_map();
         // 1 and 1.0 are equal.

@@ -221,6 +221,7 @@ fn dense_macs(config: &Config, learner: &SequenceLearner<f32>, batch: &[&Sequenc
         let counts = |t: &usize| match config.loss_at {
             LossAt::Every { burn_in } => *t >= burn_in,
             LossAt::Last => *t == steps - 1,
+            other => panic!("no reference for {other:?}"),
         };
         let losses = (0..steps).filter(|t| sequence.classes[*t].is_some() && counts(t)).count();
         macs += steps * step + losses * (n * p + 2 * n * o);

@@ -48,6 +48,7 @@ fn stream_learner_new_equals_draws_of_its_generators_in_order() {
         expected.extend((0..2).map(|_| match bias {
             BiasInit::Zero => 0.0,
             BiasInit::Uniform => rand::RngExt::random_range(&mut rng, -1.0..1.0) / 6f64.sqrt(),
+            other => panic!("no reference for {other:?}"),
         }));
         assert_eq!(learner.weights(), expected, "{bias:?}");
     }

@@ -2,8 +2,7 @@
 
 use super::*;
 use sparse_rtrl::error::Error;
-use sparse_rtrl::params::ParamBlockSpec;
-use sparse_rtrl::sparse::Pattern;
+use sparse_rtrl::params::{ParamBlockSpec, Pattern};
 
 #[test]
 fn stream_learner_non_finite_row_changes_nothing_and_later_rows_learn() {

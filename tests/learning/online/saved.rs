@@ -2,9 +2,8 @@
 
 use super::*;
 use sparse_rtrl::macs::Macs;
-use sparse_rtrl::params::ParamBlockSpec;
+use sparse_rtrl::params::{ParamBlockSpec, Pattern};
 use sparse_rtrl::rule::{self, Skips};
-use sparse_rtrl::sparse::Pattern;
 use sparse_rtrl::stats::Moments;
 use std::collections::VecDeque;
 

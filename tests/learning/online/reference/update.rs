@@ -52,6 +52,7 @@ impl Updates {
                 let groups = match grouping {
                     Grouping::Node => groups,
                     Grouping::Full => vec![groups.concat()],
+                    other => panic!("no reference for {other:?}"),
                 };
                 Some(Filter::new(groups, *variance, *forgetting, *noise))
             }
