@@ -102,6 +102,14 @@ pub struct Flags {
     #[arg(long, value_parser = ["before", "after"], help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_gate: Option<String>,
+    /// Height of the pseudo-derivative of events
+    #[arg(long, value_name = "γ", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gamma: Option<f64>,
+    /// Half-width of the pseudo-derivative of events
+    #[arg(long, value_name = "ε", help_heading = "Network")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epsilon: Option<f64>,
     /// Parameter sparsity ω: share of pruned weights among those of --mask, in [0, 1)
     #[arg(long, value_name = "ω", help_heading = "Network")]
     #[serde(skip_serializing_if = "Option::is_none")]

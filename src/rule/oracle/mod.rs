@@ -35,7 +35,7 @@ use std::sync::Arc;
 /// MACs per step for n units, m inputs and one layer: `n² p + 2 n p + p` for the event RNN
 /// (including products with `d = 0`) and for the EGRU with the reset gate after the product. The
 /// EGRU with the reset gate before the product needs `n² (2n + 1 + m)` more. MACs per credit:
-/// `n p`. [`DenseCost`] has the cost of any network. Memory: `4 h p + 2 h² + p` numbers.
+/// `n p`. Memory: `4 h p + 2 h² + p` numbers.
 ///
 /// # Exactness
 /// [`Claim::Exact`].

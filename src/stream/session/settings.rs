@@ -1,6 +1,6 @@
 //! Settings of a session, as plain data. Each setting has the name of its command-line flag.
 
-use crate::cell::{CellConfig, ResetGate};
+use crate::cell::{CellConfig, ResetGate, Surrogate};
 use crate::error::{Error, Result};
 use crate::learner::online::{Grouping, LeastSquares, StreamLearnerSpec, Trainer};
 use crate::network::LayerSpec;
@@ -61,6 +61,10 @@ pub struct Settings {
     pub layers: usize,
     /// Position of the reset gate of an EGRU.
     pub reset_gate: ResetGate,
+    /// γ, the height of the pseudo-derivative of events.
+    pub gamma: f64,
+    /// ε, the half-width of the pseudo-derivative of events.
+    pub epsilon: f64,
     /// Parameter sparsity ω: share of pruned weights among those of `mask`, in [0, 1).
     pub param_sparsity: f64,
     /// Weights that are pruned.
@@ -126,6 +130,8 @@ impl Settings {
             units: 32,
             layers: 1,
             reset_gate: ResetGate::default(),
+            gamma: Surrogate::default().gamma,
+            epsilon: Surrogate::default().epsilon,
             param_sparsity: 0.9,
             mask: MaskOn::default(),
             rule: "rtrl".into(),
@@ -265,7 +271,8 @@ impl Settings {
             TargetKind::Classes => reader.classes().map_or(1, |labels| labels.most()),
         };
         let mut spec = StreamLearnerSpec::new(inputs, self.units, outputs);
-        let config = CellConfig { reset_gate: self.reset_gate, ..CellConfig::default() };
+        let surrogate = Surrogate::new(self.gamma, self.epsilon);
+        let config = CellConfig { reset_gate: self.reset_gate, surrogate, ..CellConfig::default() };
         let layer = LayerSpec::new(&self.cell, self.units, config);
         spec.model.network.layers = vec![layer; self.layers];
         spec.direct = direct;

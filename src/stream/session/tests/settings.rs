@@ -33,7 +33,7 @@ fn settings_by_default_equal_those_of_the_manual() {
         "target": "load", "horizon": 0, "target-kind": "regression", "classes": null, "features": null, "cyclic": [],
         "one-hot": [], "direct": [], "group": null, "streams": 1, "outlier-limit": 1000.0, "input-format": null,
         "delimiter": ",", "columns": null, "skip-lines": 0, "cell": "egru", "units": 32, "layers": 1,
-        "reset-gate": "before", "param-sparsity": 0.9, "mask": "recurrent", "rule": "rtrl", "trainer": "adam",
+        "reset-gate": "before", "gamma": 0.7, "epsilon": 0.5, "param-sparsity": 0.9, "mask": "recurrent", "rule": "rtrl", "trainer": "adam",
         "learning-rate": 0.01, "decay": 0.001, "clip": null, "variance": 1.0, "error-variance": 1.0,
         "forgetting": 0.9999, "noise": 0.0, "readout": null, "readout-variance": 1.0,
         "readout-forgetting": 0.9998, "error-clip": null, "precision": "f32", "seed": 0, "metrics": null,
@@ -76,6 +76,7 @@ fn settings_of_each_target_kind_have_matching_readout_loss_and_metrics() {
 fn settings_away_from_defaults_yield_the_expected_learner() {
     let spec = learner(|s| {
         (s.units, s.layers, s.cell, s.reset_gate) = (7, 2, "egru".into(), ResetGate::After);
+        (s.gamma, s.epsilon) = (0.25, 0.75);
         (s.param_sparsity, s.mask, s.rule) = (0.25, MaskOn::All, "snap-2".into());
         (s.learning_rate, s.decay, s.clip, s.trainer) = (0.5, 0.25, Some(2.0), "sgd".into());
         (s.readout_variance, s.readout_forgetting, s.error_clip) = (4.0, 0.75, Some(3.0));
@@ -92,6 +93,8 @@ fn settings_away_from_defaults_yield_the_expected_learner() {
         .map(|l| (l.cell.as_str(), l.units, l.config.reset_gate, l.mask))
         .collect();
     assert_eq!(layers, [("egru", 7, ResetGate::After, None); 2]);
+    let surrogate = spec.model.network.layers[0].config.surrogate;
+    assert_eq!((surrogate.gamma, surrogate.epsilon), (0.25, 0.75));
     assert_eq!((spec.model.network.inputs, spec.direct, spec.model.network.trace), (1, 2, None));
     assert!(spec.echo && !spec.frozen && spec.standardise_target, "the readout reads inputs, and is trained");
     assert_eq!(
