@@ -30,7 +30,8 @@ fn overlaid(training: &LmTraining, text: &str) -> Result<LmTraining, String> {
 /// Replaces values of `all` by values of `wanted`. `clip = "off"` removes the clip.
 fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
     for (name, value) in wanted {
-        if !all.contains_key(&name) && !(path.is_empty() && name == "clip") {
+        let is_clip = path.is_empty() && name == "clip";
+        if !(is_clip || all.contains_key(&name)) {
             let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(format!("expected one of {known}, got '{path}{name}'"));
         }

@@ -29,7 +29,8 @@ fn message(change: impl Fn(&mut Settings)) -> String {
 #[test]
 fn settings_by_default_equal_those_of_the_manual() {
     let map = Settings::new("load").as_map();
-    let expected = json!({
+    let expected: Value = serde_json::from_str(
+        r#"{
         "target": "load", "horizon": 0, "target-kind": "regression", "classes": null, "features": null, "cyclic": [],
         "one-hot": [], "direct": [], "group": null, "streams": 1, "outlier-limit": 1000.0, "input-format": null,
         "delimiter": ",", "columns": null, "skip-lines": 0, "cell": "egru", "units": 32, "layers": 1,
@@ -37,8 +38,10 @@ fn settings_by_default_equal_those_of_the_manual() {
         "learning-rate": 0.01, "decay": 0.001, "clip": null, "variance": 1.0, "error-variance": 1.0,
         "forgetting": 0.9999, "noise": 0.0, "readout": null, "readout-variance": 1.0,
         "readout-forgetting": 0.9998, "error-clip": null, "precision": "f32", "seed": 0, "metrics": null,
-        "window": 1000, "every": 1, "format": "csv",
-    });
+        "window": 1000, "every": 1, "format": "csv"
+    }"#,
+    )
+    .unwrap();
     assert_eq!(Value::Object(map), expected);
 }
 
