@@ -216,7 +216,7 @@ fn sentence(text: &mut String, rng: &mut Generator) {
         ["neighbour", "neighbours"],
     ];
     const VERBS: [[&str; 2]; 5] =
-        [["sees", "see"], ["likes", "like"], ["finds", "find"], ["follows", "follow"], ["hears", "hear"]];
+        [["sees", "see"], ["likes", "like"], ["finds", "find"], ["follows", "follow"], ["calls", "call"]];
     const PLACES: [&str; 4] = ["garden", "house", "street", "forest"];
     const ADJECTIVES: [&str; 5] = ["old", "small", "quiet", "young", "happy"];
     let (subject, number) = (rng.random_range(0..NOUNS.len()), rng.random_range(0..2));

@@ -194,7 +194,7 @@ impl<T: Real> Rule<T> for Rtrl<T> {
                 macs.recurrent += recurrent;
             }
         };
-        // The empty task wakes a second thread before it is needed.
+        // The empty task starts a second thread before it is needed.
         if large && rayon::current_thread_index().is_some() && rayon::current_num_threads() > 1 {
             rayon::join(plan, || ());
         } else {
