@@ -6,6 +6,7 @@ mod file_use;
 mod flags;
 mod inspect;
 mod lm;
+mod overlay;
 mod pipe;
 mod policy;
 mod progress;

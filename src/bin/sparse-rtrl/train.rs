@@ -2,6 +2,7 @@
 
 use crate::failure::{EXIT_CODES, Failure, IO, Outcome, USAGE};
 use crate::file_use::{FileUse, check_distinct};
+use crate::overlay::{Shape, overlay};
 use crate::progress::Progress;
 use sparse_rtrl::experiment;
 use sparse_rtrl::experiment::record::Recorder;
@@ -20,9 +21,10 @@ const FORMER_NAMES: [(&str, &str); 4] = [
     ("shadow", "reference_rule"),
 ];
 
-/// Tables of a configuration that are merged with their defaults field by field. Other values
-/// replace their defaults.
-const PARTS: [&str; 5] = ["dataset_options", "cell_config", "surrogate", "mask", "init"];
+const SHAPE: Shape = Shape {
+    optional: &["trace", "reference_rule", "clip"],
+    parts: &["dataset_options", "cell_config", "surrogate", "mask", "init"],
+};
 
 /// Run an experiment from a configuration file
 #[derive(clap::Args)]
@@ -102,31 +104,8 @@ fn parse(text: &str) -> Result<Config, String> {
             wanted.insert(new.into(), value);
         }
     }
-    overlay(&mut all, wanted, "")?;
+    overlay(&mut all, wanted, "", &SHAPE)?;
     Value::Table(all).try_into().map_err(|why: toml::de::Error| why.to_string().replace('\n', " "))
-}
-
-/// Replaces values of `all` by values of `wanted`. `"off"` removes an optional value.
-fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
-    for (name, value) in wanted {
-        let optional = path.is_empty() && ["trace", "reference_rule", "clip"].contains(&name.as_str());
-        if !all.contains_key(&name) && !optional {
-            let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(format!("expected one of {known}, got '{path}{name}'"));
-        }
-        match (all.get_mut(&name), value) {
-            (Some(Value::Table(part)), Value::Table(wanted)) if PARTS.contains(&name.as_str()) => {
-                overlay(part, wanted, &format!("{path}{name}."))?;
-            }
-            (_, Value::String(word)) if optional && word == "off" => {
-                all.remove(&name);
-            }
-            (_, value) => {
-                all.insert(name, value);
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

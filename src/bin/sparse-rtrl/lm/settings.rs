@@ -1,9 +1,12 @@
 //! Settings of a training run: a preset, a file, flags.
 
 use crate::failure::{Failure, IO, Outcome, USAGE};
+use crate::overlay::{Shape, overlay};
 use sparse_rtrl::lm::{LmPreset, LmTraining};
 use std::path::Path;
 use toml::{Table, Value};
+
+const SHAPE: Shape = Shape { optional: &["clip"], parts: &["config", "surrogate", "dropout"] };
 
 /// Returns the settings of a preset, with those of a TOML file laid over them.
 pub fn read(preset: LmPreset, path: Option<&Path>) -> Outcome<LmTraining> {
@@ -23,31 +26,8 @@ fn overlaid(training: &LmTraining, text: &str) -> Result<LmTraining, String> {
     let line = |why: toml::de::Error| why.to_string().trim().replace('\n', " ");
     let wanted: Table = text.parse().map_err(line)?;
     let mut all = Table::try_from(training).map_err(|why| why.to_string())?;
-    overlay(&mut all, wanted, "")?;
+    overlay(&mut all, wanted, "", &SHAPE)?;
     Value::Table(all).try_into().map_err(line)
-}
-
-/// Replaces values of `all` by values of `wanted`. `clip = "off"` removes the clip.
-fn overlay(all: &mut Table, wanted: Table, path: &str) -> Result<(), String> {
-    for (name, value) in wanted {
-        let is_clip = path.is_empty() && name == "clip";
-        if !(is_clip || all.contains_key(&name)) {
-            let known = all.keys().cloned().collect::<Vec<_>>().join(", ");
-            return Err(format!("expected one of {known}, got '{path}{name}'"));
-        }
-        match (all.get_mut(&name), value) {
-            (Some(Value::Table(part)), Value::Table(wanted)) => {
-                overlay(part, wanted, &format!("{path}{name}."))?;
-            }
-            (_, Value::String(word)) if name == "clip" && word == "off" => {
-                all.remove(&name);
-            }
-            (_, value) => {
-                all.insert(name, value);
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
